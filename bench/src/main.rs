@@ -1,0 +1,2 @@
+//! Measures tidings beside something known.
+fn main() {}

@@ -1,0 +1,5 @@
+//! The program `tidings`.
+
+fn main() -> std::process::ExitCode {
+    tidings_cli::main()
+}

@@ -1,0 +1,69 @@
+//! What does a block say of itself before it is opened?
+
+use crate::clock::Timestamp;
+use crate::id::{Boot, Origin};
+use crate::severity::Severity;
+
+/// A stretch of one boot within a block. A sealed block has one; a merged block
+/// has as many as boots went into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Who took the events.
+    pub origin: Origin,
+    /// Which start of it.
+    pub boot: Boot,
+    /// The first sequence number.
+    pub first_seq: u64,
+    /// The last sequence number, included.
+    pub last_seq: u64,
+}
+
+/// A name and how many events of the block carry it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tagged {
+    /// A type or a member.
+    pub name: String,
+    /// At least 1.
+    pub count: u32,
+}
+
+/// How many events of one minute, type and severity a block holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// Minutes since the epoch, of the list time.
+    pub minute: i64,
+    /// Index into [`Header::types`].
+    pub event_type: u32,
+    /// The level.
+    pub severity: Severity,
+    /// At least 1.
+    pub count: u32,
+}
+
+/// What a block says of itself; enough to decide whether to open it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// How many events, at least 1.
+    pub count: u32,
+    /// The block's number within its boot, from 1, dense; `None` in a merged block.
+    pub number: Option<u64>,
+    /// Nothing follows this block in its boot: a clean end.
+    pub last_of_boot: bool,
+    /// Whose events these are, in order.
+    pub runs: Vec<Run>,
+    /// Earliest and latest [`super::list_time`].
+    pub listed: (Timestamp, Timestamp),
+    /// Earliest and latest `received`.
+    pub received: (Timestamp, Timestamp),
+    /// Earliest and latest time of `add`, of which ids are made.
+    pub added: (Timestamp, Timestamp),
+    /// One bit a severity number: bit 0 is number 1.
+    pub severities: u32,
+    /// Every type, in order of first appearance.
+    pub types: Vec<Tagged>,
+    /// Every member, in order of first appearance.
+    pub members: Vec<Tagged>,
+    /// Per-minute counts in order of minute, type, severity; `None` when there
+    /// would be more than are worth keeping.
+    pub minutes: Option<Vec<Cell>>,
+}

@@ -1,0 +1,268 @@
+//! How does an event read as JSON?
+//!
+//! In: the four names of 9volt and ours; a name nobody defined is kept as a
+//! field, so nothing a producer says is dropped. Out: the same names, the finer
+//! severity number only when it says more, and nothing that is not there.
+
+use std::fmt;
+
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use super::{Event, Fields, StoredEvent, lower_cased};
+use crate::clock::Timestamp;
+use crate::severity::Severity;
+
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        write_event(&mut map, self, self.timestamp)?;
+        map.end()
+    }
+}
+
+impl Serialize for StoredEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        write_stored(&mut map, self)?;
+        map.end()
+    }
+}
+
+/// A stored event with everything tidings knows about it: `origin`, `boot`,
+/// `seq` and `position` follow the usual names.
+#[derive(Debug)]
+pub struct Verbose<'a>(pub &'a StoredEvent);
+
+impl Serialize for Verbose<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let stored = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        write_stored(&mut map, stored)?;
+        map.serialize_entry("origin", &stored.origin)?;
+        map.serialize_entry("boot", &stored.boot)?;
+        map.serialize_entry("seq", &stored.seq)?;
+        map.serialize_entry("position", &stored.position)?;
+        map.end()
+    }
+}
+
+fn write_stored<M: SerializeMap>(map: &mut M, stored: &StoredEvent) -> Result<(), M::Error> {
+    map.serialize_entry("id", &stored.id)?;
+    write_event(map, &stored.event, Some(stored.timestamp))?;
+    map.serialize_entry("received", &stored.received)
+}
+
+fn write_event<M: SerializeMap>(
+    map: &mut M,
+    event: &Event,
+    timestamp: Option<Timestamp>,
+) -> Result<(), M::Error> {
+    map.serialize_entry("type", &event.event_type)?;
+    map.serialize_entry("message", &event.message)?;
+    write_some(map, "timestamp", timestamp.as_ref())?;
+    write_some(map, "memberid", event.member.as_ref())?;
+    map.serialize_entry("severity", &event.severity)?;
+    if event.severity.is_finer_than_its_name() {
+        map.serialize_entry("severity_number", &event.severity.number())?;
+    }
+    write_some(map, "source", event.source.as_ref())?;
+    write_some(map, "subject", event.subject.as_ref())?;
+    write_some(map, "key", event.key.as_ref())?;
+    if !event.fields.is_empty() {
+        map.serialize_entry("fields", &event.fields)?;
+    }
+    write_some(map, "trace_id", event.trace_id.map(|id| format!("{id:032x}")).as_ref())?;
+    write_some(map, "span_id", event.span_id.map(|id| format!("{id:016x}")).as_ref())
+}
+
+fn write_some<M: SerializeMap, T: Serialize>(
+    map: &mut M,
+    name: &'static str,
+    value: Option<&T>,
+) -> Result<(), M::Error> {
+    value.map_or(Ok(()), |value| map.serialize_entry(name, value))
+}
+
+impl<'de> Deserialize<'de> for Event {
+    /// Reads an object. `type` is required; `id` and `key` both set the caller's
+    /// key; what only tidings sets (`received`, `origin`, `boot`, `seq`,
+    /// `position`) is passed over, so that an export can be sent again; any other
+    /// name becomes a field.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Event, D::Error> {
+        deserializer.deserialize_map(EventVisitor)
+    }
+}
+
+struct EventVisitor;
+
+impl<'de> Visitor<'de> for EventVisitor {
+    type Value = Event;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event: an object with at least a \"type\"")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Event, A::Error> {
+        let mut event = Event::new(String::new(), String::new());
+        let (mut typed, mut level, mut number) = (false, None, None);
+        let mut own_id = None;
+        let mut unknown = Fields::new();
+        while let Some(name) = map.next_key::<String>()? {
+            match name.as_str() {
+                "type" => {
+                    event.event_type = lower_cased(text(&mut map, "type")?.unwrap_or_default());
+                    typed = true;
+                }
+                "message" => event.message = text(&mut map, "message")?.unwrap_or_default(),
+                "timestamp" => event.timestamp = parsed(&mut map, "timestamp")?,
+                "memberid" => event.member = text(&mut map, "memberid")?,
+                "severity" => level = severity(&mut map)?,
+                "severity_number" => number = severity_number(&mut map)?,
+                "source" => event.source = text(&mut map, "source")?,
+                "subject" => event.subject = text(&mut map, "subject")?,
+                "key" => event.key = text(&mut map, "key")?,
+                "id" => own_id = text(&mut map, "id")?,
+                "fields" => event.fields = map.next_value::<Option<Fields>>()?.unwrap_or_default(),
+                "trace_id" => event.trace_id = hex(&mut map, "trace_id", 32)?,
+                "span_id" => event.span_id = hex(&mut map, "span_id", 16)?.map(low_bits),
+                "received" | "origin" | "boot" | "seq" | "position" => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+                _ => unknown.insert(name, map.next_value::<Value>()?),
+            }
+        }
+        if !typed {
+            return Err(Error::custom("type: is required"));
+        }
+        event.key = event.key.or(own_id);
+        event.severity = number.or(level).unwrap_or_else(|| Severity::of_type(&event.event_type));
+        for (name, value) in &unknown {
+            event.fields.insert(name.as_str(), value.clone());
+        }
+        Ok(event)
+    }
+}
+
+fn low_bits(id: u128) -> u64 {
+    (id & u128::from(u64::MAX)) as u64
+}
+
+/// A text or null; anything else names the field in its error.
+fn text<'de, A: MapAccess<'de>>(map: &mut A, name: &str) -> Result<Option<String>, A::Error> {
+    match map.next_value::<Value>()? {
+        Value::String(text) => Ok(Some(text)),
+        Value::Null => Ok(None),
+        other => Err(Error::custom(format!("{name}: expected text, found {}", kind(&other)))),
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+fn parsed<'de, A: MapAccess<'de>, T: std::str::FromStr>(
+    map: &mut A,
+    name: &str,
+) -> Result<Option<T>, A::Error>
+where
+    T::Err: fmt::Display,
+{
+    let Some(text) = text(map, name)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|error| Error::custom(format!("{name}: {error}")))
+}
+
+fn severity<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Severity>, A::Error> {
+    let word = match map.next_value::<Value>()? {
+        Value::Null => return Ok(None),
+        Value::String(word) => word,
+        Value::Number(number) => number.to_string(),
+        other => other.to_string(),
+    };
+    word.parse().map(Some).map_err(|error| Error::custom(format!("severity: {error}")))
+}
+
+fn severity_number<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Severity>, A::Error> {
+    let value = map.next_value::<Value>()?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    let known = value.as_u64().and_then(Severity::from_number);
+    known.map(Some).ok_or_else(|| {
+        Error::custom(format!("severity_number: {value} is not a whole number from 1 to 24"))
+    })
+}
+
+/// Exactly so many hexadecimal digits; all zero is "none" (W3C Trace Context,
+/// sections 3.2.2.3 and 3.2.2.4).
+fn hex<'de, A: MapAccess<'de>>(
+    map: &mut A,
+    name: &str,
+    digits: usize,
+) -> Result<Option<u128>, A::Error> {
+    let Some(text) = text(map, name)? else { return Ok(None) };
+    let shaped = text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
+    match u128::from_str_radix(&text, 16) {
+        Ok(id) if shaped => Ok((id != 0).then_some(id)),
+        _ => Err(Error::custom(format!("{name}: expected {digits} hexadecimal digits"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<Event, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn what_goes_out_can_come_in_again() {
+        let json = r#"{"type":"deploy","message":"m","timestamp":"2026-11-22T10:45:57.5Z","memberid":"db1","severity":"warn","severity_number":14,"source":"s","subject":"api","key":"k","fields":{"z":1,"a":"x"},"trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331"}"#;
+
+        let event = read(json).unwrap();
+
+        assert_eq!(serde_json::to_string(&event).unwrap(), json);
+    }
+
+    #[test]
+    fn names_nobody_defined_become_fields() {
+        let event = read(r#"{"type":"a","region":"eu","fields":{"x":1},"seq":9}"#).unwrap();
+
+        assert_eq!(serde_json::to_string(event.fields()).unwrap(), r#"{"x":1,"region":"eu"}"#);
+    }
+
+    #[test]
+    fn an_id_from_outside_is_the_callers_key() {
+        assert_eq!(read(r#"{"type":"a","id":"order-7"}"#).unwrap().key(), Some("order-7"));
+        assert_eq!(read(r#"{"id":"i","type":"a","key":"k"}"#).unwrap().key(), Some("k"));
+    }
+
+    #[test]
+    fn wrong_values_are_refused_with_the_name_of_their_field() {
+        let cases = [
+            (r#"{"message":"m"}"#, "type: is required"),
+            (r#"{"type":5}"#, "type: expected text, found a number"),
+            (r#"{"type":"a","timestamp":"yesterday"}"#, "timestamp: not a timestamp"),
+            (r#"{"type":"a","severity":"loud"}"#, "severity: unknown severity"),
+            (r#"{"type":"a","severity_number":25}"#, "severity_number: 25"),
+            (r#"{"type":"a","severity_number":1.5}"#, "severity_number: 1.5"),
+            (r#"{"type":"a","trace_id":"+1"}"#, "trace_id: expected 32"),
+            (r#"{"type":"a","fields":[1]}"#, "an object of names"),
+            (r#"[1]"#, "an event"),
+        ];
+        for (json, wanted) in cases {
+            let error = read(json).unwrap_err().to_string();
+            assert!(error.contains(wanted), "{json}: {error}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! An event log for the people who run clusters.
+//!
+//! A program records events with one call that never blocks; a bounded queue
+//! writes them to a store, and pauses when the store fails; a log keeps them for
+//! a day and answers questions about them. Every event offered is stored, or
+//! refused with a reason, or its absence is stated in the log itself.
+
+// SKELETON: removed when the rooms are built.
+#![allow(clippy::todo, unused, missing_debug_implementations)]
+
+pub mod block;
+mod clock;
+mod event;
+mod id;
+pub mod log;
+mod pause;
+pub mod query;
+mod severity;
+pub mod store;
+mod sync;
+mod tally;
+
+pub use clock::{BadTimestamp, Clock, Timestamp};
+pub use event::{
+    EVENT_BYTES_MAX, EVENT_OVERHEAD_BYTES, Event, FIELDS_MAX, Fields, Invalid, KEY_BYTES_MAX,
+    LOSS_TYPE, MEMBER_BYTES_MAX, MESSAGE_BYTES_MAX, Problem, RESERVED_TYPE_PREFIX,
+    SOURCE_BYTES_MAX, SUBJECT_BYTES_MAX, StoredEvent, TYPE_BYTES_MAX, Verbose,
+};
+pub use id::{BadId, Boot, EventId, NoRandomness, Origin, Position};
+pub use log::{Ack, AppendError, Coverage, Log, LogOptions, Taken};
+pub use pause::{PauseReason, PauseSet, State};
+pub use query::{Filter, Order, Page, Query};
+pub use severity::{SEVERITY_NUMBER_MAX, Severity, UnknownSeverity};
+pub use tally::{LossReason, Refusal, Tally};
+
+/// How many events a queue's buffer holds by default.
+pub const BUFFER_LEN: usize = 1000;
+/// How many workers a queue has by default.
+pub const WORKER_COUNT: usize = 20;
+/// How long a worker rests after a write to a remote store: with
+/// [`WORKER_COUNT`] it makes the default pace of 40 writes a second.
+pub const WORKER_SLEEP: std::time::Duration = std::time::Duration::from_millis(500);
+/// How long an event is kept by default, and retried at most.
+pub const MAX_EVENT_AGE: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);

@@ -1,0 +1,355 @@
+//! Where is it kept?
+//!
+//! Two traits. A [`Sink`] takes blocks and is all that a queue needs; a
+//! [`BlockStore`] also reads, replaces and expires them, and is what a log stands
+//! on. The contract stands at each method; `testing::store_suite` holds an
+//! implementation against it.
+
+pub mod memory;
+pub mod sqlite;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::block::{Block, FormatError, Header};
+use crate::clock::Timestamp;
+use crate::id::{Boot, EventId, Origin, Position};
+use crate::pause::PauseReason;
+
+/// Whether a store is on this machine's disk or across a network.
+///
+/// A local store gets one put at a time and no pace; a remote one as many puts in
+/// flight as the queue has workers, paced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// In this process or on this machine's disk.
+    Local,
+    /// Across a network.
+    Remote,
+}
+
+/// What became of a put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Where the block's first event stands, if the store keeps positions.
+    pub base: Option<Position>,
+    /// The same bytes were there already.
+    pub duplicate: bool,
+}
+
+/// Takes blocks, idempotently.
+pub trait Sink: Send + Sync {
+    /// Stores a block as durably as the sink ever does, and returns only then.
+    ///
+    /// Putting the same bytes under the same (origin, boot, number) again is how
+    /// an unknown outcome is settled: it stores nothing twice and answers with
+    /// `duplicate`. Other bytes under the same name are a [`StoreError::Conflict`].
+    /// A block is stored whole or not at all. Blocks of one boot may come in any
+    /// order.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::outcome`] says whether the block is not stored or whether
+    /// nobody knows; [`StoreError::pause`] whether waiting can help.
+    fn put(&self, block: &Block) -> Result<Placed, StoreError>;
+
+    /// Says whether a put would have a chance now, without storing anything;
+    /// tries to bring a latched store back first. Cheap enough for every second.
+    ///
+    /// # Errors
+    ///
+    /// Why a put would fail.
+    fn probe(&self) -> Result<(), StoreError>;
+
+    /// Where this sink is.
+    fn reach(&self) -> Reach;
+
+    /// What this sink is, for logs: `sqlite /var/lib/tidings`.
+    fn describe(&self) -> String;
+}
+
+impl<S: Sink + ?Sized> Sink for Arc<S> {
+    fn put(&self, block: &Block) -> Result<Placed, StoreError> {
+        (**self).put(block)
+    }
+
+    fn probe(&self) -> Result<(), StoreError> {
+        (**self).probe()
+    }
+
+    fn reach(&self) -> Reach {
+        (**self).reach()
+    }
+
+    fn describe(&self) -> String {
+        (**self).describe()
+    }
+}
+
+/// One caller's key that a log remembers for the dedupe window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRow {
+    /// Member, source and key, joined so that no two triples look alike.
+    pub name: Box<[u8]>,
+    /// A digest of the event as it was sent, to tell a repetition from a
+    /// different event under the same key.
+    pub body: [u8; 16],
+    /// The event that has it.
+    pub id: EventId,
+    /// When it was received: rows live in the table of its hour.
+    pub received: Timestamp,
+}
+
+/// What one transaction stores: all of it or nothing.
+#[derive(Debug, Default)]
+pub struct Batch<'a> {
+    /// In order of arrival.
+    pub blocks: &'a [Block],
+    /// Keys of the events in `blocks`.
+    pub keys: &'a [KeyRow],
+    /// Also queue the blocks for publishing.
+    pub outbox: bool,
+}
+
+/// A block in a store, without its events.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// Where its first event stands.
+    pub base: Position,
+    /// How many positions it takes.
+    pub count: u64,
+    /// What it costs on disk.
+    pub bytes: u64,
+    /// The header, or why it cannot be read: then the block counts as missing.
+    pub header: Result<Arc<Header>, FormatError>,
+}
+
+/// A range of positions that a store should have and has not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// From the first missing position to the one after the last.
+    pub range: Range<Position>,
+    /// Why.
+    pub reason: GapReason,
+}
+
+/// Why positions are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum GapReason {
+    /// The tail mark says that they were there: the store file lost its end.
+    MissingTail,
+    /// Damage was found in the block.
+    Damaged,
+}
+
+/// The ends of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// The oldest position that is kept; equals `next` in an empty store.
+    pub first: Position,
+    /// The position that the next event gets.
+    pub next: Position,
+    /// Events kept.
+    pub events: u64,
+    /// Blocks kept.
+    pub blocks: u64,
+    /// Bytes on disk, all files together.
+    pub bytes: u64,
+}
+
+/// Keeps blocks in order of arrival, and gives them back.
+pub trait BlockStore: Sink {
+    /// The id of this log, drawn when the store was created.
+    fn origin(&self) -> Origin;
+
+    /// Stores blocks and keys in one transaction, durably, and returns the
+    /// position of the first event. The positions of a batch are dense, in order.
+    /// Unlike [`Sink::put`] it expects blocks that are new.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sink::put`]; then nothing of the batch is stored, or
+    /// [`StoreError::outcome`] is unknown. After an unknown outcome the store
+    /// refuses everything until [`Sink::probe`] has reopened and verified it;
+    /// appending the same blocks again then stores those that are missing.
+    fn append(&self, batch: &Batch<'_>) -> Result<Position, StoreError>;
+
+    /// Up to `limit` heads in order of position, of blocks that end after `from`.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    fn heads(&self, from: Position, limit: usize) -> Result<Vec<Head>, StoreError>;
+
+    /// The block whose first event stands at `base`, or `None` if there is none
+    /// (any more). Its header is verified; its frames verify themselves when read.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read, or the block is damaged.
+    fn read(&self, base: Position) -> Result<Option<Block>, StoreError>;
+
+    /// Puts one block in the place of all that stand in `range`, with the same
+    /// positions.
+    ///
+    /// # Errors
+    ///
+    /// As [`BlockStore::append`]; `range` must be made of whole blocks.
+    fn replace(&self, range: Range<Position>, with: &Block) -> Result<(), StoreError>;
+
+    /// Forgets the blocks that begin at these positions, and gives their space
+    /// back to the file system. Works on a full disk. A base that is not there is
+    /// passed over. Returns how many events went.
+    ///
+    /// # Errors
+    ///
+    /// As [`BlockStore::append`].
+    fn expire(&self, bases: &[Position]) -> Result<u64, StoreError>;
+
+    /// The ends and sizes, as of the last commit.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    fn ends(&self) -> Result<Ends, StoreError>;
+
+    /// What should be here and is not, oldest first, as far as the store itself
+    /// found out.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    fn gaps(&self) -> Result<Vec<Gap>, StoreError>;
+
+    /// The row of this key, if it was stored within `window` before `now`.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    fn find_key(
+        &self,
+        name: &[u8],
+        now: Timestamp,
+        window: Duration,
+    ) -> Result<Option<KeyRow>, StoreError>;
+
+    /// Drops keys that were received before `before`, in whole tables.
+    ///
+    /// # Errors
+    ///
+    /// As [`BlockStore::append`].
+    fn forget_keys(&self, before: Timestamp) -> Result<(), StoreError>;
+
+    /// Syncs and closes; a clean stop leaves a tail mark that is exact. Calls
+    /// after it fail.
+    ///
+    /// # Errors
+    ///
+    /// The last sync failed.
+    fn close(&self) -> Result<(), StoreError>;
+}
+
+/// Whether a block that failed to be stored may be stored all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is not stored.
+    NotStored,
+    /// It may be; putting the same bytes again settles it.
+    Unknown,
+}
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A read or write failed.
+    #[error("cannot {doing} in {store}: {cause}")]
+    Io {
+        /// What was attempted: `write a block`.
+        doing: &'static str,
+        /// Which store.
+        store: String,
+        /// What the system or the engine said.
+        cause: String,
+        /// Whether the block may be stored all the same.
+        outcome: Outcome,
+    },
+    /// No space is left where the store keeps its files.
+    #[error("no space left for {store}: {cause}; free some, or lower the retention")]
+    DiskFull {
+        /// Which store.
+        store: String,
+        /// What the system or the engine said.
+        cause: String,
+    },
+    /// An earlier write failed; the store waits to be reopened and verified.
+    #[error("{store} is latched after a failed write ({cause}); it is reopened by itself")]
+    Latched {
+        /// Which store.
+        store: String,
+        /// The failure that latched it.
+        cause: String,
+    },
+    /// Another block stands under the same name.
+    #[error("block {number} of boot {boot} of origin {origin} is there with other bytes")]
+    Conflict {
+        /// Who took the events.
+        origin: Origin,
+        /// Which start of it.
+        boot: Boot,
+        /// Which block of the boot.
+        number: u64,
+    },
+    /// The block at a position is damaged.
+    #[error("the block at position {base} is damaged: {cause}; run `tidings salvage`")]
+    Damaged {
+        /// Where its first event stands.
+        base: Position,
+        /// What is wrong with it.
+        cause: FormatError,
+    },
+    /// The store will never take this.
+    #[error("{store} refuses the block: {cause}")]
+    Rejected {
+        /// Which store.
+        store: String,
+        /// Why.
+        cause: String,
+    },
+    /// The store was closed.
+    #[error("{store} is closed")]
+    Closed {
+        /// Which store.
+        store: String,
+    },
+}
+
+impl StoreError {
+    /// Whether the block may be stored all the same.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            StoreError::Io { outcome, .. } => *outcome,
+            StoreError::DiskFull { .. }
+            | StoreError::Latched { .. }
+            | StoreError::Conflict { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Rejected { .. }
+            | StoreError::Closed { .. } => Outcome::NotStored,
+        }
+    }
+
+    /// The reason to pause for, or `None` if waiting cannot help this block.
+    pub fn pause(&self) -> Option<PauseReason> {
+        match self {
+            StoreError::Io { .. } | StoreError::Latched { .. } | StoreError::Closed { .. } => {
+                Some(PauseReason::StoreDown)
+            }
+            StoreError::DiskFull { .. } => Some(PauseReason::DiskFull),
+            StoreError::Conflict { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Rejected { .. } => None,
+        }
+    }
+}

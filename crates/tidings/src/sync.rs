@@ -1,0 +1,91 @@
+//! Who else is here? The only door to locks, atomics and threads.
+//!
+//! Under the feature `shuttle` the same names are Shuttle's, so that the queue's
+//! core can be run under many thousand interleavings; std primitives used past
+//! this door would stay unexplored.
+
+#[cfg(feature = "shuttle")]
+pub(crate) use shuttle::{sync, thread};
+#[cfg(not(feature = "shuttle"))]
+pub(crate) use std::{sync, thread};
+
+pub(crate) use self::sync::Arc;
+pub(crate) use self::sync::atomic;
+pub(crate) use self::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+/// A lock that a panic elsewhere cannot poison: what it guards is only ever
+/// changed by code that leaves it whole.
+#[derive(Debug, Default)]
+pub(crate) struct Mutex<T>(sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Mutex<T> {
+        Mutex(sync::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(sync::PoisonError::into_inner)
+    }
+}
+
+/// Many readers or one writer; not poisoned either.
+#[derive(Debug, Default)]
+pub(crate) struct RwLock<T>(sync::RwLock<T>);
+
+impl<T> RwLock<T> {
+    pub(crate) fn new(value: T) -> RwLock<T> {
+        RwLock(sync::RwLock::new(value))
+    }
+
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
+        self.0.read().unwrap_or_else(sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
+        self.0.write().unwrap_or_else(sync::PoisonError::into_inner)
+    }
+}
+
+/// Waits for another thread's word.
+#[derive(Debug, Default)]
+pub(crate) struct Condvar(sync::Condvar);
+
+impl Condvar {
+    pub(crate) fn new() -> Condvar {
+        Condvar(sync::Condvar::new())
+    }
+
+    pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.0.wait(guard).unwrap_or_else(sync::PoisonError::into_inner)
+    }
+
+    /// Waits at most `timeout`; wakes may be spurious, so callers loop.
+    pub(crate) fn wait_timeout<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        timeout: Duration,
+    ) -> MutexGuard<'a, T> {
+        self.0.wait_timeout(guard, timeout).unwrap_or_else(sync::PoisonError::into_inner).0
+    }
+
+    pub(crate) fn notify_one(&self) {
+        self.0.notify_one();
+    }
+
+    pub(crate) fn notify_all(&self) {
+        self.0.notify_all();
+    }
+}
+
+/// Starts a thread that carries a name in debuggers and panics.
+///
+/// # Errors
+///
+/// The operating system has no thread to give.
+pub(crate) fn spawn<F>(name: &str, body: F) -> std::io::Result<thread::JoinHandle<()>>
+where
+    F: FnOnce() + Send + 'static,
+{
+    thread::Builder::new().name(name.to_owned()).spawn(body)
+}
