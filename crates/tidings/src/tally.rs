@@ -26,6 +26,8 @@ pub enum Refusal {
     TooLarge,
     /// A field breaks a rule.
     Invalid,
+    /// Another event was there under the same key.
+    KeyConflict,
 }
 
 /// Why an event that had been taken was not stored.
@@ -42,17 +44,20 @@ pub enum LossReason {
     Unknown,
     /// The deadline of `close` passed first.
     Closed,
+    /// The write failed, and whoever waited for it was told so.
+    StoreFailed,
 }
 
 impl Refusal {
     /// All of them, in the order of the books.
-    pub const ALL: [Refusal; 6] = [
+    pub const ALL: [Refusal; 7] = [
         Refusal::BufferFull,
         Refusal::BytesFull,
         Refusal::Paused,
         Refusal::Closed,
         Refusal::TooLarge,
         Refusal::Invalid,
+        Refusal::KeyConflict,
     ];
 
     /// The name in metrics, JSON and loss records: `buffer_full`.
@@ -64,18 +69,20 @@ impl Refusal {
             Refusal::Closed => "closed",
             Refusal::TooLarge => "too_large",
             Refusal::Invalid => "invalid",
+            Refusal::KeyConflict => "key_conflict",
         }
     }
 }
 
 impl LossReason {
     /// All of them, in the order of the books.
-    pub const ALL: [LossReason; 5] = [
+    pub const ALL: [LossReason; 6] = [
         LossReason::Paused,
         LossReason::TooOld,
         LossReason::Rejected,
         LossReason::Unknown,
         LossReason::Closed,
+        LossReason::StoreFailed,
     ];
 
     /// The name in metrics, JSON and loss records: `too_old`.
@@ -86,6 +93,7 @@ impl LossReason {
             LossReason::Rejected => "rejected",
             LossReason::Unknown => "unknown",
             LossReason::Closed => "closed",
+            LossReason::StoreFailed => "store_failed",
         }
     }
 }

@@ -36,6 +36,8 @@ pub const EVENT_OVERHEAD_BYTES: usize = 64;
 pub const RESERVED_TYPE_PREFIX: &str = "tidings.";
 /// The type of a loss record.
 pub const LOSS_TYPE: &str = "tidings.lost";
+/// The type of the last event of a boot that lost nothing.
+pub const CLOSED_TYPE: &str = "tidings.closed";
 
 /// What a producer offers.
 ///

@@ -24,12 +24,17 @@ pub struct LogOptions {
     /// How long an event is kept, counted from `received`. Default:
     /// [`crate::MAX_EVENT_AGE`].
     pub retention: Duration,
-    /// Bytes on disk beyond which the oldest events go first. Default: 2 GiB.
+    /// Bytes of blocks on disk beyond which the oldest events go first, before
+    /// their time. Default: 2 GiB.
     pub retention_bytes: u64,
     /// How long a caller's key is remembered. Default: 1 h.
     pub dedupe_window: Duration,
     /// Bytes of events that may wait for a commit. Default: 64 MiB.
     pub inflight_bytes_max: usize,
+    /// Whether the log has a thread of its own that calls [`Log::maintain`] every
+    /// second and commits what was only queued. Default: yes. Without it the
+    /// host calls [`Log::maintain`].
+    pub background: bool,
     /// Reads the time.
     pub clock: Clock,
 }

@@ -201,6 +201,10 @@ pub struct Query {
     pub count_exactly: bool,
 }
 
+/// Blocks that are opened to count [`Page::total`], at most: those that stand
+/// across an end of the window. All others are counted by their headers.
+pub const TOTAL_BLOCKS_OPENED_MAX: usize = 64;
+
 /// One page of answers.
 #[derive(Clone, Debug)]
 pub struct Page {
@@ -212,8 +216,9 @@ pub struct Page {
     pub prev: Option<PageCursor>,
     /// How many match in all, if that is known.
     pub matched: Option<u64>,
-    /// How many events the log shows in the window, before the filter.
-    pub total: u64,
+    /// How many events the log shows in the window, before the filter; `None` when
+    /// finding out would open more than [`TOTAL_BLOCKS_OPENED_MAX`] blocks.
+    pub total: Option<u64>,
     /// What the log can answer for.
     pub coverage: Coverage,
 }
