@@ -6,6 +6,7 @@
 //! implementation against it.
 
 pub mod memory;
+mod naming;
 pub mod sqlite;
 
 use std::ops::Range;
@@ -16,6 +17,7 @@ use crate::block::{Block, FormatError, Header};
 use crate::clock::Timestamp;
 use crate::id::{Boot, EventId, Origin, Position};
 use crate::pause::PauseReason;
+use naming::{BlockName, MERGED, Settled, TORN, TWICE, UNFIT, hour_of};
 
 /// Whether a store is on this machine's disk or across a network.
 ///
@@ -33,6 +35,7 @@ pub enum Reach {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placed {
     /// Where the block's first event stands, if the store keeps positions.
+    /// `None` too for a duplicate of a block that was merged or has expired since.
     pub base: Option<Position>,
     /// The same bytes were there already.
     pub duplicate: bool,
@@ -44,9 +47,11 @@ pub trait Sink: Send + Sync {
     ///
     /// Putting the same bytes under the same (origin, boot, number) again is how
     /// an unknown outcome is settled: it stores nothing twice and answers with
-    /// `duplicate`. Other bytes under the same name are a [`StoreError::Conflict`].
-    /// A block is stored whole or not at all. Blocks of one boot may come in any
-    /// order.
+    /// `duplicate`, also after the block was merged or has expired: then the bytes
+    /// can no longer be compared, and the name alone decides. Other bytes under the
+    /// same name are a [`StoreError::Conflict`]. A block is stored whole or not at
+    /// all. Blocks of one boot may come in any order. A merged block (one without a
+    /// number) is [`StoreError::Rejected`].
     ///
     /// # Errors
     ///
@@ -122,7 +127,7 @@ pub struct Head {
     /// What it costs on disk.
     pub bytes: u64,
     /// The header, or why it cannot be read: then the block counts as missing.
-    pub header: Result<Arc<Header>, FormatError>,
+    pub header: Result<Arc<Header>, Damage>,
 }
 
 /// A range of positions that a store should have and has not.
@@ -140,8 +145,11 @@ pub struct Gap {
 pub enum GapReason {
     /// The tail mark says that they were there: the store file lost its end.
     MissingTail,
-    /// Damage was found in the block.
+    /// Damage was found in the block, or the block has vanished.
     Damaged,
+    /// The tail mark itself cannot be read, so nobody knows whether the end of
+    /// the store file is the end of the log. The range is empty and stands there.
+    TailUnknown,
 }
 
 /// The ends of a store.
@@ -166,17 +174,25 @@ pub trait BlockStore: Sink {
 
     /// Stores blocks and keys in one transaction, durably, and returns the
     /// position of the first event. The positions of a batch are dense, in order.
-    /// Unlike [`Sink::put`] it expects blocks that are new.
+    /// An empty batch answers with `next`.
+    ///
+    /// Unlike [`Sink::put`] it expects blocks that are new. The exception is how an
+    /// unknown outcome is settled: appending the very same batch again. If all of
+    /// its blocks are there, with the same bytes and still side by side, nothing is
+    /// stored and the answer is where they stand; if none is, they are stored.
     ///
     /// # Errors
     ///
     /// As [`Sink::put`]; then nothing of the batch is stored, or
     /// [`StoreError::outcome`] is unknown. After an unknown outcome the store
-    /// refuses everything until [`Sink::probe`] has reopened and verified it;
-    /// appending the same blocks again then stores those that are missing.
+    /// refuses every write as [`StoreError::Latched`] until [`Sink::probe`] has
+    /// reopened and verified it. A batch of which only some blocks are there is
+    /// [`StoreError::Rejected`].
     fn append(&self, batch: &Batch<'_>) -> Result<Position, StoreError>;
 
     /// Up to `limit` heads in order of position, of blocks that end after `from`.
+    /// Bodies are not read. A block that cannot be found any more because the
+    /// engine's own pages are damaged is no head but a gap.
     ///
     /// # Errors
     ///
@@ -184,7 +200,7 @@ pub trait BlockStore: Sink {
     fn heads(&self, from: Position, limit: usize) -> Result<Vec<Head>, StoreError>;
 
     /// The block whose first event stands at `base`, or `None` if there is none
-    /// (any more). Its header is verified; its frames verify themselves when read.
+    /// (any more). Verified whole, as far as the store can: see [`Damage`].
     ///
     /// # Errors
     ///
@@ -192,20 +208,24 @@ pub trait BlockStore: Sink {
     fn read(&self, base: Position) -> Result<Option<Block>, StoreError>;
 
     /// Puts one block in the place of all that stand in `range`, with the same
-    /// positions.
+    /// positions. Their names stay taken: see [`Sink::put`].
     ///
     /// # Errors
     ///
-    /// As [`BlockStore::append`]; `range` must be made of whole blocks.
+    /// As [`BlockStore::append`]. [`StoreError::Rejected`] unless `range` is made of
+    /// whole blocks without a hole, none of them still waits in the outbox, and
+    /// `with` has as many events.
     fn replace(&self, range: Range<Position>, with: &Block) -> Result<(), StoreError>;
 
     /// Forgets the blocks that begin at these positions, and gives their space
     /// back to the file system. Works on a full disk. A base that is not there is
-    /// passed over. Returns how many events went.
+    /// passed over. Gaps before the oldest block that is left are forgotten too.
+    /// Returns how many events went.
     ///
     /// # Errors
     ///
-    /// As [`BlockStore::append`].
+    /// As [`BlockStore::append`]. Long lists take several transactions, so some
+    /// blocks may be gone all the same; calling again is safe.
     fn expire(&self, bases: &[Position]) -> Result<u64, StoreError>;
 
     /// The ends and sizes, as of the last commit.
@@ -216,14 +236,16 @@ pub trait BlockStore: Sink {
     fn ends(&self) -> Result<Ends, StoreError>;
 
     /// What should be here and is not, oldest first, as far as the store itself
-    /// found out.
+    /// found out: when it was opened, and whenever [`BlockStore::heads`] or
+    /// [`BlockStore::read`] met damage. A damaged block is told once.
     ///
     /// # Errors
     ///
     /// The store cannot be read.
     fn gaps(&self) -> Result<Vec<Gap>, StoreError>;
 
-    /// The row of this key, if it was stored within `window` before `now`.
+    /// The row of this key, if it was received less than `window` before `now`, or
+    /// after `now` (clocks step back). Exact: it never answers by a hash alone.
     ///
     /// # Errors
     ///
@@ -235,7 +257,8 @@ pub trait BlockStore: Sink {
         window: Duration,
     ) -> Result<Option<KeyRow>, StoreError>;
 
-    /// Drops keys that were received before `before`, in whole tables.
+    /// Drops keys that were received before `before`, in whole tables of an hour:
+    /// those of the hour that `before` lies in stay.
     ///
     /// # Errors
     ///
@@ -249,6 +272,26 @@ pub trait BlockStore: Sink {
     ///
     /// The last sync failed.
     fn close(&self) -> Result<(), StoreError>;
+}
+
+/// What is wrong with a block in a store.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Damage {
+    /// Its bytes are not a whole block.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// It does not belong where it stands, or its bytes have changed.
+    #[error("checksum stored {stored:08x}, computed {computed:08x}")]
+    Checksum {
+        /// What was written beside the block.
+        stored: u32,
+        /// What position, name and bytes give now.
+        computed: u32,
+    },
+    /// The engine cannot read it.
+    #[error("{0}")]
+    Unreadable(String),
 }
 
 /// Whether a block that failed to be stored may be stored all the same.
@@ -308,7 +351,7 @@ pub enum StoreError {
         /// Where its first event stands.
         base: Position,
         /// What is wrong with it.
-        cause: FormatError,
+        cause: Damage,
     },
     /// The store will never take this.
     #[error("{store} refuses the block: {cause}")]
