@@ -1,8 +1,17 @@
 //! What does a block say of itself before it is opened?
 
+use super::format::{self, FormatError};
 use crate::clock::Timestamp;
 use crate::id::{Boot, Origin};
 use crate::severity::Severity;
+
+/// Cells of [`Header::minutes`], at most; with more the header of a block of old
+/// or scattered events would be larger than its body.
+pub const MINUTE_CELLS_MAX: usize = 256;
+/// Runs of one block, at most.
+pub const RUNS_MAX: usize = 1024;
+/// Nanoseconds of a minute.
+pub(super) const MINUTE_NANOS: i64 = 60_000_000_000;
 
 /// A stretch of one boot within a block. A sealed block has one; a merged block
 /// has as many as boots went into it.
@@ -64,6 +73,20 @@ pub struct Header {
     /// Every member, in order of first appearance.
     pub members: Vec<Tagged>,
     /// Per-minute counts in order of minute, type, severity; `None` when there
-    /// would be more than are worth keeping.
+    /// would be more than [`MINUTE_CELLS_MAX`].
     pub minutes: Option<Vec<Cell>>,
+}
+
+impl Header {
+    /// Reads the header at the front of a block whose body need not be there, and
+    /// says how many bytes come before the body.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no block of a known version, end before the body begins, or
+    /// are damaged.
+    pub fn parse(bytes: &[u8]) -> Result<(Header, usize), FormatError> {
+        let (header, directory) = format::read_head(bytes)?;
+        Ok((header, directory.head_bytes))
+    }
 }

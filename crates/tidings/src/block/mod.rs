@@ -3,31 +3,37 @@
 //! One event waiting makes a block of one at once; a flood makes big blocks.
 //! Stores keep whole blocks, and a query decides from the [`Header`] whether to
 //! open one. The bytes are those of `docs/block-format.md`, version
-//! [`FORMAT_VERSION`]; only `format.rs` knows them.
+//! [`FORMAT_VERSION`]; only `format` knows them.
 
 mod builder;
+mod columns;
+mod dictionary;
 mod format;
+mod frame;
 mod header;
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::event::{Event, Fields, StoredEvent};
-use crate::id::{Boot, EventId, Origin, Position};
+use crate::event::{Fields, StoredEvent};
+use crate::id::Position;
 use crate::severity::Severity;
+use format::Directory;
 
 pub use builder::BlockBuilder;
-pub use format::FormatError;
-pub use header::{Cell, Header, Run, Tagged};
+pub use format::{FormatError, Section};
+pub use frame::Frame;
+pub use header::{Cell, Header, MINUTE_CELLS_MAX, RUNS_MAX, Run, Tagged};
 
 /// Events that are sealed into one block, at most.
 pub const BLOCK_EVENTS_MAX: usize = 4096;
 /// Events of one block that a decoder accepts: merging makes blocks larger than
 /// sealing does.
 pub const BLOCK_EVENTS_DECODED_MAX: usize = 65_536;
-/// Bytes of event texts that are sealed into one block, at most, unless a single
-/// event has more.
+/// Bytes of event texts (type, member, message, source, subject, key, fields as
+/// JSON) with which a block is full: it has at most one event beyond.
 pub const BLOCK_RAW_BYTES_MAX: usize = 1024 * 1024;
 /// Events of one frame: what is decompressed at once.
 pub const FRAME_EVENTS: usize = 512;
@@ -84,7 +90,16 @@ pub struct Entry<'a> {
 pub struct Block {
     bytes: Arc<[u8]>,
     header: Arc<Header>,
+    directory: Arc<Directory>,
 }
+
+impl PartialEq for Block {
+    fn eq(&self, other: &Block) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Block {}
 
 impl Block {
     /// Reads a block's header and checks that the bytes are as long as it says.
@@ -95,8 +110,16 @@ impl Block {
     /// The bytes are no block of a known version, are cut short or too long, or
     /// the header is damaged.
     pub fn parse(bytes: impl Into<Arc<[u8]>>) -> Result<Block, FormatError> {
-        let _ = bytes.into();
-        todo!()
+        let bytes = bytes.into();
+        let (header, directory) = format::read_head(&bytes)?;
+        let (expected, found) = (directory.block_bytes(), bytes.len());
+        match found.cmp(&expected) {
+            Ordering::Less => Err(FormatError::CutShort { expected, found }),
+            Ordering::Greater => Err(FormatError::TooLong { expected, found }),
+            Ordering::Equal => {
+                Ok(Block { bytes, header: header.into(), directory: directory.into() })
+            }
+        }
     }
 
     /// The bytes, as they are stored and sent.
@@ -109,93 +132,49 @@ impl Block {
         &self.header
     }
 
-    /// How many frames it has.
+    /// How many frames it has, at least 1.
     pub fn frames(&self) -> usize {
-        todo!()
+        self.directory.frames.len()
     }
 
-    /// Earliest and latest list time in a frame, without reading it.
-    pub fn frame_listed(&self, _frame: usize) -> (Timestamp, Timestamp) {
-        todo!()
+    /// Earliest and latest list time in a frame, without reading it. `frame` is
+    /// below [`Block::frames`], here and in the other methods.
+    pub fn frame_listed(&self, frame: usize) -> (Timestamp, Timestamp) {
+        self.directory.frames[frame].listed
     }
 
     /// Index in the block of a frame's first event.
-    pub fn frame_start(&self, _frame: usize) -> usize {
-        todo!()
+    pub fn frame_start(&self, frame: usize) -> usize {
+        self.directory.frames[frame].start
     }
 
     /// Verifies and reads a frame's numbers; its messages and details are
-    /// decompressed when somebody asks for them.
+    /// verified and decompressed when somebody asks for them.
     ///
     /// # Errors
     ///
     /// The frame is damaged.
-    pub fn frame(&self, _frame: usize) -> Result<Frame<'_>, FormatError> {
-        todo!()
+    pub fn frame(&self, frame: usize) -> Result<Frame<'_>, FormatError> {
+        Frame::read(self, frame)
     }
 
-    /// Reads everything, and so verifies everything.
+    /// Reads everything, and so verifies everything. The first event stands at
+    /// `base`.
     ///
     /// # Errors
     ///
     /// A frame is damaged.
-    pub fn events(&self, _base: Position) -> Result<Vec<StoredEvent>, FormatError> {
-        todo!()
+    pub fn events(&self, base: Position) -> Result<Vec<StoredEvent>, FormatError> {
+        let mut events = Vec::with_capacity(self.header.count as usize);
+        for index in 0..self.frames() {
+            let frame = self.frame(index)?;
+            for i in 0..frame.len() {
+                events.push(frame.event(i, base)?);
+            }
+        }
+        Ok(events)
     }
 }
 
-/// Some hundred events of a block, read section by section.
-#[derive(Debug)]
-pub struct Frame<'a>(std::marker::PhantomData<&'a ()>);
-
-#[allow(missing_docs, clippy::missing_errors_doc)]
-impl<'a> Frame<'a> {
-    pub fn len(&self) -> usize {
-        todo!()
-    }
-    pub fn timestamp(&self, _i: usize) -> Timestamp {
-        todo!()
-    }
-    pub fn received(&self, _i: usize) -> Timestamp {
-        todo!()
-    }
-    pub fn listed(&self, _i: usize) -> Timestamp {
-        todo!()
-    }
-    pub fn id(&self, _i: usize) -> EventId {
-        todo!()
-    }
-    pub fn severity(&self, _i: usize) -> Severity {
-        todo!()
-    }
-    /// Index into the header's types.
-    pub fn type_index(&self, _i: usize) -> usize {
-        todo!()
-    }
-    /// Index into the header's members.
-    pub fn member_index(&self, _i: usize) -> usize {
-        todo!()
-    }
-    pub fn name(&self, _i: usize) -> (Origin, Boot, u64) {
-        todo!()
-    }
-    pub fn source(&self, _i: usize) -> Option<&str> {
-        todo!()
-    }
-    pub fn subject(&self, _i: usize) -> Option<&str> {
-        todo!()
-    }
-    pub fn message(&self, _i: usize) -> Result<&str, FormatError> {
-        todo!()
-    }
-    pub fn key(&self, _i: usize) -> Result<Option<&str>, FormatError> {
-        todo!()
-    }
-    /// The fields as JSON text, `None` when there are none.
-    pub fn fields_json(&self, _i: usize) -> Result<Option<&str>, FormatError> {
-        todo!()
-    }
-    pub fn event(&self, _i: usize, _base: Position) -> Result<StoredEvent, FormatError> {
-        todo!()
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! Which names occurred, and as which index? Without an allocation per name.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use super::columns::Texts;
+
+/// Names in order of first appearance.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Dictionary {
+    names: Texts,
+    /// Hash of a name (keyed at random, names come from outside) to its index.
+    indices: HashMap<u64, u32>,
+    hasher: RandomState,
+    /// Events often come in runs of one name.
+    latest: Option<u32>,
+}
+
+impl Dictionary {
+    /// The index of a name, which is now there.
+    pub(super) fn index(&mut self, name: &str) -> u32 {
+        if let Some(latest) = self.latest.filter(|latest| self.name(*latest) == name) {
+            return latest;
+        }
+        let hash = self.hasher.hash_one(name);
+        let index = match self.indices.get(&hash) {
+            Some(index) if self.name(*index) == name => *index,
+            // Two names with one hash: once in 2^64.
+            Some(_) => self.find(name).unwrap_or_else(|| self.add(name)),
+            None => {
+                let index = self.add(name);
+                self.indices.insert(hash, index);
+                index
+            }
+        };
+        self.latest = Some(index);
+        index
+    }
+
+    fn name(&self, index: u32) -> &str {
+        self.names.get(index as usize)
+    }
+
+    fn find(&self, name: &str) -> Option<u32> {
+        let place = self.names.iter().position(|known| known == name)?;
+        u32::try_from(place).ok()
+    }
+
+    fn add(&mut self, name: &str) -> u32 {
+        let index = u32::try_from(self.names.len());
+        self.names.push(name);
+        index.expect("a block has far fewer names than 2^32")
+    }
+
+    pub(super) fn names(&self) -> &Texts {
+        &self.names
+    }
+
+    /// Hands the names over to a column, for which it takes back the column's
+    /// memory.
+    pub(super) fn names_into(&mut self, column: &mut Texts) {
+        std::mem::swap(&mut self.names, column);
+        self.clear();
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.names.clear();
+        self.indices.clear();
+        self.latest = None;
+    }
+}

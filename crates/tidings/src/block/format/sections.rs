@@ -1,0 +1,401 @@
+//! What is in a section? Columns, one after the other.
+
+use super::varint::{Reader, put_difference, put_len, put_signed, put_varint};
+use super::{Directory, FormatError};
+use crate::block::columns::{Detail, Details, Named, Numbers, Texts};
+use crate::block::header::{Header, Run};
+use crate::event::{
+    EVENT_BYTES_MAX, KEY_BYTES_MAX, MESSAGE_BYTES_MAX, SOURCE_BYTES_MAX, SUBJECT_BYTES_MAX,
+};
+use crate::severity::{SEVERITY_NUMBER_MAX, Severity};
+
+// Section A begins with a byte of these: a column that is flagged has one value an
+// event, one that is not has one value for all, or nothing.
+const EACH_RUN: u8 = 1;
+const EACH_SEQ: u8 = 2;
+const EACH_SEVERITY: u8 = 4;
+const EACH_TYPE: u8 = 8;
+const EACH_MEMBER: u8 = 16;
+const SOURCES: u8 = 32;
+const SUBJECTS: u8 = 64;
+const NUMBERS_KNOWN: u8 = 127;
+
+// How a column of instants is written: differences in one of four units, or one
+// value for all, or the same as an earlier column.
+const UNITS_NANOS: [i64; 4] = [1, 1_000, 1_000_000, 1_000_000_000];
+const ONE_FOR_ALL: u8 = 4;
+const AS_TIMESTAMP: u8 = 5;
+const AS_RECEIVED: u8 = 6;
+
+// Section C: which of them an event has.
+const KEY: u8 = 1;
+const FIELDS: u8 = 2;
+const TRACE_ID: u8 = 4;
+const SPAN_ID: u8 = 8;
+const DETAILS_KNOWN: u8 = 15;
+
+/// Section A. `runs` are those of the block so far.
+pub(in super::super) fn write_numbers(
+    out: &mut Vec<u8>,
+    numbers: &Numbers,
+    runs: &[Run],
+    base: i64,
+) {
+    let flag = |set: bool, bit: u8| if set { bit } else { 0 };
+    let dense = seq_steps(numbers, runs).all(|(first, step)| first || step == 0);
+    let flags = flag(differ(&numbers.runs), EACH_RUN)
+        | flag(!dense, EACH_SEQ)
+        | flag(differ(&numbers.severities), EACH_SEVERITY)
+        | flag(differ(&numbers.types), EACH_TYPE)
+        | flag(differ(&numbers.members), EACH_MEMBER)
+        | flag(numbers.sources.names.len() > 0, SOURCES)
+        | flag(numbers.subjects.names.len() > 0, SUBJECTS);
+    out.push(flags);
+    put_column(out, &numbers.runs, flags & EACH_RUN != 0);
+    for (first, step) in seq_steps(numbers, runs) {
+        if first || !dense {
+            put_varint(out, step);
+        }
+    }
+    put_instants(out, &numbers.timestamps, base, &[]);
+    let timestamps = (AS_TIMESTAMP, numbers.timestamps.as_slice());
+    put_instants(out, &numbers.received, base, &[timestamps]);
+    let received = (AS_RECEIVED, numbers.received.as_slice());
+    put_instants(out, &numbers.added, base, &[received, timestamps]);
+    let severities =
+        if flags & EACH_SEVERITY != 0 { &numbers.severities } else { &numbers.severities[..1] };
+    out.extend(severities.iter().map(|severity| severity.number()));
+    put_column(out, &numbers.types, flags & EACH_TYPE != 0);
+    put_column(out, &numbers.members, flags & EACH_MEMBER != 0);
+    for named in [&numbers.sources, &numbers.subjects] {
+        if named.names.len() > 0 {
+            put_len(out, named.names.len());
+            put_texts(out, &named.names);
+            put_column(out, &named.places, true);
+        }
+    }
+}
+
+fn differ<T: PartialEq>(column: &[T]) -> bool {
+    column.windows(2).any(|pair| pair[0] != pair[1])
+}
+
+/// How far each sequence number is from the expected one: the next of its run, or
+/// the run's first for the first event of a run in this frame.
+fn seq_steps<'a>(numbers: &'a Numbers, runs: &'a [Run]) -> impl Iterator<Item = (bool, u64)> + 'a {
+    let mut expected = ExpectedSeqs::new(runs);
+    numbers.runs.iter().zip(&numbers.seqs).map(move |(run, seq)| {
+        let run = *run as usize;
+        let (first, step) = (expected.is_first(run), seq.wrapping_sub(expected.next(run)));
+        expected.was(run, *seq);
+        (first, step)
+    })
+}
+
+/// Per run of the block the sequence number that a frame expects next.
+struct ExpectedSeqs<'a> {
+    runs: &'a [Run],
+    after: Vec<Option<u64>>,
+}
+
+impl<'a> ExpectedSeqs<'a> {
+    fn new(runs: &'a [Run]) -> ExpectedSeqs<'a> {
+        ExpectedSeqs { runs, after: vec![None; runs.len()] }
+    }
+
+    fn is_first(&self, run: usize) -> bool {
+        self.after[run].is_none()
+    }
+
+    fn next(&self, run: usize) -> u64 {
+        self.after[run].unwrap_or(self.runs[run].first_seq)
+    }
+
+    fn was(&mut self, run: usize, seq: u64) {
+        self.after[run] = Some(seq.wrapping_add(1));
+    }
+}
+
+fn put_column<T: Copy + Into<u64>>(out: &mut Vec<u8>, column: &[T], each: bool) {
+    let written = if each { column } else { &column[..1] };
+    for value in written {
+        put_varint(out, (*value).into());
+    }
+}
+
+fn put_instants(out: &mut Vec<u8>, instants: &[i64], base: i64, known: &[(u8, &[i64])]) {
+    if let Some((mode, _)) = known.iter().find(|(_, column)| *column == instants) {
+        out.push(*mode);
+        return;
+    }
+    if !differ(instants) {
+        out.push(ONE_FOR_ALL);
+        put_difference(out, base, instants[0]);
+        return;
+    }
+    let steps = || instants.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
+    let coarsest = UNITS_NANOS.iter().rposition(|unit| steps().all(|step| step % unit == 0));
+    let (mode, unit) = coarsest.map_or((0, 1), |place| (place as u8, UNITS_NANOS[place]));
+    out.push(mode);
+    put_difference(out, base, instants[0]);
+    for step in steps() {
+        put_signed(out, step / unit);
+    }
+}
+
+/// Lengths, then the texts without anything between them.
+fn put_texts(out: &mut Vec<u8>, texts: &Texts) {
+    for text in texts.iter() {
+        put_len(out, text.len());
+    }
+    out.extend_from_slice(texts.joined().as_bytes());
+}
+
+/// Section B; nothing at all if every message is empty.
+pub(in super::super) fn write_messages(out: &mut Vec<u8>, messages: &Texts) {
+    if !messages.joined().is_empty() {
+        put_texts(out, messages);
+    }
+}
+
+/// Section C; nothing at all if no event has any.
+pub(in super::super) fn write_details(out: &mut Vec<u8>, details: &Details) {
+    if details.rows.iter().all(|row| *row == Detail::default()) {
+        return;
+    }
+    let flags: Vec<u8> = details.rows.iter().map(flags_of).collect();
+    let each = differ(&flags);
+    out.push(each.into());
+    out.extend_from_slice(if each { &flags } else { &flags[..1] });
+    put_texts(out, &details.keys);
+    for row in &details.rows {
+        out.extend(row.trace_id.iter().flat_map(|id| id.to_be_bytes()));
+    }
+    for row in &details.rows {
+        out.extend(row.span_id.iter().flat_map(|id| id.to_be_bytes()));
+    }
+    put_texts(out, &details.fields);
+}
+
+fn flags_of(row: &Detail) -> u8 {
+    let flag = |set: bool, bit: u8| if set { bit } else { 0 };
+    flag(row.key.is_some(), KEY)
+        | flag(row.fields.is_some(), FIELDS)
+        | flag(row.trace_id.is_some(), TRACE_ID)
+        | flag(row.span_id.is_some(), SPAN_ID)
+}
+
+/// Section A of `count` events.
+pub(in super::super) fn read_numbers(
+    bytes: &[u8],
+    count: usize,
+    header: &Header,
+    directory: &Directory,
+) -> Result<Numbers, FormatError> {
+    let base = directory.base;
+    let mut reader = Reader::new(bytes);
+    let reader = &mut reader;
+    let flags = reader.byte("numbers")?;
+    if flags & !NUMBERS_KNOWN != 0 {
+        return Err(FormatError::Impossible { what: "flags of numbers", value: flags.into() });
+    }
+    let each = |bit: u8| flags & bit != 0;
+    let runs = read_column(reader, count, each(EACH_RUN), header.runs.len(), "run")?;
+    let seqs = read_seqs(reader, &runs, &header.runs, each(EACH_SEQ))?;
+    let timestamps = read_instants(reader, count, base, &[])?;
+    let known = [(AS_TIMESTAMP, timestamps.as_slice())];
+    let received = read_instants(reader, count, base, &known)?;
+    let known = [(AS_TIMESTAMP, timestamps.as_slice()), (AS_RECEIVED, received.as_slice())];
+    let added = read_instants(reader, count, base, &known)?;
+    let severities = read_severities(reader, count, each(EACH_SEVERITY), header.severities)?;
+    let types = read_column(reader, count, each(EACH_TYPE), header.types.len(), "type")?;
+    let members = read_column(reader, count, each(EACH_MEMBER), header.members.len(), "member")?;
+    let sources = read_named(reader, count, each(SOURCES), SOURCE_BYTES_MAX, "source")?;
+    let subjects = read_named(reader, count, each(SUBJECTS), SUBJECT_BYTES_MAX, "subject")?;
+    reader.end("bytes after the numbers")?;
+    Ok(Numbers {
+        runs,
+        seqs,
+        timestamps,
+        received,
+        added,
+        severities,
+        types,
+        members,
+        sources,
+        subjects,
+    })
+}
+
+/// `count` indices below `end`.
+fn read_column(
+    reader: &mut Reader<'_>,
+    count: usize,
+    each: bool,
+    end: usize,
+    what: &'static str,
+) -> Result<Vec<u32>, FormatError> {
+    if each {
+        (0..count).map(|_| reader.index(end, what)).collect()
+    } else {
+        Ok(vec![reader.index(end, what)?; count])
+    }
+}
+
+fn read_seqs(
+    reader: &mut Reader<'_>,
+    of: &[u32],
+    runs: &[Run],
+    each: bool,
+) -> Result<Vec<u64>, FormatError> {
+    let mut expected = ExpectedSeqs::new(runs);
+    let mut seqs = Vec::with_capacity(of.len());
+    for run in of {
+        let run = *run as usize;
+        let written = each || expected.is_first(run);
+        let step = if written { reader.varint("sequence number")? } else { 0 };
+        let seq = expected.next(run).wrapping_add(step);
+        if seq < runs[run].first_seq || seq > runs[run].last_seq {
+            return Err(FormatError::Impossible { what: "sequence number", value: seq });
+        }
+        expected.was(run, seq);
+        seqs.push(seq);
+    }
+    Ok(seqs)
+}
+
+fn read_instants(
+    reader: &mut Reader<'_>,
+    count: usize,
+    base: i64,
+    known: &[(u8, &[i64])],
+) -> Result<Vec<i64>, FormatError> {
+    const WHAT: &str = "instant";
+    let mode = reader.byte(WHAT)?;
+    if let Some((_, column)) = known.iter().find(|(known, _)| *known == mode) {
+        return Ok(column.to_vec());
+    }
+    if mode == ONE_FOR_ALL {
+        return Ok(vec![reader.instant(base, WHAT)?; count]);
+    }
+    let unit = UNITS_NANOS
+        .get(usize::from(mode))
+        .ok_or(FormatError::Impossible { what: "mode of instants", value: mode.into() })?;
+    let mut instants = Vec::with_capacity(count);
+    let mut instant = reader.instant(base, WHAT)?;
+    instants.push(instant);
+    for _ in 1..count {
+        instant = instant.wrapping_add(reader.signed(WHAT)?.wrapping_mul(*unit));
+        instants.push(instant);
+    }
+    Ok(instants)
+}
+
+fn read_severities(
+    reader: &mut Reader<'_>,
+    count: usize,
+    each: bool,
+    said: u32,
+) -> Result<Vec<Severity>, FormatError> {
+    const WHAT: &str = "severity";
+    let mut severity = || {
+        let value = reader.varint(WHAT)?;
+        Severity::from_number(value)
+            .filter(|severity| said >> (severity.number() - 1) & 1 == 1)
+            .ok_or(FormatError::Impossible { what: WHAT, value })
+    };
+    if each { (0..count).map(|_| severity()).collect() } else { Ok(vec![severity()?; count]) }
+}
+
+fn read_named(
+    reader: &mut Reader<'_>,
+    count: usize,
+    is_there: bool,
+    name_bytes_max: usize,
+    what: &'static str,
+) -> Result<Named, FormatError> {
+    if !is_there {
+        return Ok(Named { names: Texts::default(), places: vec![0; count] });
+    }
+    let names = reader.some(count, what)?;
+    let names = read_texts(reader, names, name_bytes_max, what)?;
+    let places = read_column(reader, count, true, names.len() + 1, what)?;
+    Ok(Named { names, places })
+}
+
+fn read_texts(
+    reader: &mut Reader<'_>,
+    count: usize,
+    bytes_max: usize,
+    what: &'static str,
+) -> Result<Texts, FormatError> {
+    let end = bytes_max + 1;
+    let lengths =
+        (0..count).map(|_| reader.index(end, what)).collect::<Result<Vec<u32>, FormatError>>()?;
+    // At most the events a reader accepts, times the longest text: no overflow.
+    let bytes = lengths.iter().map(|length| *length as usize).sum();
+    let joined = reader.text(bytes, what)?.to_owned();
+    Texts::cut(joined, &lengths).ok_or(FormatError::BadText { what, expected: "UTF-8" })
+}
+
+/// Section B of `count` events; no bytes are empty messages.
+pub(in super::super) fn read_messages(bytes: &[u8], count: usize) -> Result<Texts, FormatError> {
+    const WHAT: &str = "message";
+    if bytes.is_empty() {
+        let mut empty = Texts::default();
+        (0..count).for_each(|_| empty.push(""));
+        return Ok(empty);
+    }
+    let mut reader = Reader::new(bytes);
+    let messages = read_texts(&mut reader, count, MESSAGE_BYTES_MAX, WHAT)?;
+    reader.end("bytes after the messages")?;
+    Ok(messages)
+}
+
+/// Section C of `count` events; no bytes are no details.
+pub(in super::super) fn read_details(bytes: &[u8], count: usize) -> Result<Details, FormatError> {
+    if bytes.is_empty() {
+        return Ok(Details { rows: vec![Detail::default(); count], ..Details::default() });
+    }
+    let mut reader = Reader::new(bytes);
+    let flags = read_flags(&mut reader, count)?;
+    let having = |bit: u8| flags.iter().filter(|flags| *flags & bit != 0).count();
+    let keys = read_texts(&mut reader, having(KEY), KEY_BYTES_MAX, "key")?;
+    let trace_ids = reader.take(having(TRACE_ID) * 16, "trace id")?;
+    let span_ids = reader.take(having(SPAN_ID) * 8, "span id")?;
+    let fields = read_texts(&mut reader, having(FIELDS), EVENT_BYTES_MAX, "fields")?;
+    reader.end("bytes after the details")?;
+    let (mut trace_ids, mut span_ids) = (Reader::new(trace_ids), Reader::new(span_ids));
+    let (mut next_key, mut next_fields) = (0_u32.., 0_u32..);
+    let mut rows = Vec::with_capacity(count);
+    for flags in flags {
+        let mut row = Detail::default();
+        if flags & KEY != 0 {
+            row.key = next_key.next();
+        }
+        if flags & FIELDS != 0 {
+            row.fields = next_fields.next();
+        }
+        if flags & TRACE_ID != 0 {
+            row.trace_id = Some(u128::from_be_bytes(trace_ids.array("trace id")?));
+        }
+        if flags & SPAN_ID != 0 {
+            row.span_id = Some(u64::from_be_bytes(span_ids.array("span id")?));
+        }
+        rows.push(row);
+    }
+    Ok(Details { rows, keys, fields })
+}
+
+fn read_flags(reader: &mut Reader<'_>, count: usize) -> Result<Vec<u8>, FormatError> {
+    const WHAT: &str = "flags of details";
+    let flags = match reader.byte(WHAT)? {
+        0 => vec![reader.byte(WHAT)?; count],
+        1 => reader.take(count, WHAT)?.to_vec(),
+        other => return Err(FormatError::Impossible { what: WHAT, value: other.into() }),
+    };
+    match flags.iter().find(|flags| **flags & !DETAILS_KNOWN != 0) {
+        Some(unknown) => Err(FormatError::Impossible { what: WHAT, value: (*unknown).into() }),
+        None => Ok(flags),
+    }
+}

@@ -1,0 +1,193 @@
+//! What does a frame say, event by event?
+
+use std::cell::OnceCell;
+
+use super::columns::{Details, Numbers, Texts};
+use super::format::{self, FrameEntry, Section};
+use super::{Block, FormatError, list_time};
+use crate::clock::Timestamp;
+use crate::event::{Event, Fields, StoredEvent};
+use crate::id::{Boot, EventId, Origin, Position};
+use crate::severity::Severity;
+
+/// Some hundred events of a block, read section by section.
+///
+/// The numbers are there from the start; messages and details are verified and
+/// decompressed once, when the first of them is asked for. Events are counted from
+/// 0 within the frame; an index past [`Frame::len`] panics.
+#[derive(Debug)]
+pub struct Frame<'a> {
+    block: &'a Block,
+    index: usize,
+    entry: &'a FrameEntry,
+    numbers: Numbers,
+    messages: OnceCell<Texts>,
+    details: OnceCell<Details>,
+}
+
+impl<'a> Frame<'a> {
+    pub(super) fn read(block: &'a Block, index: usize) -> Result<Frame<'a>, FormatError> {
+        let entry = &block.directory.frames[index];
+        let body = &block.bytes[block.directory.head_bytes..];
+        let stored = &entry.sections[Section::Numbers as usize];
+        let bytes = format::open(body, index, Section::Numbers, stored)?;
+        let numbers = format::read_numbers(&bytes, entry.count, &block.header, &block.directory)?;
+        let (messages, details) = (OnceCell::new(), OnceCell::new());
+        let frame = Frame { block, index, entry, numbers, messages, details };
+        frame.check_listed()?;
+        Ok(frame)
+    }
+
+    /// The directory is believed without opening frames: it must be right.
+    fn check_listed(&self) -> Result<(), FormatError> {
+        let (first, last) = self.entry.listed;
+        let outside = (0..self.len()).map(|i| self.listed(i)).find(|at| *at < first || *at > last);
+        outside.map_or(Ok(()), |at| {
+            let value = at.as_nanos().cast_unsigned();
+            Err(FormatError::Impossible { what: "list time", value })
+        })
+    }
+
+    /// How many events it has, at least 1.
+    #[expect(clippy::len_without_is_empty, reason = "a frame is never empty")]
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// When the event happened.
+    pub fn timestamp(&self, i: usize) -> Timestamp {
+        Timestamp::from_nanos(self.numbers.timestamps[i])
+    }
+
+    /// When the first durable tidings took it.
+    pub fn received(&self, i: usize) -> Timestamp {
+        Timestamp::from_nanos(self.numbers.received[i])
+    }
+
+    /// The time at which it stands in lists: [`list_time`].
+    pub fn listed(&self, i: usize) -> Timestamp {
+        list_time(self.timestamp(i), self.received(i))
+    }
+
+    /// Its name in URLs.
+    pub fn id(&self, i: usize) -> EventId {
+        let (_, boot, seq) = self.name(i);
+        EventId::new(Timestamp::from_nanos(self.numbers.added[i]), boot, seq)
+    }
+
+    /// How bad it is.
+    pub fn severity(&self, i: usize) -> Severity {
+        self.numbers.severities[i]
+    }
+
+    /// Index into the header's types.
+    pub fn type_index(&self, i: usize) -> usize {
+        self.numbers.types[i] as usize
+    }
+
+    /// Index into the header's members.
+    pub fn member_index(&self, i: usize) -> usize {
+        self.numbers.members[i] as usize
+    }
+
+    /// What names it for ever: who took it, in which start, as the how-manieth.
+    pub fn name(&self, i: usize) -> (Origin, Boot, u64) {
+        let run = &self.block.header.runs[self.numbers.runs[i] as usize];
+        (run.origin, run.boot, self.numbers.seqs[i])
+    }
+
+    /// The component that spoke.
+    pub fn source(&self, i: usize) -> Option<&str> {
+        self.numbers.sources.get(i)
+    }
+
+    /// What it is about.
+    pub fn subject(&self, i: usize) -> Option<&str> {
+        self.numbers.subjects.get(i)
+    }
+
+    /// What happened.
+    ///
+    /// # Errors
+    ///
+    /// The frame's messages are damaged.
+    pub fn message(&self, i: usize) -> Result<&str, FormatError> {
+        Ok(self.messages()?.get(i))
+    }
+
+    /// The caller's own id.
+    ///
+    /// # Errors
+    ///
+    /// The frame's details are damaged.
+    pub fn key(&self, i: usize) -> Result<Option<&str>, FormatError> {
+        let details = self.details()?;
+        Ok(details.rows[i].key.map(|index| details.keys.get(index as usize)))
+    }
+
+    /// The fields as JSON text in the producer's order, `None` when there are
+    /// none. That it is JSON is checked by [`Frame::event`].
+    ///
+    /// # Errors
+    ///
+    /// The frame's details are damaged.
+    pub fn fields_json(&self, i: usize) -> Result<Option<&str>, FormatError> {
+        let details = self.details()?;
+        Ok(details.rows[i].fields.map(|index| details.fields.get(index as usize)))
+    }
+
+    /// The whole event, as it was pushed; the block's first event stands at `base`.
+    ///
+    /// # Errors
+    ///
+    /// The frame's messages or details are damaged.
+    pub fn event(&self, i: usize, base: Position) -> Result<StoredEvent, FormatError> {
+        let header = &self.block.header;
+        let (origin, boot, seq) = self.name(i);
+        let row = &self.details()?.rows[i];
+        let timestamp = self.timestamp(i);
+        let event = Event {
+            event_type: header.types[self.type_index(i)].name.clone(),
+            message: self.message(i)?.to_owned(),
+            timestamp: Some(timestamp),
+            member: Some(header.members[self.member_index(i)].name.clone()),
+            severity: self.severity(i),
+            source: self.source(i).map(str::to_owned),
+            subject: self.subject(i).map(str::to_owned),
+            key: self.key(i)?.map(str::to_owned),
+            fields: self.fields(i)?,
+            trace_id: row.trace_id,
+            span_id: row.span_id,
+        };
+        let position = base.plus((self.entry.start + i) as u64);
+        let (id, received) = (self.id(i), self.received(i));
+        Ok(StoredEvent { event, id, timestamp, received, origin, boot, seq, position })
+    }
+
+    fn fields(&self, i: usize) -> Result<Fields, FormatError> {
+        let Some(json) = self.fields_json(i)? else { return Ok(Fields::new()) };
+        serde_json::from_str(json)
+            .map_err(|_| FormatError::BadText { what: "fields", expected: "a JSON object" })
+    }
+
+    fn messages(&self) -> Result<&Texts, FormatError> {
+        if let Some(messages) = self.messages.get() {
+            return Ok(messages);
+        }
+        let messages = format::read_messages(&self.open(Section::Messages)?, self.len())?;
+        Ok(self.messages.get_or_init(|| messages))
+    }
+
+    fn details(&self) -> Result<&Details, FormatError> {
+        if let Some(details) = self.details.get() {
+            return Ok(details);
+        }
+        let details = format::read_details(&self.open(Section::Details)?, self.len())?;
+        Ok(self.details.get_or_init(|| details))
+    }
+
+    fn open(&self, section: Section) -> Result<std::borrow::Cow<'a, [u8]>, FormatError> {
+        let body = &self.block.bytes[self.block.directory.head_bytes..];
+        format::open(body, self.index, section, &self.entry.sections[section as usize])
+    }
+}
