@@ -10,9 +10,11 @@
 
 pub mod block;
 mod clock;
+mod component;
 mod event;
 mod id;
 pub mod log;
+mod overwatch;
 mod pause;
 pub mod query;
 mod severity;
@@ -21,6 +23,7 @@ mod sync;
 mod tally;
 
 pub use clock::{BadTimestamp, Clock, Timestamp};
+pub use component::{Component, ComponentError};
 pub use event::{
     CLOSED_TYPE, EVENT_BYTES_MAX, EVENT_OVERHEAD_BYTES, Event, FIELDS_MAX, Fields, Invalid,
     KEY_BYTES_MAX, LOSS_TYPE, MEMBER_BYTES_MAX, MESSAGE_BYTES_MAX, Problem, RESERVED_TYPE_PREFIX,
@@ -28,6 +31,9 @@ pub use event::{
 };
 pub use id::{BadId, Boot, EventId, NoRandomness, Origin, Position};
 pub use log::{Ack, AppendError, Coverage, Log, LogOptions, Taken};
+pub use overwatch::{
+    Health, Overwatch, OverwatchOptions, PROBE_DEADLINE, PROBE_INTERVAL, QUIET_PERIOD,
+};
 pub use pause::{PauseReason, PauseSet, State};
 pub use query::{Filter, Order, Page, Query};
 pub use severity::{SEVERITY_NUMBER_MAX, Severity, UnknownSeverity};

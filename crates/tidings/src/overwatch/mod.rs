@@ -1,0 +1,275 @@
+//! Who stops and starts whom when the store fails?
+//!
+//! Overwatch probes a store. A probe that fails, or that does not come back
+//! within its deadline, suspends every component with the reason; after the store
+//! has answered for a quiet period, they are resumed in the opposite order.
+
+mod health;
+mod watch;
+
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::component::Component;
+use crate::pause::PauseReason;
+use crate::store::Sink;
+use crate::sync::{Arc, Condvar, Mutex, spawn, thread};
+
+pub use health::Health;
+use watch::{Order, Seen, Watch};
+
+/// How long the store must answer before components are resumed, by default.
+pub const QUIET_PERIOD: Duration = Duration::from_secs(10);
+/// How often the store is probed, by default.
+pub const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a probe may take before the store counts as down, by default.
+pub const PROBE_DEADLINE: Duration = Duration::from_secs(3);
+
+/// When overwatch probes and how long it waits. All must be longer than zero.
+#[derive(Clone, Debug)]
+pub struct OverwatchOptions {
+    /// How long the store must answer before components are resumed.
+    pub quiet_period: Duration,
+    /// How often the store is probed.
+    pub probe_interval: Duration,
+    /// How long a probe may take before the store counts as down.
+    pub probe_deadline: Duration,
+    /// Reads the time.
+    pub clock: Clock,
+}
+
+impl Default for OverwatchOptions {
+    fn default() -> OverwatchOptions {
+        OverwatchOptions {
+            quiet_period: QUIET_PERIOD,
+            probe_interval: PROBE_INTERVAL,
+            probe_deadline: PROBE_DEADLINE,
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// Watches a store, and suspends and resumes what depends on it.
+///
+/// Dropping it stops the watching and leaves the components as they are.
+pub struct Overwatch {
+    inner: Arc<Inner>,
+    threads: Mutex<Vec<thread::JoinHandle<()>>>,
+}
+
+struct Inner {
+    store: Arc<dyn Sink>,
+    components: Vec<Arc<dyn Component>>,
+    options: OverwatchOptions,
+    // Guards what is known of the store. Never held while a probe or a component
+    // runs, so `health` answers at once whatever hangs.
+    watch: Mutex<Watch>,
+    // Guards the hand-over between the thread that probes and the one that
+    // decides. Taken before `watch`, never after it.
+    probe: Mutex<Probe>,
+    changed: Condvar,
+}
+
+/// Where the one probe stands.
+#[derive(Debug, Default)]
+struct Probe {
+    wanted: bool,
+    running_since: Option<Duration>,
+    seen: Option<Seen>,
+    stop: bool,
+}
+
+impl Overwatch {
+    /// Watches this store for these components, with the default times. Nothing
+    /// happens before [`Overwatch::start`].
+    pub fn new(store: Arc<dyn Sink>, components: Vec<Arc<dyn Component>>) -> Overwatch {
+        Overwatch::with_options(store, components, OverwatchOptions::default())
+    }
+
+    /// As [`Overwatch::new`], with other times.
+    pub fn with_options(
+        store: Arc<dyn Sink>,
+        components: Vec<Arc<dyn Component>>,
+        options: OverwatchOptions,
+    ) -> Overwatch {
+        let watch = Watch::new(options.quiet_period);
+        let inner = Inner {
+            store,
+            components,
+            options,
+            watch: Mutex::new(watch),
+            probe: Mutex::default(),
+            changed: Condvar::new(),
+        };
+        Overwatch { inner: Arc::new(inner), threads: Mutex::default() }
+    }
+
+    /// Starts watching. Called again while it watches, it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// The operating system has no threads to give.
+    pub fn start(&self) -> std::io::Result<()> {
+        let mut threads = self.threads.lock();
+        if !threads.is_empty() {
+            return Ok(());
+        }
+        self.inner.probe.lock().stop = false;
+        let prober = Arc::clone(&self.inner);
+        threads.push(spawn("tidings-probe", move || while prober.probe_once() {})?);
+        let decider = Arc::clone(&self.inner);
+        threads.push(spawn("tidings-overwatch", move || {
+            while decider.rest() {
+                decider.step();
+            }
+        })?);
+        Ok(())
+    }
+
+    /// Stops watching; components stay as they are. Does not wait for a probe
+    /// that hangs.
+    pub fn stop(&self) {
+        self.inner.probe.lock().stop = true;
+        self.inner.changed.notify_all();
+        // Not joined: a probe may hang for as long as its store does, and both
+        // threads only hold what they share with this handle.
+        self.threads.lock().clear();
+    }
+
+    /// What is known of the store right now. Answers at once.
+    pub fn health(&self) -> Health {
+        self.inner.watch.lock().health()
+    }
+
+    /// Decides once on what the last probe saw, and asks for the next one. The
+    /// thread started by [`Overwatch::start`] does nothing else.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn step(&self) {
+        self.inner.step();
+    }
+
+    /// Runs one probe here and now, as the probing thread would.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn probe(&self) {
+        self.inner.probe.lock().wanted = true;
+        self.inner.probe_once();
+    }
+}
+
+impl Drop for Overwatch {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl std::fmt::Debug for Overwatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Overwatch")
+            .field("store", &self.inner.store.describe())
+            .field("health", &self.health())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// Waits until a probe is wanted and runs it; false when it is time to end.
+    fn probe_once(&self) -> bool {
+        let mut probe = self.probe.lock();
+        while !probe.wanted && !probe.stop {
+            probe = self.changed.wait(probe);
+        }
+        if probe.stop {
+            return false;
+        }
+        probe.wanted = false;
+        probe.running_since = Some(self.options.clock.monotonic());
+        drop(probe);
+
+        let seen = match self.store.probe() {
+            Ok(()) => Seen::Answering,
+            Err(error) => Seen::Failing {
+                reason: error.pause().unwrap_or(PauseReason::StoreDown),
+                cause: error.to_string(),
+            },
+        };
+
+        let mut probe = self.probe.lock();
+        probe.running_since = None;
+        probe.seen = Some(seen);
+        true
+    }
+
+    /// Waits for one interval; false when it is time to end.
+    fn rest(&self) -> bool {
+        let until = self.options.clock.monotonic() + self.options.probe_interval;
+        let mut probe = self.probe.lock();
+        loop {
+            let left = until.saturating_sub(self.options.clock.monotonic());
+            if probe.stop || left.is_zero() {
+                return !probe.stop;
+            }
+            probe = self.changed.wait_timeout(probe, left);
+        }
+    }
+
+    fn step(&self) {
+        let Some(seen) = self.look() else { return };
+        let (now, at) = (self.options.clock.monotonic(), self.options.clock.now());
+        let order = self.watch.lock().observe(seen, now, at);
+        match order {
+            Order::Nothing => {}
+            Order::Suspend { reason, instead_of } => self.suspend(reason, instead_of),
+            Order::Resume(reason) => {
+                let resumed = self.resume(reason);
+                self.watch.lock().resumed(resumed);
+            }
+        }
+    }
+
+    /// What the probe says, if it has said anything since the last look; asks for
+    /// the next one unless one is under way.
+    fn look(&self) -> Option<Seen> {
+        let mut probe = self.probe.lock();
+        if let Some(since) = probe.running_since {
+            let waited = self.options.clock.monotonic().saturating_sub(since);
+            let hangs = waited >= self.options.probe_deadline;
+            return hangs.then(|| Seen::Failing {
+                reason: PauseReason::StoreDown,
+                cause: format!("no answer to a probe for {} s", waited.as_secs()),
+            });
+        }
+        probe.wanted = true;
+        self.changed.notify_all();
+        probe.seen.take()
+    }
+
+    fn suspend(&self, reason: PauseReason, instead_of: Option<PauseReason>) {
+        tracing::warn!(store = %self.store.describe(), reason = reason.name(), "store fails, components suspended");
+        for component in &self.components {
+            component.suspend(reason);
+        }
+        if let Some(old) = instead_of {
+            // The new reason is set: lifting the old one cannot start anything.
+            for component in &self.components {
+                if let Err(error) = component.resume(old) {
+                    tracing::debug!(component = component.identify(), %error, "still suspended");
+                }
+            }
+        }
+    }
+
+    /// Resumes in the opposite order of suspending; false if one would not start.
+    fn resume(&self, reason: PauseReason) -> bool {
+        for component in self.components.iter().rev() {
+            if let Err(error) = component.resume(reason) {
+                tracing::warn!(component = component.identify(), %error, "component does not start, will try again");
+                return false;
+            }
+        }
+        tracing::info!(store = %self.store.describe(), "store answers again, components resumed");
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;
