@@ -1,5 +1,6 @@
 //! How does a command end? The exit codes and errors that all commands share.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// How a command ended, as its exit code.
@@ -30,6 +31,12 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// Prints one line of words to the standard error, where they are not mistaken for
+/// data. A closed standard error is nobody's fault.
+pub fn say(words: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{words}");
+}
+
 /// Why a command failed: the words for stderr, a next step, and the exit code.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -46,6 +53,30 @@ impl Failure {
     /// A failure without a hint.
     pub fn new(exit: Exit, message: impl Into<String>) -> Failure {
         Failure { message: message.into(), hint: None, exit }
+    }
+
+    /// An end that needs no words: whoever reads our output has gone.
+    pub fn silent(exit: Exit) -> Failure {
+        Failure::new(exit, "")
+    }
+
+    /// The output could not be written: silent if only nobody reads it any more.
+    pub fn output(error: &std::io::Error) -> Failure {
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Failure::silent(Exit::Ok),
+            _ => Failure::new(Exit::Failed, format!("cannot write the output: {error}")),
+        }
+    }
+
+    /// Tells it on the standard error, and says how to exit.
+    pub fn tell(&self) -> Exit {
+        if !self.message.is_empty() {
+            say(&format!("tidings: {}", self.message));
+        }
+        if let Some(hint) = &self.hint {
+            say(&format!("hint: {hint}"));
+        }
+        self.exit
     }
 
     /// Adds the next step.

@@ -3,6 +3,7 @@
 // SKELETON: removed when the rooms are built.
 #![allow(clippy::todo, unused, missing_debug_implementations)]
 
+pub mod args;
 pub mod commands;
 pub mod exit;
 pub mod protocols;
@@ -11,7 +12,25 @@ pub mod settings;
 pub mod times;
 pub mod view;
 
-/// Runs the program with the arguments of this process.
-pub fn main() -> std::process::ExitCode {
-    todo!()
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::Cli;
+use crate::exit::{Exit, Failure};
+use crate::settings::{Environment, Settings};
+
+/// Runs the program with the arguments and variables of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(words) => {
+            // Nobody is left to tell when the terminal is gone.
+            let _ = words.print();
+            return ExitCode::from(if words.use_stderr() { Exit::Usage } else { Exit::Ok });
+        }
+    };
+    let ended = Settings::load(cli.global.config.as_deref(), Environment::of_process())
+        .and_then(|settings| commands::run(&cli.command, &cli.global, &settings));
+    ended.unwrap_or_else(|failure| failure.tell()).into()
 }

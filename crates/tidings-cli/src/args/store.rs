@@ -1,0 +1,89 @@
+//! Flags of the commands that open a data directory: serve, check, salvage.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::settings::ServeFlags;
+
+/// `tidings serve`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tidings serve
+  tidings serve --data /var/lib/tidings --retention 3d --retention-size 10GiB
+  tidings serve --listen 127.0.0.1:8434 --listen '[::1]:8434'
+  tidings serve --check-config
+
+SIGTERM and ^C stop it cleanly: what was taken is stored, then the books are printed.")]
+pub struct ServeArgs {
+    /// Listen on this loopback address; port 0 picks a free one; repeatable [default: 127.0.0.1:8434]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Vec<String>,
+    /// Keep events in this directory [default: $STATE_DIRECTORY, else XDG_STATE_HOME/tidings]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
+    /// The name of this server, and of events that name no member [default: the host name]
+    #[arg(long, value_name = "NAME")]
+    pub member: Option<String>,
+    /// Keep events for this long [default: 24h]
+    #[arg(long, value_name = "SPAN")]
+    pub retention: Option<String>,
+    /// Let the oldest events go when they take more than this on disk [default: 2GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub retention_size: Option<String>,
+    /// Answer requests that address this host name; repeatable [default: loopback names only]
+    #[arg(long, value_name = "NAME")]
+    pub allowed_host: Vec<String>,
+    /// Check the configuration, print it, and stop
+    #[arg(long)]
+    pub check_config: bool,
+}
+
+impl ServeArgs {
+    /// The settings among them, as they were typed.
+    pub fn flags(&self) -> ServeFlags {
+        ServeFlags {
+            listen: self.listen.clone(),
+            data: self.data.clone(),
+            member: self.member.clone(),
+            retention: self.retention.clone(),
+            retention_size: self.retention_size.clone(),
+            allowed_host: self.allowed_host.clone(),
+        }
+    }
+}
+
+/// `tidings check`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tidings check /var/lib/tidings
+  tidings check && echo whole
+
+Reads only; stop the server first. Exits with 6 when it finds damage.")]
+pub struct CheckArgs {
+    /// The data directory [default: the one that `tidings serve` would use]
+    #[arg(value_name = "DIR", conflicts_with = "data")]
+    pub dir: Option<String>,
+    /// The same as DIR
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
+}
+
+/// `tidings salvage`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tidings salvage --data /var/lib/tidings --into /var/lib/tidings.new
+
+The source is only read; the target must be empty or not there. What cannot be
+copied is named. Exits with 6 when something was damaged.")]
+pub struct SalvageArgs {
+    /// The damaged data directory [default: the one that `tidings serve` would use]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
+    /// The new data directory
+    #[arg(long, value_name = "DIR")]
+    pub into: PathBuf,
+}

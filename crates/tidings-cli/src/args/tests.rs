@@ -1,0 +1,105 @@
+use clap::CommandFactory;
+
+use super::select::Lines;
+use super::*;
+
+#[track_caller]
+fn parse(line: &[&str]) -> Command {
+    Cli::try_parse_from([&["tidings"], line].concat()).unwrap().command
+}
+
+#[track_caller]
+fn refusal(line: &[&str]) -> String {
+    let error = Cli::try_parse_from([&["tidings"], line].concat()).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    error.to_string()
+}
+
+#[test]
+fn the_definition_of_the_command_line_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_explains_itself_by_example() {
+    for command in Cli::command().get_subcommands_mut().filter(|c| c.get_name() != "version") {
+        let name = command.get_name().to_owned();
+        let help = command.render_help().to_string();
+
+        assert!(help.contains(&format!("Examples:\n  tidings {name}")), "{help}");
+    }
+}
+
+#[test]
+fn the_shared_flags_are_journalctls() {
+    let line = "ls -n 5 -S yesterday -U -10m -r -p warn..error -g x -t a,!b -t c -m db1 --for s \
+                --source o -a k=v=w -q words -o json --tz UTC --no-pager --exit-code";
+    let Command::List(list) = parse(&line.split_whitespace().collect::<Vec<_>>()) else {
+        panic!("ls is list");
+    };
+
+    let select = list.select;
+    assert_eq!(select.lines, Some(Lines::Last(5)));
+    assert_eq!(select.until.as_deref(), Some("-10m"));
+    assert_eq!(select.severity.as_deref(), Some("warn..error"));
+    assert_eq!(select.types, ["a,!b", "c"]);
+    assert_eq!(select.subjects, ["s"]);
+    assert_eq!(select.fields, [("k".to_owned(), "v=w".to_owned())]);
+    assert!(list.reverse && select.exit_code && select.no_pager);
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_the_flag_named() {
+    for line in [
+        &["list", "-p", "loud"][..],
+        &["list", "-p", "error..warn"],
+        &["list", "-p", ".."],
+        &["list", "-n", "some"],
+        &["list", "-a", "novalue"],
+        &["list", "-o", "xml"],
+        &["list", "--utc", "--tz", "UTC"],
+        &["show", "not-an-id"],
+        &["add", "-p", "loud"],
+        &["add", "-a", "=v"],
+        &["add", "-a", "n:=oops"],
+        &["add", "--stdin", "words"],
+        &["run", "-t", "build"],
+        &["tail", "-f", "-r"],
+        &["salvage"],
+    ] {
+        let said = refusal(line);
+        assert!(said.contains("error:"), "{line:?}: {said}");
+    }
+}
+
+#[test]
+fn flags_of_work_not_yet_done_are_absent() {
+    for line in
+        [["list", "--collapse"], ["tail", "--exec"], ["serve", "--etcd"], ["add", "--token-file"]]
+    {
+        assert!(refusal(&line).contains("unexpected argument"), "{line:?}");
+    }
+}
+
+#[test]
+fn fields_are_texts_or_json() {
+    let Command::Add(add) = parse(&["add", "-a", "v=1.42", "-a", "n:=[1,2]", "-a", "e=", "x", "y"])
+    else {
+        panic!("add is add");
+    };
+
+    let json = serde_json::to_string(&add.event.fields).unwrap();
+    assert_eq!(json, r#"[["v","1.42"],["n",[1,2]],["e",""]]"#);
+    assert_eq!(add.message, ["x", "y"]);
+}
+
+#[test]
+fn everything_after_the_command_belongs_to_the_command() {
+    let Command::Run(run) = parse(&["run", "-t", "build", "--", "make", "-t", "--only-failures"])
+    else {
+        panic!("run is run");
+    };
+
+    assert_eq!(run.command, ["make", "-t", "--only-failures"]);
+    assert!(!run.only_failures);
+}

@@ -1,0 +1,177 @@
+//! What does one setting's text mean, and where did it come from?
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::ColorChoice;
+use crate::exit::{Exit, Failure};
+use crate::times;
+
+/// What was given for one key, and by whom.
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    pub(super) key: &'static str,
+    /// Never empty.
+    pub(super) values: Vec<String>,
+    pub(super) source: Source,
+}
+
+/// Who gave a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Flag,
+    Variable,
+    File { path: PathBuf, line: usize },
+    Default,
+}
+
+/// One text of a setting.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Value<'a> {
+    given: &'a Given,
+    text: &'a str,
+}
+
+/// The variable of a key: `TIDINGS_RETENTION`.
+pub(super) fn variable(key: &str) -> String {
+    format!("TIDINGS_{}", key.to_uppercase())
+}
+
+/// Whether a key takes more than one value; a variable separates them by commas.
+pub(super) fn is_list(key: &str) -> bool {
+    matches!(key, "listen" | "allowed_host")
+}
+
+impl Given {
+    pub(super) fn each(&self) -> impl Iterator<Item = Value<'_>> {
+        self.values.iter().map(|text| Value { given: self, text })
+    }
+
+    /// The only value. More than one is told by [`single`].
+    pub(super) fn first(&self) -> Value<'_> {
+        Value { given: self, text: self.values.first().map_or("", String::as_str) }
+    }
+}
+
+impl Value<'_> {
+    /// `retention = "24x" (from TIDINGS_RETENTION): …`
+    fn bad(&self, why: impl fmt::Display) -> Failure {
+        let Value { given: Given { key, source, .. }, text } = self;
+        let origin = match source {
+            Source::Flag => format!("--{}", key.replace('_', "-")),
+            Source::Variable => variable(key),
+            Source::File { path, line } => format!("{}, line {line}", path.display()),
+            Source::Default => "the default".to_owned(),
+        };
+        Failure::new(Exit::Usage, format!("{key} = {text:?} (from {origin}): {why}"))
+    }
+}
+
+/// The text of a setting that has one value only.
+fn single<'a>(value: Value<'a>) -> Result<&'a str, Failure> {
+    match value.given.values.len() {
+        1 => Ok(value.text),
+        count => Err(value.bad(format!("one value is wanted, {count} are given"))),
+    }
+}
+
+pub(super) fn listen(value: Value<'_>) -> Result<SocketAddr, Failure> {
+    let numeric = value.text.replacen("localhost:", "127.0.0.1:", 1);
+    let address: SocketAddr = numeric
+        .parse()
+        .map_err(|_| value.bad("must be an address with a port, such as 127.0.0.1:8434"))?;
+    if !address.ip().is_loopback() {
+        return Err(value.bad("only loopback addresses are served: use 127.0.0.1 or [::1]"));
+    }
+    Ok(address)
+}
+
+pub(super) fn host(value: Value<'_>) -> Result<String, Failure> {
+    let text = value.text;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    if text.is_empty() || !text.chars().all(plain) {
+        return Err(value.bad("must be a host name without scheme, port or path"));
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+pub(super) fn path(value: Value<'_>) -> Result<PathBuf, Failure> {
+    match single(value)? {
+        "" => Err(value.bad("must name a directory")),
+        text => Ok(PathBuf::from(text)),
+    }
+}
+
+pub(super) fn member(value: Value<'_>) -> Result<String, Failure> {
+    let text = single(value)?;
+    tidings::Event::new("member", "")
+        .with_member(text)
+        .validate()
+        .map_err(|invalid| value.bad(invalid.problem))?;
+    Ok(text.to_owned())
+}
+
+pub(super) fn retention(value: Value<'_>) -> Result<Duration, Failure> {
+    let span = times::parse_span(single(value)?).map_err(|error| value.bad(error))?;
+    if span < Duration::from_secs(1) {
+        return Err(value.bad("must be at least 1s"));
+    }
+    Ok(span)
+}
+
+/// Bytes that a store needs at least: a few blocks and its own books.
+const RETENTION_BYTES_MIN: u64 = 1024 * 1024;
+
+const SIZES: [(&str, u64); 9] = [
+    ("", 1),
+    ("b", 1),
+    ("kb", 1000),
+    ("kib", 1 << 10),
+    ("mb", 1_000_000),
+    ("mib", 1 << 20),
+    ("gb", 1_000_000_000),
+    ("gib", 1 << 30),
+    ("tib", 1 << 40),
+];
+
+pub(super) fn bytes(value: Value<'_>) -> Result<u64, Failure> {
+    let text = single(value)?.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let unit = text[digits..].trim_start().to_ascii_lowercase();
+    let factor = SIZES.iter().find(|size| size.0 == unit).map(|size| size.1);
+    let bytes = text[..digits].parse::<u64>().ok().zip(factor);
+    match bytes.and_then(|(count, factor)| count.checked_mul(factor)) {
+        None => Err(value.bad("must be a size such as 2GiB, 500MB or a number of bytes")),
+        Some(bytes) if bytes < RETENTION_BYTES_MIN => Err(value.bad("must be at least 1MiB")),
+        Some(bytes) => Ok(bytes),
+    }
+}
+
+pub(super) fn server(value: Value<'_>) -> Result<String, Failure> {
+    let text = single(value)?.trim_end_matches('/');
+    let address = text.strip_prefix("http://").unwrap_or_default();
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '?' | '#' | '@');
+    if address.is_empty() || !address.chars().all(plain) {
+        return Err(value.bad("must be an address such as http://127.0.0.1:8434"));
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn color(value: Value<'_>) -> Result<ColorChoice, Failure> {
+    match single(value)? {
+        "auto" => Ok(ColorChoice::Auto),
+        "always" => Ok(ColorChoice::Always),
+        "never" => Ok(ColorChoice::Never),
+        _ => Err(value.bad("must be auto, always or never")),
+    }
+}
+
+pub(super) fn zone(value: Value<'_>) -> Result<TimeZone, Failure> {
+    let name = single(value)?;
+    TimeZone::get(name)
+        .map_err(|_| value.bad("unknown time zone; use a name such as Europe/Berlin or UTC"))
+}
