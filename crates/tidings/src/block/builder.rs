@@ -144,17 +144,16 @@ impl BlockBuilder {
     /// The index of the run that takes the event. Opened by the first event, since
     /// only then its first sequence number is known.
     fn run_of(&mut self, seq: u64) -> u32 {
-        match self.runs.last_mut() {
-            Some(run) if (run.origin, run.boot) == (self.origin, self.boot) => {
-                debug_assert!(seq > run.last_seq, "sequence numbers of a boot grow");
-                run.last_seq = run.last_seq.max(seq);
-            }
-            _ => {
-                let (origin, boot) = (self.origin, self.boot);
-                self.runs.push(Run { origin, boot, first_seq: seq, last_seq: seq });
-            }
-        }
-        u32::try_from(self.runs.len() - 1).expect("a block has few runs")
+        let (origin, boot) = (self.origin, self.boot);
+        let known = self.runs.iter().rposition(|run| (run.origin, run.boot) == (origin, boot));
+        let place = known.unwrap_or_else(|| {
+            self.runs.push(Run { origin, boot, first_seq: seq, last_seq: seq });
+            self.runs.len() - 1
+        });
+        let run = &mut self.runs[place];
+        debug_assert!(known.is_none() || seq > run.last_seq, "sequence numbers of a boot grow");
+        run.last_seq = run.last_seq.max(seq);
+        u32::try_from(place).expect("a block has few runs")
     }
 
     /// How many events wait to be sealed.
@@ -343,4 +342,22 @@ fn json_of<'a>(fields: &Fields, buffer: &'a mut Vec<u8>) -> &'a str {
     buffer.clear();
     serde_json::to_writer(&mut *buffer, fields).expect("names and JSON values are JSON");
     std::str::from_utf8(buffer).expect("JSON is UTF-8")
+}
+
+/// What merging will do.
+#[cfg(test)]
+impl BlockBuilder {
+    /// The next events are those of another boot.
+    pub(super) fn go_on_as(&mut self, origin: Origin, boot: Boot) {
+        (self.origin, self.boot) = (origin, boot);
+    }
+
+    /// The next event begins a frame.
+    pub(super) fn cut_frame(&mut self) {
+        self.end_frame();
+    }
+
+    pub(super) fn merge(&mut self) -> Option<Block> {
+        self.finish(None, false)
+    }
 }

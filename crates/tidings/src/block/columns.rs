@@ -136,3 +136,8 @@ impl Details {
         self.fields.clear();
     }
 }
+
+/// Whether a column has more than one value.
+pub(super) fn differ<T: PartialEq>(column: &[T]) -> bool {
+    column.windows(2).any(|pair| pair[0] != pair[1])
+}

@@ -40,7 +40,7 @@ pub const FRAME_EVENTS: usize = 512;
 /// The version of the block format that is written.
 pub const FORMAT_VERSION: u8 = 1;
 /// How far ahead of `received` an event may stand in a list.
-pub const FUTURE_SKEW_MAX: Duration = Duration::from_secs(5 * 60);
+pub const FUTURE_SKEW_MAX: Duration = Duration::from_mins(5);
 
 /// The time at which an event stands in lists: its own, but never more than
 /// [`FUTURE_SKEW_MAX`] after it was received, so that a date in 2099 does not

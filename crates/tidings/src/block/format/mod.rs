@@ -5,7 +5,8 @@
 
 mod codec;
 mod head;
-mod sections;
+mod numbers;
+mod texts;
 mod varint;
 
 use std::fmt;
@@ -14,9 +15,8 @@ use crate::clock::Timestamp;
 
 pub(super) use codec::{Compressor, open};
 pub(super) use head::{read_head, write_head};
-pub(super) use sections::{
-    read_details, read_messages, read_numbers, write_details, write_messages, write_numbers,
-};
+pub(super) use numbers::{read_numbers, write_numbers};
+pub(super) use texts::{read_details, read_messages, write_details, write_messages};
 
 /// What a block begins with.
 const MAGIC: [u8; 3] = *b"TDB";
@@ -50,7 +50,7 @@ impl fmt::Display for Section {
 
 /// How a section is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Codec {
+pub(in crate::block) enum Codec {
     Raw,
     Zstd,
 }

@@ -1,13 +1,13 @@
-//! What is in a section? Columns, one after the other.
+//! What is in section A? Columns of numbers, and dictionaries of sources and
+//! subjects.
 
+use super::texts::{put_texts, read_texts};
 use super::varint::{Reader, put_difference, put_len, put_signed, put_varint};
 use super::{Directory, FormatError};
-use crate::block::columns::{Detail, Details, Named, Numbers, Texts};
+use crate::block::columns::{Named, Numbers, Texts, differ};
 use crate::block::header::{Header, Run};
-use crate::event::{
-    EVENT_BYTES_MAX, KEY_BYTES_MAX, MESSAGE_BYTES_MAX, SOURCE_BYTES_MAX, SUBJECT_BYTES_MAX,
-};
-use crate::severity::{SEVERITY_NUMBER_MAX, Severity};
+use crate::event::{SOURCE_BYTES_MAX, SUBJECT_BYTES_MAX};
+use crate::severity::Severity;
 
 // Section A begins with a byte of these: a column that is flagged has one value an
 // event, one that is not has one value for all, or nothing.
@@ -22,17 +22,10 @@ const NUMBERS_KNOWN: u8 = 127;
 
 // How a column of instants is written: differences in one of four units, or one
 // value for all, or the same as an earlier column.
-const UNITS_NANOS: [i64; 4] = [1, 1_000, 1_000_000, 1_000_000_000];
+const UNITS_NANOS: [(u8, i64); 4] = [(3, 1_000_000_000), (2, 1_000_000), (1, 1_000), (0, 1)];
 const ONE_FOR_ALL: u8 = 4;
 const AS_TIMESTAMP: u8 = 5;
 const AS_RECEIVED: u8 = 6;
-
-// Section C: which of them an event has.
-const KEY: u8 = 1;
-const FIELDS: u8 = 2;
-const TRACE_ID: u8 = 4;
-const SPAN_ID: u8 = 8;
-const DETAILS_KNOWN: u8 = 15;
 
 /// Section A. `runs` are those of the block so far.
 pub(in super::super) fn write_numbers(
@@ -74,10 +67,6 @@ pub(in super::super) fn write_numbers(
             put_column(out, &named.places, true);
         }
     }
-}
-
-fn differ<T: PartialEq>(column: &[T]) -> bool {
-    column.windows(2).any(|pair| pair[0] != pair[1])
 }
 
 /// How far each sequence number is from the expected one: the next of its run, or
@@ -134,55 +123,13 @@ fn put_instants(out: &mut Vec<u8>, instants: &[i64], base: i64, known: &[(u8, &[
         return;
     }
     let steps = || instants.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
-    let coarsest = UNITS_NANOS.iter().rposition(|unit| steps().all(|step| step % unit == 0));
-    let (mode, unit) = coarsest.map_or((0, 1), |place| (place as u8, UNITS_NANOS[place]));
+    let fits = |unit: i64| steps().all(|step| step % unit == 0);
+    let (mode, unit) = *UNITS_NANOS.iter().find(|(_, unit)| fits(*unit)).unwrap_or(&(0, 1));
     out.push(mode);
     put_difference(out, base, instants[0]);
     for step in steps() {
         put_signed(out, step / unit);
     }
-}
-
-/// Lengths, then the texts without anything between them.
-fn put_texts(out: &mut Vec<u8>, texts: &Texts) {
-    for text in texts.iter() {
-        put_len(out, text.len());
-    }
-    out.extend_from_slice(texts.joined().as_bytes());
-}
-
-/// Section B; nothing at all if every message is empty.
-pub(in super::super) fn write_messages(out: &mut Vec<u8>, messages: &Texts) {
-    if !messages.joined().is_empty() {
-        put_texts(out, messages);
-    }
-}
-
-/// Section C; nothing at all if no event has any.
-pub(in super::super) fn write_details(out: &mut Vec<u8>, details: &Details) {
-    if details.rows.iter().all(|row| *row == Detail::default()) {
-        return;
-    }
-    let flags: Vec<u8> = details.rows.iter().map(flags_of).collect();
-    let each = differ(&flags);
-    out.push(each.into());
-    out.extend_from_slice(if each { &flags } else { &flags[..1] });
-    put_texts(out, &details.keys);
-    for row in &details.rows {
-        out.extend(row.trace_id.iter().flat_map(|id| id.to_be_bytes()));
-    }
-    for row in &details.rows {
-        out.extend(row.span_id.iter().flat_map(|id| id.to_be_bytes()));
-    }
-    put_texts(out, &details.fields);
-}
-
-fn flags_of(row: &Detail) -> u8 {
-    let flag = |set: bool, bit: u8| if set { bit } else { 0 };
-    flag(row.key.is_some(), KEY)
-        | flag(row.fields.is_some(), FIELDS)
-        | flag(row.trace_id.is_some(), TRACE_ID)
-        | flag(row.span_id.is_some(), SPAN_ID)
 }
 
 /// Section A of `count` events.
@@ -278,8 +225,9 @@ fn read_instants(
     if mode == ONE_FOR_ALL {
         return Ok(vec![reader.instant(base, WHAT)?; count]);
     }
-    let unit = UNITS_NANOS
-        .get(usize::from(mode))
+    let (_, unit) = UNITS_NANOS
+        .iter()
+        .find(|(known, _)| *known == mode)
         .ok_or(FormatError::Impossible { what: "mode of instants", value: mode.into() })?;
     let mut instants = Vec::with_capacity(count);
     let mut instant = reader.instant(base, WHAT)?;
@@ -321,81 +269,4 @@ fn read_named(
     let names = read_texts(reader, names, name_bytes_max, what)?;
     let places = read_column(reader, count, true, names.len() + 1, what)?;
     Ok(Named { names, places })
-}
-
-fn read_texts(
-    reader: &mut Reader<'_>,
-    count: usize,
-    bytes_max: usize,
-    what: &'static str,
-) -> Result<Texts, FormatError> {
-    let end = bytes_max + 1;
-    let lengths =
-        (0..count).map(|_| reader.index(end, what)).collect::<Result<Vec<u32>, FormatError>>()?;
-    // At most the events a reader accepts, times the longest text: no overflow.
-    let bytes = lengths.iter().map(|length| *length as usize).sum();
-    let joined = reader.text(bytes, what)?.to_owned();
-    Texts::cut(joined, &lengths).ok_or(FormatError::BadText { what, expected: "UTF-8" })
-}
-
-/// Section B of `count` events; no bytes are empty messages.
-pub(in super::super) fn read_messages(bytes: &[u8], count: usize) -> Result<Texts, FormatError> {
-    const WHAT: &str = "message";
-    if bytes.is_empty() {
-        let mut empty = Texts::default();
-        (0..count).for_each(|_| empty.push(""));
-        return Ok(empty);
-    }
-    let mut reader = Reader::new(bytes);
-    let messages = read_texts(&mut reader, count, MESSAGE_BYTES_MAX, WHAT)?;
-    reader.end("bytes after the messages")?;
-    Ok(messages)
-}
-
-/// Section C of `count` events; no bytes are no details.
-pub(in super::super) fn read_details(bytes: &[u8], count: usize) -> Result<Details, FormatError> {
-    if bytes.is_empty() {
-        return Ok(Details { rows: vec![Detail::default(); count], ..Details::default() });
-    }
-    let mut reader = Reader::new(bytes);
-    let flags = read_flags(&mut reader, count)?;
-    let having = |bit: u8| flags.iter().filter(|flags| *flags & bit != 0).count();
-    let keys = read_texts(&mut reader, having(KEY), KEY_BYTES_MAX, "key")?;
-    let trace_ids = reader.take(having(TRACE_ID) * 16, "trace id")?;
-    let span_ids = reader.take(having(SPAN_ID) * 8, "span id")?;
-    let fields = read_texts(&mut reader, having(FIELDS), EVENT_BYTES_MAX, "fields")?;
-    reader.end("bytes after the details")?;
-    let (mut trace_ids, mut span_ids) = (Reader::new(trace_ids), Reader::new(span_ids));
-    let (mut next_key, mut next_fields) = (0_u32.., 0_u32..);
-    let mut rows = Vec::with_capacity(count);
-    for flags in flags {
-        let mut row = Detail::default();
-        if flags & KEY != 0 {
-            row.key = next_key.next();
-        }
-        if flags & FIELDS != 0 {
-            row.fields = next_fields.next();
-        }
-        if flags & TRACE_ID != 0 {
-            row.trace_id = Some(u128::from_be_bytes(trace_ids.array("trace id")?));
-        }
-        if flags & SPAN_ID != 0 {
-            row.span_id = Some(u64::from_be_bytes(span_ids.array("span id")?));
-        }
-        rows.push(row);
-    }
-    Ok(Details { rows, keys, fields })
-}
-
-fn read_flags(reader: &mut Reader<'_>, count: usize) -> Result<Vec<u8>, FormatError> {
-    const WHAT: &str = "flags of details";
-    let flags = match reader.byte(WHAT)? {
-        0 => vec![reader.byte(WHAT)?; count],
-        1 => reader.take(count, WHAT)?.to_vec(),
-        other => return Err(FormatError::Impossible { what: WHAT, value: other.into() }),
-    };
-    match flags.iter().find(|flags| **flags & !DETAILS_KNOWN != 0) {
-        Some(unknown) => Err(FormatError::Impossible { what: WHAT, value: (*unknown).into() }),
-        None => Ok(flags),
-    }
 }

@@ -1,0 +1,1 @@
+//! Is `docs/block-format.md` right?
