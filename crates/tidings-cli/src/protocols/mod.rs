@@ -71,7 +71,9 @@ pub enum BadBody {
     #[error("{0}")]
     Malformed(String),
     /// More events than one request may bring.
-    #[error("the body has more than {limit} events; event {limit}, counted from 0, is one too many")]
+    #[error(
+        "the body has more than {limit} events; event {limit}, counted from 0, is one too many"
+    )]
     TooMany {
         /// How many it may bring.
         limit: usize,

@@ -15,11 +15,11 @@ use tidings::{EventId, Order, Page, Query, StoredEvent, Verbose};
 
 use super::app::App;
 use super::limits::{CONTEXT_EVENTS_MAX, STREAM_PAGE_EVENTS};
+use super::media;
 use super::params::{FIELD, Params, cut, invalid};
 use super::problem::{Kind, Problem};
 use super::question::Asked;
 use super::unfold::{self, BrokenOff, Step};
-use super::media;
 use crate::protocols::text;
 
 /// What a list may look like.
@@ -279,10 +279,8 @@ fn context(text: &str) -> Result<usize, Problem> {
     match text.parse() {
         Ok(count @ 0..=CONTEXT_EVENTS_MAX) => Ok(count),
         _ => {
-            let problem = format!(
-                "is {:?}; it may be a whole number up to {CONTEXT_EVENTS_MAX}",
-                cut(text)
-            );
+            let problem =
+                format!("is {:?}; it may be a whole number up to {CONTEXT_EVENTS_MAX}", cut(text));
             Err(invalid("context", &problem).with("limit", CONTEXT_EVENTS_MAX))
         }
     }

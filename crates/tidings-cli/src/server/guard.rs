@@ -112,9 +112,9 @@ fn without_port(authority: &str) -> &str {
 
 /// A proxy speaks for somebody far away, who would need a token.
 fn refuse_forwarded(headers: &HeaderMap) -> Result<(), Problem> {
-    let forwarded = headers.keys().any(|name| {
-        name == header::FORWARDED || name.as_str().starts_with("x-forwarded-")
-    });
+    let forwarded = headers
+        .keys()
+        .any(|name| name == header::FORWARDED || name.as_str().starts_with("x-forwarded-"));
     if !forwarded {
         return Ok(());
     }
@@ -205,7 +205,11 @@ mod tests {
             assert_status(&hosts, &request("POST", &[host, header]), Some(Kind::Forbidden));
         }
         let own = ("origin", "http://localhost:8434");
-        assert_status(&hosts, &request("POST", &[host, own, ("sec-fetch-site", "same-origin")]), None);
+        assert_status(
+            &hosts,
+            &request("POST", &[host, own, ("sec-fetch-site", "same-origin")]),
+            None,
+        );
     }
 
     #[test]

@@ -29,10 +29,7 @@ pub(super) async fn livez() -> Response {
     params(("verbose" = Option<bool>, Query, description = "One line for each check")),
     responses((status = 200, description = "They are"), (status = 503, description = "They are not"))
 )]
-pub(super) async fn readyz(
-    State(app): State<Arc<App>>,
-    uri: Uri,
-) -> Result<Response, Problem> {
+pub(super) async fn readyz(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Problem> {
     report(&app, &uri)
 }
 
@@ -44,10 +41,7 @@ pub(super) async fn readyz(
     params(("verbose" = Option<bool>, Query, description = "One line for each check")),
     responses((status = 200, description = "Events are taken"), (status = 503, description = "They are not"))
 )]
-pub(super) async fn healthz(
-    State(app): State<Arc<App>>,
-    uri: Uri,
-) -> Result<Response, Problem> {
+pub(super) async fn healthz(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Problem> {
     report(&app, &uri)
 }
 

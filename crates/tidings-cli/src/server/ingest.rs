@@ -71,8 +71,7 @@ pub(super) async fn post_events(
     blocking(|| {
         let (bytes, _room) = whole.decode()?;
         if format == Format::Ndjson {
-            let entries =
-                ndjson::read(&bytes, BATCH_EVENTS_MAX).map_err(take::problem_of_body)?;
+            let entries = ndjson::read(&bytes, BATCH_EVENTS_MAX).map_err(take::problem_of_body)?;
             return take::many(&app, entries, how, "ndjson");
         }
         match json::read(&bytes, BATCH_EVENTS_MAX).map_err(take::problem_of_body)? {
@@ -89,8 +88,10 @@ fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
     let unsupported = |given: &str| {
         let detail = format!("the body is {given}; it may be {ACCEPTED}, in UTF-8");
         // RFC 5789 and the LDP registry name the header that lists what POST takes.
-        Problem::new(Kind::UnsupportedType, detail)
-            .header(header::HeaderName::from_static("accept-post"), HeaderValue::from_static(ACCEPTED))
+        Problem::new(Kind::UnsupportedType, detail).header(
+            header::HeaderName::from_static("accept-post"),
+            HeaderValue::from_static(ACCEPTED),
+        )
     };
     match media::content_type(headers) {
         Err(media::ForeignCharset) => Err(unsupported("not in UTF-8")),

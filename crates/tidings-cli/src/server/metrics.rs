@@ -20,8 +20,7 @@ use super::problem::Problem;
 use super::stats::VERSION;
 
 /// Upper ends of the buckets of request durations, in seconds.
-const BUCKETS_SECONDS: [f64; 10] =
-    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0];
+const BUCKETS_SECONDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0];
 
 /// What the HTTP side counts.
 #[derive(Debug, Default)]
@@ -80,11 +79,8 @@ impl Metrics {
 
 /// Measures every request until its head is answered.
 pub(super) async fn measure(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let path = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("(none)", MatchedPath::as_str)
-        .to_owned();
+    let path =
+        request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
     let method = name_of(request.method());
     let began = app.clock.monotonic();
     let response = next.run(request).await;

@@ -18,6 +18,7 @@ mod params;
 mod problem;
 mod question;
 mod spoken;
+mod stalled;
 mod stats;
 mod take;
 mod unfold;
@@ -89,7 +90,8 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 async fn nothing_here(uri: Uri) -> Problem {
-    let detail = format!("there is nothing at {:?}; /openapi.json lists what is", params::cut(uri.path()));
+    let detail =
+        format!("there is nothing at {:?}; /openapi.json lists what is", params::cut(uri.path()));
     Problem::new(Kind::NotFound, detail)
 }
 

@@ -121,7 +121,8 @@ impl Object {
         self.ended = page.next.is_none();
         self.query.cursor = page.next;
         let mut text = String::with_capacity(page.events.len() * 200);
-        for event in page.events.iter().filter(|event| self.is_wanted(event)) {
+        let types = self.types.as_deref();
+        for event in page.events.iter().filter(|event| is_wanted(types, event)) {
             text.push(if self.begun { ',' } else { '{' });
             self.begun = true;
             let key = self.keys.draw(event.event.event_type(), event.id);
@@ -134,11 +135,11 @@ impl Object {
         }
         Ok(text.into())
     }
+}
 
-    fn is_wanted(&self, event: &StoredEvent) -> bool {
-        let of_event = event.event.event_type();
-        self.types.as_ref().is_none_or(|types| types.iter().any(|name| name == of_event))
-    }
+fn is_wanted(types: Option<&[String]>, stored: &StoredEvent) -> bool {
+    let of_event = stored.event.event_type();
+    types.is_none_or(|types| types.iter().any(|name| name == of_event))
 }
 
 fn write_event(text: &mut String, stored: &StoredEvent) {
@@ -235,9 +236,9 @@ impl Keys {
 /// event keeps its key.
 fn hash(seed: u64, bytes: &[u8]) -> u64 {
     let start = 0xcbf2_9ce4_8422_2325 ^ seed;
-    let mixed = bytes.iter().fold(start, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let mixed = bytes
+        .iter()
+        .fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
     let mixed = (mixed ^ mixed >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
     mixed ^ mixed >> 32
 }
@@ -255,7 +256,9 @@ fn hash(seed: u64, bytes: &[u8]) -> u64 {
 pub(super) async fn status_check(State(app): State<Arc<App>>) -> Response {
     let (status, word) = match app.log.state() {
         LogState::Running => (StatusCode::OK, "OK".to_owned()),
-        LogState::Paused { reasons, .. } => (StatusCode::INTERNAL_SERVER_ERROR, reasons.to_string()),
+        LogState::Paused { reasons, .. } => {
+            (StatusCode::INTERNAL_SERVER_ERROR, reasons.to_string())
+        }
         _ => (StatusCode::INTERNAL_SERVER_ERROR, "the log is closed".to_owned()),
     };
     let mut body = String::from("{\"message\":");

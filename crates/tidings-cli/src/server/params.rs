@@ -64,7 +64,9 @@ impl Params {
 
     /// Names and values of `field.<name>` parameters.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().filter_map(|(name, value)| Some((name.strip_prefix("field.")?, value.as_str())))
+        self.0
+            .iter()
+            .filter_map(|(name, value)| Some((name.strip_prefix("field.")?, value.as_str())))
     }
 }
 

@@ -99,7 +99,7 @@ pub struct Problem {
 }
 
 /// The media type of a problem.
-pub const PROBLEM_JSON: &str = "application/problem+json";
+const PROBLEM_JSON: &str = "application/problem+json";
 
 impl Problem {
     /// What went wrong, in a sentence for the client.

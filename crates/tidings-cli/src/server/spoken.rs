@@ -22,7 +22,16 @@ use crate::protocols::text;
 use crate::times::parse_time;
 
 const PARAMETERS: [&str; 11] = [
-    "type", "severity", "member", "source", "subject", "timestamp", "key", "lines", "ack", "strict",
+    "type",
+    "severity",
+    "member",
+    "source",
+    "subject",
+    "timestamp",
+    "key",
+    "lines",
+    "ack",
+    "strict",
     FIELD,
 ];
 
@@ -112,7 +121,9 @@ pub(super) async fn take(
         let message = text::read_whole(&bytes).map_err(take::problem_of_body)?;
         let event = with_message(&template, message);
         let accepted = take::one(app, Ok(event.clone()), how, "text")?;
-        if in_path { Ok(answer_event(app, event, accepted, how)) } else {
+        if in_path {
+            Ok(answer_event(app, event, accepted, how))
+        } else {
             Ok(take::answer_one(accepted, how))
         }
     })
@@ -132,7 +143,9 @@ fn answer_event(app: &App, event: Event, accepted: Accepted, how: How) -> Respon
         position: tidings::Position::default(),
     };
     let mut shown = serde_json::to_value(&stored).unwrap_or_default();
-    if accepted.duplicate && let Value::Object(map) = &mut shown {
+    if accepted.duplicate
+        && let Value::Object(map) = &mut shown
+    {
         map.insert("duplicate".to_owned(), true.into());
     }
     (how.status(StatusCode::CREATED), [take::location(accepted.id)], Json(shown)).into_response()
@@ -240,9 +253,10 @@ impl<'a> Spoken<'a> {
 
     /// Headers first, so that a field of the query replaces them.
     fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        let headers = self.headers.iter().filter_map(|(name, value)| {
-            Some((name.strip_prefix("field.")?, value.as_str()))
-        });
+        let headers = self
+            .headers
+            .iter()
+            .filter_map(|(name, value)| Some((name.strip_prefix("field.")?, value.as_str())));
         headers.chain(self.params.fields())
     }
 }

@@ -21,10 +21,7 @@ pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
     tag = "ask",
     responses((status = 200, description = "`{version, member, origin, boot, state, tally, store, coverage, now}`", body = serde_json::Value))
 )]
-pub(super) async fn stats(
-    State(app): State<Arc<App>>,
-    uri: Uri,
-) -> Result<Json<Value>, Problem> {
+pub(super) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<Value>, Problem> {
     Params::read(uri.query(), &[])?;
     let (ends, coverage) = app.read(|log| log.ends().map(|ends| (ends, log.coverage()))).await?;
     let log = &app.log;

@@ -212,10 +212,8 @@ fn refused(error: &AppendError) -> Problem {
     match error {
         AppendError::Full { .. } => Problem::unavailable(error.to_string(), RETRY_SOON_SECONDS),
         AppendError::Paused(_) => Problem::unavailable(error.to_string(), RETRY_LATER_SECONDS),
-        AppendError::Closed => {
-            Problem::unavailable("the server is stopping", RETRY_LATER_SECONDS)
-                .header(header::CONNECTION, HeaderValue::from_static("close"))
-        }
+        AppendError::Closed => Problem::unavailable("the server is stopping", RETRY_LATER_SECONDS)
+            .header(header::CONNECTION, HeaderValue::from_static("close")),
         AppendError::Store(store) => write_failed(store),
         other => Problem::internal(other),
     }

@@ -76,9 +76,11 @@ mod tests {
 
     #[tokio::test]
     async fn pieces_come_in_order_until_there_are_no_more() {
-        let body = body(0, |n: u8| async move {
-            Ok((n < 3).then(|| (Bytes::from(n.to_string()), n + 1)))
-        });
+        let body =
+            body(
+                0,
+                |n: u8| async move { Ok((n < 3).then(|| (Bytes::from(n.to_string()), n + 1))) },
+            );
 
         assert_eq!(body.collect().await.unwrap().to_bytes(), "012");
     }
