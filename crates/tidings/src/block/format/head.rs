@@ -302,6 +302,7 @@ fn read_minutes(
     let count = reader.some(MINUTE_CELLS_MAX.min(events), WHAT)?;
     let mut cells = Vec::with_capacity(count.min(reader.remaining() / CELL_BYTES_MIN));
     let mut minute = first;
+    let mut before = None;
     let mut left = events;
     for _ in 0..count {
         let step = reader.varint(WHAT)?;
@@ -309,6 +310,11 @@ fn read_minutes(
             .checked_add_unsigned(step)
             .ok_or(FormatError::Impossible { what: WHAT, value: step })?;
         let kind = reader.varint(WHAT)?;
+        let grows = before.is_none_or(|before| step > 0 || kind > before);
+        if !grows {
+            return Err(FormatError::Impossible { what: "order of minutes", value: kind });
+        }
+        before = Some(kind);
         let severity = Severity::from_number((kind & 7) * 4 + 1)
             .ok_or(FormatError::Impossible { what: WHAT, value: kind })?;
         let event_type = u32::try_from(kind >> 3)

@@ -13,7 +13,7 @@ fn read_whole(bytes: &[u8]) -> Result<Vec<StoredEvent>, FormatError> {
 /// The same head with another header, and a checksum that fits.
 fn with_header(header: &[u8]) -> Vec<u8> {
     let mut bytes = b"TDB\x01".to_vec();
-    bytes.extend((header.len() as u32).to_le_bytes());
+    bytes.extend(u32::try_from(header.len()).unwrap().to_le_bytes());
     let checksum = crc32c::crc32c_append(crc32c::crc32c(&bytes), header);
     bytes.extend(checksum.to_le_bytes());
     bytes.extend(header);

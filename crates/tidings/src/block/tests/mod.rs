@@ -17,7 +17,7 @@ struct Made {
     event_type: String,
     message: String,
     member: String,
-    severity: u8,
+    severity: u64,
     /// Timestamp, added, received.
     times: [i64; 3],
     seq_step: u64,
@@ -56,7 +56,7 @@ impl Made {
             event_type: format!("type.{}", i % 7),
             message: format!("event {i} came \u{1b}[31mwith ünïcode\0 and more of the same"),
             member: format!("member-{}", i % 3),
-            severity: (i % 24 + 1) as u8,
+            severity: i % 24 + 1,
             times: [at - 5_000_000, at, at + 77],
             seq_step: 1 + i % 2,
             source: even.then(|| "raft".to_owned()),
@@ -64,7 +64,7 @@ impl Made {
             key: fifth.then(|| format!("order-{i}")),
             fields: even.then(|| serde_json::from_str(&json).unwrap()),
             trace_id: third.then_some(u128::MAX - u128::from(i)),
-            span_id: fifth.then_some(i),
+            span_id: fifth.then_some(i + 1),
         }
     }
 
@@ -74,7 +74,7 @@ impl Made {
             event_type: &self.event_type,
             message: &self.message,
             member: &self.member,
-            severity: Severity::from_number(self.severity.into()).unwrap(),
+            severity: Severity::from_number(self.severity).unwrap(),
             timestamp,
             added,
             received,

@@ -100,10 +100,10 @@ fn a_merged_block_keeps_every_events_own_boot() {
 
 #[test]
 fn the_header_counts_types_members_and_minutes() {
-    let all: Vec<Made> = (0..10)
+    let all: Vec<Made> = (0..10_i64)
         .map(|i| Made {
             event_type: ["a", "b"][usize::from(i >= 7)].into(),
-            severity: 13 + (i % 2) as u8,
+            severity: 13 + (i % 2).cast_unsigned(),
             times: [NOON + i * 30_000_000_000; 3],
             ..Made::simple("")
         })
@@ -124,13 +124,13 @@ fn the_header_counts_types_members_and_minutes() {
 
 #[test]
 fn counts_per_minute_are_left_out_when_there_are_too_many() {
-    let scattered = |minutes: i64| -> Vec<Made> {
+    let scattered = |minutes: usize| -> Vec<Made> {
         let at = |i| Made { times: [i * 60_000_000_000; 3], ..Made::simple("") };
-        (0..minutes).map(at).collect()
+        (0_i64..).take(minutes).map(at).collect()
     };
 
-    let most = block_of(&scattered(MINUTE_CELLS_MAX as i64));
-    let more = block_of(&scattered(MINUTE_CELLS_MAX as i64 + 1));
+    let most = block_of(&scattered(MINUTE_CELLS_MAX));
+    let more = block_of(&scattered(MINUTE_CELLS_MAX + 1));
 
     assert_eq!(most.header().minutes.as_ref().unwrap().len(), MINUTE_CELLS_MAX);
     assert_eq!(more.header().minutes, None);
@@ -199,7 +199,7 @@ fn fields() -> impl Strategy<Value = Fields> {
 
 fn made() -> impl Strategy<Value = Made> {
     let step = prop_oneof![4 => Just(1), 1 => 1..1000_u64, 1 => Just(1 << 50)];
-    let what = (name(TYPE_BYTES_MAX), text(MESSAGE_BYTES_MAX), name(MEMBER_BYTES_MAX), 1..=24_u8);
+    let what = (name(TYPE_BYTES_MAX), text(MESSAGE_BYTES_MAX), name(MEMBER_BYTES_MAX), 1..=24_u64);
     let about = (
         prop::option::of(text(SOURCE_BYTES_MAX)),
         prop::option::of(text(SUBJECT_BYTES_MAX)),

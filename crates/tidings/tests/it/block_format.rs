@@ -1,0 +1,37 @@
+//! Are blocks of every version of the format still read?
+
+use std::fs::{read, read_to_string};
+
+use tidings::block::Block;
+use tidings::{Position, Verbose};
+
+/// The fixtures were written by the first version of the code and never change:
+/// `<name>.bin` is the block, `<name>.ndjson` what every later version reads.
+#[track_caller]
+fn assert_reads(name: &str) -> Block {
+    let path = format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
+    let block = Block::parse(read(format!("{path}.bin")).unwrap()).unwrap();
+
+    let events = block.events(Position(1000)).unwrap();
+
+    let expected = read_to_string(format!("{path}.ndjson")).unwrap();
+    assert_eq!(events.len(), expected.lines().count());
+    for (event, line) in events.iter().zip(expected.lines()) {
+        assert_eq!(serde_json::to_string(&Verbose(event)).unwrap(), line);
+    }
+    block
+}
+
+#[test]
+fn a_sealed_block_of_version_1_is_read() {
+    let header = assert_reads("block-v1").header().clone();
+
+    assert_eq!((header.number, header.last_of_boot, header.count), (Some(1), false, 40));
+}
+
+#[test]
+fn a_merged_block_of_version_1_is_read() {
+    let header = assert_reads("block-v1-merged").header().clone();
+
+    assert_eq!((header.number, header.runs.len(), header.count), (None, 3, 30));
+}

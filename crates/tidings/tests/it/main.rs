@@ -1,0 +1,5 @@
+//! What does a program that uses tidings see?
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod block_format;
