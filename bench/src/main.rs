@@ -1,2 +1,38 @@
-//! Measures tidings beside something known.
-fn main() {}
+//! Measures tidings beside something known, in the same run.
+//!
+//! `tidings-bench [TARGET…]` prints one Markdown table a target; without a target
+//! it measures all.
+
+#![expect(clippy::cast_precision_loss, reason = "figures are told with three digits")]
+
+mod block;
+mod events;
+mod machine;
+mod measure;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+/// A target's name and what measures it.
+type Target = (&'static str, fn() -> String);
+
+const TARGETS: [Target; 1] = [("block", block::report)];
+
+fn main() -> ExitCode {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = asked.iter().find(|name| !TARGETS.iter().any(|(known, _)| known == name))
+    {
+        let known = TARGETS.map(|(name, _)| name).join(", ");
+        let _ = writeln!(std::io::stderr(), "unknown target {unknown:?}: there are {known}");
+        return ExitCode::from(2);
+    }
+    let mut out = std::io::stdout();
+    let _ = writeln!(out, "{}", machine::line());
+    for (name, report) in TARGETS {
+        if asked.is_empty() || asked.iter().any(|wanted| wanted == name) {
+            // A closed pipe is no reason to stop measuring.
+            let _ = writeln!(out, "\n## {name}\n\n{}", report());
+        }
+    }
+    ExitCode::SUCCESS
+}
