@@ -25,9 +25,10 @@ mod tally;
 pub use clock::{BadTimestamp, Clock, Timestamp};
 pub use component::{Component, ComponentError};
 pub use event::{
-    CLOSED_TYPE, EVENT_BYTES_MAX, EVENT_OVERHEAD_BYTES, Event, FIELDS_MAX, Fields, Invalid,
-    KEY_BYTES_MAX, LOSS_TYPE, MEMBER_BYTES_MAX, MESSAGE_BYTES_MAX, Problem, RESERVED_TYPE_PREFIX,
-    SOURCE_BYTES_MAX, SUBJECT_BYTES_MAX, StoredEvent, TYPE_BYTES_MAX, Verbose,
+    CLOSED_TYPE, EVENT_BYTES_MAX, EVENT_OVERHEAD_BYTES, Event, FIELDS_DEPTH_MAX, FIELDS_MAX,
+    Fields, Invalid, KEY_BYTES_MAX, LOSS_TYPE, MEMBER_BYTES_MAX, MESSAGE_BYTES_MAX, Problem,
+    RESERVED_TYPE_PREFIX, SOURCE_BYTES_MAX, SUBJECT_BYTES_MAX, StoredEvent, TYPE_BYTES_MAX,
+    Verbose,
 };
 pub use id::{BadId, Boot, EventId, NoRandomness, Origin, Position};
 pub use log::{Ack, AppendError, Coverage, Log, LogOptions, Taken};

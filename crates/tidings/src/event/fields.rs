@@ -53,6 +53,11 @@ impl Fields {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
+    /// Whether a value has more than `levels` arrays and objects within each other.
+    pub(crate) fn are_deeper_than(&self, levels: usize) -> bool {
+        self.0.iter().any(|(_, value)| is_deeper_than(value, levels))
+    }
+
     /// How long they are as JSON; 0 when there are none.
     pub(crate) fn json_bytes(&self) -> usize {
         if self.is_empty() {
@@ -62,6 +67,15 @@ impl Fields {
         // Values and strings cannot fail to serialise, nor can a count to be written.
         let _ = serde_json::to_writer(&mut count, self);
         count.0
+    }
+}
+
+fn is_deeper_than(value: &Value, levels: usize) -> bool {
+    match (value, levels.checked_sub(1)) {
+        (Value::Array(_) | Value::Object(_), None) => true,
+        (Value::Array(values), Some(left)) => values.iter().any(|v| is_deeper_than(v, left)),
+        (Value::Object(map), Some(left)) => map.values().any(|v| is_deeper_than(v, left)),
+        _ => false,
     }
 }
 

@@ -28,6 +28,9 @@ pub const SUBJECT_BYTES_MAX: usize = 1024;
 pub const KEY_BYTES_MAX: usize = 128;
 /// Names in `fields`, at most.
 pub const FIELDS_MAX: usize = 256;
+/// Arrays and objects within each other in the value of one field, at most. JSON
+/// readers stop at some depth: an event beyond it could not be read back.
+pub const FIELDS_DEPTH_MAX: usize = 100;
 /// Bytes of a whole event with its fields as JSON, at most.
 pub const EVENT_BYTES_MAX: usize = 256 * 1024;
 /// What an event costs besides its texts, in every count of bytes.
@@ -243,8 +246,8 @@ impl Event {
     ///
     /// [`Invalid`] names the first field that breaks a rule: a type that is
     /// empty, longer than [`TYPE_BYTES_MAX`] or has control characters; a text
-    /// longer than its limit; an empty member; more than [`FIELDS_MAX`] fields;
-    /// or the whole over [`EVENT_BYTES_MAX`]. Reserved types are not its matter:
+    /// longer than its limit; an empty member; more than [`FIELDS_MAX`] fields
+    /// or [`FIELDS_DEPTH_MAX`] levels in one; or the whole over [`EVENT_BYTES_MAX`]. Reserved types are not its matter:
     /// the edges that take events from outside refuse those.
     pub fn validate(&self) -> Result<(), Invalid> {
         validate_type(&self.event_type)?;
@@ -262,6 +265,10 @@ impl Event {
         }
         if self.fields.len() > FIELDS_MAX {
             let problem = Problem::TooMany { count: self.fields.len(), limit: FIELDS_MAX };
+            return Err(Invalid { field: "fields", problem });
+        }
+        if self.fields.are_deeper_than(FIELDS_DEPTH_MAX) {
+            let problem = Problem::TooDeep { limit: FIELDS_DEPTH_MAX };
             return Err(Invalid { field: "fields", problem });
         }
         at_most("event", self.size_bytes(), EVENT_BYTES_MAX)
@@ -348,6 +355,12 @@ pub enum Problem {
         /// How many there may be.
         limit: usize,
     },
+    /// Values within values within values.
+    #[error("nested too deeply, at most {limit} levels are kept")]
+    TooDeep {
+        /// How deep it may be.
+        limit: usize,
+    },
     /// A type with a newline, a NUL, an escape.
     #[error("must not contain control characters")]
     ControlCharacter,
@@ -425,6 +438,19 @@ mod tests {
 
         assert_eq!(with(FIELDS_MAX).validate(), Ok(()));
         assert_invalid(&with(FIELDS_MAX + 1), "fields");
+    }
+
+    #[test]
+    fn values_are_taken_at_their_depth_limit_and_refused_one_level_past_it() {
+        let nested = |levels: usize| {
+            (0..levels).fold(serde_json::Value::Null, |value, _| vec![value].into())
+        };
+        let with = |levels: usize| Event::new("a", "").with_field("f", nested(levels));
+
+        assert_eq!(with(FIELDS_DEPTH_MAX).validate(), Ok(()));
+        assert_invalid(&with(FIELDS_DEPTH_MAX + 1), "fields");
+        let json = serde_json::to_string(&with(FIELDS_DEPTH_MAX)).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), with(FIELDS_DEPTH_MAX));
     }
 
     #[test]

@@ -33,7 +33,8 @@ fn the_worked_example_is_what_the_builder_makes() {
     }
 
     let made = example();
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x} ")).collect::<String>();
+    let hex =
+        |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
     assert_eq!(hex(&bytes), hex(made.bytes()));
 }
 

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::event::{
-    FIELDS_MAX, KEY_BYTES_MAX, MEMBER_BYTES_MAX, MESSAGE_BYTES_MAX, SOURCE_BYTES_MAX,
-    SUBJECT_BYTES_MAX, TYPE_BYTES_MAX,
+    FIELDS_DEPTH_MAX, FIELDS_MAX, KEY_BYTES_MAX, MEMBER_BYTES_MAX, MESSAGE_BYTES_MAX,
+    SOURCE_BYTES_MAX, SUBJECT_BYTES_MAX, TYPE_BYTES_MAX,
 };
 
 #[test]
@@ -48,6 +48,15 @@ fn every_text_comes_back_at_its_limit() {
     };
 
     assert_comes_back(&block_of(&[made.clone(), made.clone()]), &[made.clone(), made]);
+}
+
+#[test]
+fn the_deepest_fields_come_back() {
+    let deepest = (0..FIELDS_DEPTH_MAX).fold(Value::Null, |value, _| json!([value]));
+    let fields = Some([("f".to_owned(), deepest)].into_iter().collect());
+    let made = Made { fields, ..Made::simple("") };
+
+    assert_comes_back(&block_of(std::slice::from_ref(&made)), &[made]);
 }
 
 #[test]
