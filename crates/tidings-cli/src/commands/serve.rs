@@ -1,14 +1,205 @@
 //! `tidings serve`: stores events, answers over HTTP, shows the page.
 
-use crate::exit::Failure;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidings::store::sqlite::OpenError;
+use tidings::{Log, LogOptions, Tally};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::exit::{Exit, Failure};
+use crate::server::limits::{BLOCKING_THREADS_MAX, STOP_CLOSE, STOP_CLOSE_AT_ONCE, STOP_GRACE};
+use crate::server::{self, App, Hosts, Served};
 use crate::settings::ServeSettings;
 
 /// Serves until a signal says stop; then drains and prints the books.
 ///
 /// # Errors
 ///
-/// The data directory or the port cannot be used.
+/// The data directory or the port cannot be used; or a second signal cut
+/// requests off, or the disk did not answer in time.
 pub fn run(settings: &ServeSettings) -> Result<(), Failure> {
-    let _ = settings;
-    todo!()
+    start_logging();
+    // The port first: a server that cannot listen must not touch the data.
+    let listeners = listen(&settings.listen)?;
+    let log = open(settings)?;
+    let runtime = runtime()?;
+    let ended = runtime.block_on(serve(settings, listeners, &log));
+    // What still blocks is a write that hangs; waiting for it would hang too.
+    runtime.shutdown_background();
+    ended
+}
+
+/// Our own words go to stderr, and nowhere if that is closed.
+fn start_logging() {
+    let filter = tracing_subscriber::EnvFilter::new("info,hyper=error");
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .log_internal_errors(false);
+    // In a test another server of the same process may have been first.
+    let _ = subscriber.try_init();
+}
+
+fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Failure> {
+    if let Some(open) = addresses.iter().find(|address| !address.ip().is_loopback()) {
+        let message = format!(
+            "cannot listen on {open}: this version has neither tokens nor TLS yet, so it serves \
+             its own machine only"
+        );
+        return Err(Failure::new(Exit::Usage, message)
+            .hint("listen on 127.0.0.1:8434, and reach it from elsewhere through ssh -L"));
+    }
+    let bind = |address: &SocketAddr| {
+        TcpListener::bind(address).and_then(|l| l.set_nonblocking(true).map(|()| l)).map_err(
+            |error| {
+                let message = format!("cannot listen on {address}: {error}");
+                let hint = "another server may run there: tidings status, or --listen 127.0.0.1:0";
+                Failure::new(Exit::CannotServe, message).hint(hint)
+            },
+        )
+    };
+    addresses.iter().map(bind).collect()
+}
+
+fn open(settings: &ServeSettings) -> Result<Log, Failure> {
+    let options = LogOptions {
+        member: settings.member.clone(),
+        retention: settings.retention,
+        retention_bytes: settings.retention_bytes,
+        ..LogOptions::default()
+    };
+    Log::open_with(&settings.data, options).map_err(|error: OpenError| {
+        Failure::new(Exit::CannotServe, format!("cannot use the data directory: {error}"))
+    })
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("tidings-http")
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .build()
+        .map_err(|error| {
+            Failure::new(Exit::CannotServe, format!("cannot start the server's threads: {error}"))
+        })
+}
+
+async fn serve(
+    settings: &ServeSettings,
+    listeners: Vec<TcpListener>,
+    log: &Log,
+) -> Result<(), Failure> {
+    let cannot =
+        |error: std::io::Error| Failure::new(Exit::CannotServe, format!("cannot serve: {error}"));
+    let mut signals = Signals::new().map_err(cannot)?;
+    let listeners: Vec<tokio::net::TcpListener> = listeners
+        .into_iter()
+        .map(tokio::net::TcpListener::from_std)
+        .collect::<Result<_, _>>()
+        .map_err(cannot)?;
+    let (stop, stopping) = watch::channel(false);
+    let (hurry_up, hurry) = watch::channel(false);
+    let hosts = Hosts::new(&settings.allowed_hosts);
+    let app = App::new(log.clone(), hosts, stopping.clone(), server::openapi_document());
+    let router = server::router(Arc::new(app));
+    greet(settings, &listeners);
+    let serving = tokio::spawn(server::serve(listeners, router, stopping, hurry));
+    signals.next().await;
+    tracing::info!("stopping: no more connections, finishing what is in flight");
+    stop.send_replace(true);
+    let second = tokio::spawn(async move {
+        signals.next().await;
+        hurry_up.send_replace(true);
+    });
+    let served = serving.await.unwrap_or(Served::CutOff(0));
+    let hurried = second.is_finished();
+    close(log, served, hurried).await
+}
+
+/// Settles what the log has taken, and says how it went.
+async fn close(log: &Log, served: Served, hurried: bool) -> Result<(), Failure> {
+    let deadline = if hurried { STOP_CLOSE_AT_ONCE } else { STOP_CLOSE };
+    let closing = log.clone();
+    let closing = tokio::task::spawn_blocking(move || closing.close(deadline));
+    let Ok(Ok(books)) = tokio::time::timeout(deadline + STOP_GRACE, closing).await else {
+        say(&format!("books: {}", log.tally()));
+        let message = "stopped, but the disk did not answer: nobody knows what became of the \
+                       pending events";
+        return Err(Failure::new(Exit::Failed, message));
+    };
+    say(&format!("books: {books}"));
+    farewell(served, &books)
+}
+
+fn farewell(served: Served, books: &Tally) -> Result<(), Failure> {
+    match served {
+        Served::Drained => say("stopped; every request was answered"),
+        Served::CutOff(connections) => {
+            let message = format!(
+                "stopped; {connections} connections were cut off before their requests ended"
+            );
+            return Err(Failure::new(Exit::Failed, message));
+        }
+    }
+    if books.lost_total() > 0 {
+        let message = format!("{} events were taken and are not stored", books.lost_total());
+        return Err(Failure::new(Exit::Failed, message));
+    }
+    Ok(())
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// The address of the page, where the data is, and what to type next.
+fn greet(settings: &ServeSettings, listeners: &[tokio::net::TcpListener]) {
+    let addresses: Vec<SocketAddr> =
+        listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+    for address in &addresses {
+        say(&format!("tidings {} listens on http://{address}/", env!("CARGO_PKG_VERSION")));
+    }
+    say(&format!("data is kept in {} for {}", settings.data.display(), hours(settings.retention)));
+    if let Some(address) = addresses.first() {
+        say("record an event from another shell:");
+        say(&format!("  curl -d 'it works' 'http://{address}/e/hello'"));
+    }
+}
+
+fn hours(span: Duration) -> String {
+    let seconds = span.as_secs();
+    if seconds > 0 && seconds.is_multiple_of(3600) {
+        return format!("{}h", seconds / 3600);
+    }
+    format!("{seconds}s")
+}
+
+/// A line on stderr; nobody is left to tell when that is closed.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

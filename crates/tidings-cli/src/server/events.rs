@@ -1,0 +1,287 @@
+//! `GET /api/v1/events` and one event: what happened?
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Serialize, Serializer};
+use serde_json::json;
+use tidings::query::{Found, PageCursor};
+use tidings::{EventId, Order, Page, Query, StoredEvent, Verbose};
+
+use super::app::App;
+use super::limits::{CONTEXT_EVENTS_MAX, STREAM_PAGE_EVENTS};
+use super::media;
+use super::params::{FIELD, Params, cut, invalid};
+use super::problem::{Kind, Problem};
+use super::question::Asked;
+use super::unfold::{self, BrokenOff, Step};
+use crate::protocols::text;
+
+/// What a list may look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Json,
+    Ndjson,
+    Text,
+}
+
+const OFFERED: [(&str, Format); 6] = [
+    ("application/json", Format::Json),
+    ("application/x-ndjson", Format::Ndjson),
+    ("application/jsonl", Format::Ndjson),
+    ("application/ndjson", Format::Ndjson),
+    ("text/plain", Format::Text),
+    ("application/problem+json", Format::Json),
+];
+
+pub(super) const NDJSON: &str = "application/x-ndjson";
+pub(super) const PLAIN: &str = "text/plain; charset=utf-8";
+
+const LIST_PARAMETERS: [&str; 17] = [
+    "type", "severity", "member", "source", "subject", FIELD, "q", "grep", "since", "until",
+    "after", "before", "limit", "order", "verbose", "count", "format",
+];
+
+/// Lists events, newest first unless `order=asc`.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events",
+    tag = "ask",
+    params(
+        ("type" = Option<String>, Query, description = "Comma separated patterns: `deploy.*,error,!deploy.test`"),
+        ("severity" = Option<String>, Query, description = "`warn` (that or worse) or `warn..error`"),
+        ("member" = Option<String>, Query, description = "Comma separated patterns"),
+        ("source" = Option<String>, Query, description = "Comma separated patterns"),
+        ("subject" = Option<String>, Query, description = "Comma separated patterns"),
+        ("field.*" = Option<String>, Query, description = "`field.<name>=<text>`; a dotted name looks into objects"),
+        ("q" = Option<String>, Query, description = "Words and \"phrases\" that must all be found, and `/re/`"),
+        ("grep" = Option<String>, Query, description = "A regular expression over the message"),
+        ("since" = Option<String>, Query, description = "From this time on; 24 h before now by default; `all` is whatever is kept"),
+        ("until" = Option<String>, Query, description = "Up to this time, excluded"),
+        ("after" = Option<String>, Query, description = "`page.next` of another answer"),
+        ("before" = Option<String>, Query, description = "`page.prev` of another answer"),
+        ("limit" = Option<u32>, Query, description = "1 to 10,000; 100 by default, none for NDJSON and text"),
+        ("order" = Option<String>, Query, description = "`desc` (default) or `asc`"),
+        ("verbose" = Option<bool>, Query, description = "Adds origin, boot, seq, position"),
+        ("count" = Option<String>, Query, description = "`exact` counts all matches"),
+        ("format" = Option<String>, Query, description = "`json`, `ndjson` or `text` instead of Accept"),
+    ),
+    responses(
+        (status = 200, description = "`{events, page: {next, prev}, coverage, matched, total, read_as}`, or a line for each event",
+            content((serde_json::Value = "application/json"), (String = "application/x-ndjson"), (String = "text/plain"))),
+        (status = 400, description = "An unknown parameter, or a cursor of another kind"),
+        (status = 406, description = "None of the accepted types"),
+        (status = 422, description = "A value breaks a rule; its parameter is named")
+    )
+)]
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let params = Params::read(uri.query(), &LIST_PARAMETERS)?;
+    let format = format_of(&params, &headers)?;
+    let verbose = params.switch("verbose")?;
+    let asked = Asked::read(&params, app.clock.now())?;
+    match format {
+        Format::Json => {
+            let page = app.read(|log| log.query(&asked.query)).await?;
+            Ok(Json(Envelope::of(&page, verbose, asked.read_as.as_deref())).into_response())
+        }
+        Format::Ndjson | Format::Text => stream(app, asked, format, verbose).await,
+    }
+}
+
+/// The `format` parameter, else `Accept`.
+fn format_of(params: &Params, headers: &HeaderMap) -> Result<Format, Problem> {
+    match params.one("format")? {
+        Some("json") => Ok(Format::Json),
+        Some("ndjson" | "jsonl") => Ok(Format::Ndjson),
+        Some("text") => Ok(Format::Text),
+        Some(other) => {
+            Err(invalid("format", &format!("is {:?}, not json, ndjson or text", cut(other))))
+        }
+        None => media::negotiate(headers, &OFFERED).ok_or_else(|| {
+            let detail = "events come as application/json, application/x-ndjson or text/plain";
+            Problem::new(Kind::NotAcceptable, detail)
+        }),
+    }
+}
+
+/// An event as it is asked for.
+pub(super) struct Shown<'a>(pub(super) &'a StoredEvent, pub(super) bool);
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.1 { Verbose(self.0).serialize(serializer) } else { self.0.serialize(serializer) }
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    events: Vec<Shown<'a>>,
+    page: Cursors,
+    coverage: &'a tidings::Coverage,
+    matched: Option<u64>,
+    total: Option<u64>,
+    read_as: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Cursors {
+    next: Option<String>,
+    prev: Option<String>,
+}
+
+impl<'a> Envelope<'a> {
+    fn of(page: &'a Page, verbose: bool, read_as: Option<&'a str>) -> Envelope<'a> {
+        let text = |cursor: &PageCursor| cursor.to_string();
+        Envelope {
+            events: page.events.iter().map(|event| Shown(event, verbose)).collect(),
+            page: Cursors {
+                next: page.next.as_ref().map(text),
+                prev: page.prev.as_ref().map(text),
+            },
+            coverage: &page.coverage,
+            matched: page.matched,
+            total: page.total,
+            read_as,
+        }
+    }
+}
+
+/// A list that is sent page by page, to its end or to its limit.
+struct Streamed {
+    app: Arc<App>,
+    query: Query,
+    /// How many may still come.
+    left: usize,
+    write: fn(&mut Vec<u8>, &StoredEvent, bool),
+    verbose: bool,
+    ended: bool,
+}
+
+async fn stream(
+    app: Arc<App>,
+    asked: Asked,
+    format: Format,
+    verbose: bool,
+) -> Result<Response, Problem> {
+    let mut query = asked.query;
+    query.count_exactly = false;
+    if query.order == Order::Ascending && query.until.is_none() {
+        // Without an end, a reader slower than the producers would never arrive.
+        // A list time lies at most five minutes after its `received`.
+        query.until = Some(app.clock.now().after(std::time::Duration::from_secs(300)));
+    }
+    let (write, media): (fn(&mut Vec<u8>, &StoredEvent, bool), _) = match format {
+        Format::Text => (write_text, PLAIN),
+        Format::Json | Format::Ndjson => (write_json, NDJSON),
+    };
+    let left = asked.limit.unwrap_or(usize::MAX);
+    let mut list = Streamed { app, query, left, write, verbose, ended: false };
+    // The first page comes before the status is sent: if it fails, it can be told.
+    let first = list.next_page().await?;
+    let body = unfold::body((Some(first), list), step);
+    Ok(([(header::CONTENT_TYPE, media)], body).into_response())
+}
+
+async fn step((first, mut list): (Option<Bytes>, Streamed)) -> Step<(Option<Bytes>, Streamed)> {
+    if let Some(first) = first {
+        return Ok(Some((first, (None, list))));
+    }
+    if list.ended {
+        return Ok(None);
+    }
+    if *list.app.stopping.borrow() {
+        return Err(BrokenOff("the server is stopping".to_owned()));
+    }
+    let page = list.next_page().await.map_err(|problem| BrokenOff(problem.detail().to_owned()))?;
+    Ok(Some((page, (None, list))))
+}
+
+impl Streamed {
+    async fn next_page(&mut self) -> Result<Bytes, Problem> {
+        self.query.limit = self.left.min(STREAM_PAGE_EVENTS);
+        let page = self.app.read(|log| log.query(&self.query)).await?;
+        self.left -= page.events.len().min(self.left);
+        self.ended = self.left == 0 || page.next.is_none();
+        self.query.cursor = page.next;
+        let mut bytes = Vec::with_capacity(page.events.len() * 256);
+        for event in &page.events {
+            (self.write)(&mut bytes, event, self.verbose);
+        }
+        Ok(bytes.into())
+    }
+}
+
+/// Adds an event as a line of JSON.
+pub(super) fn write_json(bytes: &mut Vec<u8>, event: &StoredEvent, verbose: bool) {
+    // Writing to memory cannot fail, and events always serialise.
+    let _ = serde_json::to_writer(&mut *bytes, &Shown(event, verbose));
+    bytes.push(b'\n');
+}
+
+fn write_text(bytes: &mut Vec<u8>, event: &StoredEvent, _verbose: bool) {
+    let mut line = String::new();
+    text::write_line(&mut line, event);
+    bytes.extend_from_slice(line.as_bytes());
+}
+
+/// Shows one event in full, and what happened around it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events/{id}",
+    tag = "ask",
+    params(
+        ("id" = String, Path, description = "The id that recording answered with"),
+        ("context" = Option<u32>, Query, description = "So many events before and after it, at most 1,000"),
+    ),
+    responses(
+        (status = 200, description = "The event with origin, boot, seq and position; with `context`, `{before, event, after}`"),
+        (status = 404, description = "Never seen here"),
+        (status = 410, description = "It was here, and its time is over")
+    )
+)]
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    path: Result<Path<String>, PathRejection>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let params = Params::read(uri.query(), &["context"])?;
+    let context = params.one("context")?.map(context).transpose()?;
+    let id: EventId = path
+        .ok()
+        .and_then(|Path(text)| text.parse().ok())
+        .ok_or_else(|| Problem::new(Kind::NotFound, "that is not the id of an event"))?;
+    let event = match app.read(|log| log.find(id)).await? {
+        Found::Event(event) => event,
+        Found::Expired => {
+            return Err(Problem::new(Kind::Gone, "the event was here, and its time is over"));
+        }
+        Found::Nothing => return Err(Problem::new(Kind::NotFound, "no event has this id here")),
+    };
+    let Some(count) = context else { return Ok(Json(Shown(&event, true)).into_response()) };
+    let (before, after) = app.read(|log| log.around(&event, count)).await?;
+    let shown =
+        |events: &[StoredEvent]| json!(events.iter().map(|e| Shown(e, true)).collect::<Vec<_>>());
+    let body =
+        json!({"before": shown(&before), "event": Shown(&event, true), "after": shown(&after)});
+    Ok(Json(body).into_response())
+}
+
+fn context(text: &str) -> Result<usize, Problem> {
+    match text.parse() {
+        Ok(count @ 0..=CONTEXT_EVENTS_MAX) => Ok(count),
+        _ => {
+            let problem =
+                format!("is {:?}; it may be a whole number up to {CONTEXT_EVENTS_MAX}", cut(text));
+            Err(invalid("context", &problem).with("limit", CONTEXT_EVENTS_MAX))
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! `GET /api/v1/events/stream`: what is happening?
+//!
+//! The client's pace is the follower's pace: the log is read when the client has
+//! taken what was sent, so a slow client costs one piece of memory and never
+//! slows a writer. What expired meanwhile is told as a gap.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tidings::query::{BadCursor, FollowCursor, FollowFrom, Followed, Follower, QueryError};
+use tidings::{Position, Timestamp};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::app::{App, blocking};
+use super::events::{NDJSON, Shown, write_json};
+use super::limits::{FOLLOW_COMMENT_EVERY, FOLLOW_EVENTS_MAX, FOLLOW_RETRY_MILLIS};
+use super::media;
+use super::params::{FIELD, Params, cut, invalid};
+use super::problem::{Kind, Problem};
+use super::question::{self, Wanted};
+use super::unfold::{self, BrokenOff, Step};
+
+const PARAMETERS: [&str; 12] = [
+    "type", "severity", "member", "source", "subject", FIELD, "q", "grep", "since", "after",
+    "verbose", "format",
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Sse,
+    Ndjson,
+}
+
+const OFFERED: [(&str, Format); 4] = [
+    ("text/event-stream", Format::Sse),
+    ("application/x-ndjson", Format::Ndjson),
+    ("application/jsonl", Format::Ndjson),
+    ("application/ndjson", Format::Ndjson),
+];
+
+/// Follows events as they arrive.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events/stream",
+    tag = "ask",
+    params(
+        ("type" = Option<String>, Query, description = "As in a list, like all parameters that say which events"),
+        ("severity" = Option<String>, Query, description = "As in a list"),
+        ("member" = Option<String>, Query, description = "As in a list"),
+        ("source" = Option<String>, Query, description = "As in a list"),
+        ("subject" = Option<String>, Query, description = "As in a list"),
+        ("field.*" = Option<String>, Query, description = "As in a list"),
+        ("q" = Option<String>, Query, description = "As in a list"),
+        ("grep" = Option<String>, Query, description = "As in a list"),
+        ("Last-Event-ID" = Option<String>, Header, description = "Goes on after this `id`; wins over `after`, that over `since`; without any, from now on"),
+        ("after" = Option<String>, Query, description = "An `id` of a stream"),
+        ("since" = Option<String>, Query, description = "First what was received from this time on"),
+        ("verbose" = Option<bool>, Query, description = "Adds origin, boot, seq, position"),
+        ("format" = Option<String>, Query, description = "`sse` or `ndjson` instead of Accept"),
+    ),
+    responses(
+        (status = 200, description = "Server-Sent Events: `hello` (coverage), unnamed ones with the event as JSON and its cursor as id, `gap`; or lines of JSON",
+            content((String = "text/event-stream"), (String = "application/x-ndjson"))),
+        (status = 400, description = "An unknown parameter, or a cursor of another kind"),
+        (status = 410, description = "`after` lies before the oldest event, or in another log; `oldest` says where the log begins"),
+        (status = 503, description = "Too many followers")
+    )
+)]
+pub(super) async fn stream(
+    State(app): State<Arc<App>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let params = Params::read(uri.query(), &PARAMETERS)?;
+    let format = format_of(&params, &headers)?;
+    let verbose = params.switch("verbose")?;
+    let filter = Arc::new(Wanted::read(&params)?.filter);
+    let start = Start::read(&params, &headers, app.clock.now())?;
+    let seat = app.followers.clone().try_acquire_owned().map_err(|_| {
+        Problem::unavailable("as many clients follow as this server has seats for", 5)
+    })?;
+    let ends = app.read(tidings::Log::ends).await?;
+    let (follower, begins_with) = start.follow(&app, &filter, ends.first)?;
+    let mut first = String::new();
+    if format == Format::Sse {
+        let coverage = blocking(|| app.log.coverage());
+        let _ = write!(first, "retry: {FOLLOW_RETRY_MILLIS}\n\n");
+        write_sse(&mut first, "hello", &follower.cursor(), &json!(coverage));
+    }
+    if let Some(gap) = begins_with {
+        match format {
+            Format::Sse => write_sse(&mut first, "gap", &follower.cursor(), &gap),
+            Format::Ndjson => {
+                let _ = writeln!(first, "{}", json!({ "gap": gap }));
+            }
+        }
+    }
+    let media = if format == Format::Sse { "text/event-stream" } else { NDJSON };
+    let following = Following { app, follower, format, verbose, first: Some(first), _seat: seat };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(media)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    Ok((headers, unfold::body(following, step)).into_response())
+}
+
+fn format_of(params: &Params, headers: &HeaderMap) -> Result<Format, Problem> {
+    match params.one("format")? {
+        Some("sse") => Ok(Format::Sse),
+        Some("ndjson" | "jsonl") => Ok(Format::Ndjson),
+        Some(other) => Err(invalid("format", &format!("is {:?}, not sse or ndjson", cut(other)))),
+        None => media::negotiate(headers, &OFFERED).ok_or_else(|| {
+            let detail = "a stream comes as text/event-stream or application/x-ndjson";
+            Problem::new(Kind::NotAcceptable, detail)
+        }),
+    }
+}
+
+/// Where the client wants to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    Now,
+    Since(Timestamp),
+    /// Asked for by `after`: if it cannot be had, that is the answer.
+    After(FollowCursor),
+    /// Asked for by `Last-Event-ID`, which a browser sends by itself: an error
+    /// would end its stream for good, so what is missing is told as a gap.
+    GoOn(FollowCursor),
+}
+
+impl Start {
+    fn read(params: &Params, headers: &HeaderMap, now: Timestamp) -> Result<Start, Problem> {
+        let bad = |name: &str, error: &BadCursor| {
+            Problem::new(Kind::BadCursor, error.to_string()).with("parameter", name)
+        };
+        if let Some(id) = headers.get("last-event-id").filter(|id| !id.is_empty()) {
+            let id = id.to_str().unwrap_or("(not text)");
+            return id.parse().map(Start::GoOn).map_err(|error| bad("Last-Event-ID", &error));
+        }
+        if let Some(cursor) = params.one("after")? {
+            return cursor.parse().map(Start::After).map_err(|error| bad("after", &error));
+        }
+        if params.one("since")? == Some("all") {
+            return Ok(Start::Since(Timestamp::MIN));
+        }
+        Ok(question::time(params, "since", now)?.map_or(Start::Now, Start::Since))
+    }
+
+    /// A follower, and a gap that it begins with.
+    fn follow(
+        self,
+        app: &App,
+        filter: &Arc<tidings::Filter>,
+        first: Position,
+    ) -> Result<(Follower, Option<Value>), Problem> {
+        let from = match self {
+            Start::Now => FollowFrom::Now,
+            Start::Since(at) => FollowFrom::Since(at),
+            Start::After(cursor) | Start::GoOn(cursor) => FollowFrom::Cursor(cursor),
+        };
+        let gone = |detail: &str| Problem::new(Kind::Gone, detail).with("oldest", first.0);
+        if let Start::After(cursor) = self
+            && cursor.origin == app.log.origin()
+            && cursor.next < first
+        {
+            return Err(gone("the cursor lies before the oldest event that is kept"));
+        }
+        match (blocking(|| app.log.follow(from, filter.clone())), self) {
+            (Ok(follower), _) => Ok((follower, None)),
+            (Err(QueryError::ForeignCursor { .. }), Start::GoOn(_)) => {
+                let from = FollowFrom::Since(Timestamp::MIN);
+                let follower = blocking(|| app.log.follow(from, filter.clone()))
+                    .map_err(|error| Problem::internal(&error))?;
+                let gap = json!({"from": null, "to": first, "reason": "another_log"});
+                Ok((follower, Some(gap)))
+            }
+            (Err(QueryError::ForeignCursor { .. }), _) => {
+                Err(gone("the cursor belongs to another log than this server has"))
+            }
+            (Err(error), _) => Err(Problem::internal(&error)),
+        }
+    }
+}
+
+/// A client that follows.
+struct Following {
+    app: Arc<App>,
+    follower: Follower,
+    format: Format,
+    verbose: bool,
+    first: Option<String>,
+    _seat: OwnedSemaphorePermit,
+}
+
+async fn step(mut following: Following) -> Step<Following> {
+    if let Some(first) = following.first.take().filter(|first| !first.is_empty()) {
+        return Ok(Some((first.into(), following)));
+    }
+    let app = following.app.clone();
+    let mut silent_since = app.clock.monotonic();
+    loop {
+        if *app.stopping.borrow() {
+            return Ok(None);
+        }
+        let bytes = following.poll()?;
+        if !bytes.is_empty() {
+            return Ok(Some((bytes, following)));
+        }
+        if following.follower.caught_up() {
+            let left = FOLLOW_COMMENT_EVERY
+                .saturating_sub(app.clock.monotonic().saturating_sub(silent_since));
+            tokio::select! {
+                () = following.follower.arrived() => {}
+                () = app.stopped() => return Ok(None),
+                () = tokio::time::sleep(left) => {}
+            }
+        } else {
+            tokio::task::yield_now().await;
+        }
+        if app.clock.monotonic().saturating_sub(silent_since) >= FOLLOW_COMMENT_EVERY {
+            silent_since = app.clock.monotonic();
+            return Ok(Some((Bytes::from_static(following.sign_of_life()), following)));
+        }
+        if app.log.state() == tidings::State::Closed {
+            return Ok(None);
+        }
+    }
+}
+
+impl Following {
+    fn sign_of_life(&self) -> &'static [u8] {
+        match self.format {
+            Format::Sse => b":\n\n",
+            // Readers of NDJSON pass over empty lines.
+            Format::Ndjson => b"\n",
+        }
+    }
+
+    fn poll(&mut self) -> Result<Bytes, BrokenOff> {
+        let seen = blocking(|| self.follower.poll(FOLLOW_EVENTS_MAX)).map_err(|error| {
+            tracing::error!(%error, "a follower could not read the log");
+            BrokenOff("the log cannot be read".to_owned())
+        })?;
+        let mut bytes = Vec::new();
+        for followed in &seen {
+            match self.format {
+                Format::Sse => self.write_as_sse(&mut bytes, followed),
+                Format::Ndjson => self.write_as_ndjson(&mut bytes, followed),
+            }
+        }
+        Ok(bytes.into())
+    }
+
+    fn write_as_ndjson(&self, bytes: &mut Vec<u8>, followed: &Followed) {
+        match followed {
+            Followed::Event(event, _) => write_json(bytes, event, self.verbose),
+            Followed::Gap { from, to, reason, .. } => {
+                let gap = json!({"gap": {"from": from, "to": to, "reason": reason}});
+                bytes.extend_from_slice(gap.to_string().as_bytes());
+                bytes.push(b'\n');
+            }
+        }
+    }
+
+    fn write_as_sse(&self, bytes: &mut Vec<u8>, followed: &Followed) {
+        let mut text = String::new();
+        match followed {
+            Followed::Event(event, cursor) => {
+                let _ = write!(text, "id: {cursor}\ndata: ");
+                bytes.extend_from_slice(text.as_bytes());
+                // JSON has no raw newline, so the event is one line of data.
+                let _ = serde_json::to_writer(&mut *bytes, &Shown(event, self.verbose));
+                bytes.extend_from_slice(b"\n\n");
+            }
+            Followed::Gap { from, to, reason, cursor } => {
+                let gap = json!({"from": from, "to": to, "reason": reason});
+                write_sse(&mut text, "gap", cursor, &gap);
+                bytes.extend_from_slice(text.as_bytes());
+            }
+        }
+    }
+}
+
+fn write_sse(text: &mut String, name: &str, cursor: &FollowCursor, data: &Value) {
+    // Writing to a string cannot fail.
+    let _ = write!(text, "event: {name}\nid: {cursor}\ndata: {data}\n\n");
+}

@@ -1,0 +1,232 @@
+//! What becomes of events that were read? Hands them to the log and answers for
+//! each.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tidings::store::{Outcome, StoreError};
+use tidings::{Ack, AppendError, Event, EventId, Invalid, Taken};
+
+use super::app::App;
+use super::params::{Params, invalid};
+use super::problem::{Kind, Problem};
+use crate::protocols::{BadBody, Entries, Fault, Unread};
+
+/// How the client wants its events taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct How {
+    ack: Ack,
+    strict: bool,
+}
+
+impl How {
+    /// Reads `ack` and `strict`.
+    ///
+    /// # Errors
+    ///
+    /// An unknown word, or `ack=shared`, which needs a cluster.
+    pub(super) fn read(params: &Params) -> Result<How, Problem> {
+        let ack = match params.one("ack")? {
+            None | Some("disk") => Ack::Disk,
+            Some("queued") => Ack::Queued,
+            Some("shared") => {
+                let problem = "shared is not available: this server stands alone; use disk";
+                return Err(invalid("ack", problem));
+            }
+            Some(_) => return Err(invalid("ack", "is disk or queued")),
+        };
+        Ok(How { ack, strict: params.switch("strict")? })
+    }
+
+    pub(super) fn status(self, at_once: StatusCode) -> StatusCode {
+        if self.ack == Ack::Queued { StatusCode::ACCEPTED } else { at_once }
+    }
+}
+
+/// One event that is in the log, or will be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Accepted {
+    pub(super) id: EventId,
+    pub(super) received: tidings::Timestamp,
+    pub(super) duplicate: bool,
+}
+
+/// Takes one event. Blocks.
+///
+/// # Errors
+///
+/// Why it was not taken.
+pub(super) fn one(
+    app: &App,
+    entry: Result<Event, Unread>,
+    how: How,
+    protocol: &'static str,
+) -> Result<Accepted, Problem> {
+    let event = entry.and_then(not_reserved).map_err(|unread| {
+        app.metrics.unread(protocol, 1);
+        problem_of(unread)
+    })?;
+    let taken = app.log.append(vec![event], how.ack, false).map_err(|error| refused(&error))?;
+    match taken.into_iter().next() {
+        Some(Taken::Accepted { id, received, duplicate, .. }) => {
+            app.metrics.ingested(protocol, u64::from(!duplicate));
+            Ok(Accepted { id, received, duplicate })
+        }
+        Some(Taken::Invalid(invalid)) => Err(problem_of(invalid.into())),
+        Some(Taken::KeyConflict { id }) => Err(Problem::new(Kind::KeyConflict, CONFLICT)
+            .with("field", "key")
+            .with("id", id.to_string())),
+        Some(Taken::NotTaken) | None => Err(Problem::internal(&"the log gave no answer")),
+    }
+}
+
+const CONFLICT: &str = "another event is there under the same key; its id is given";
+
+/// The answer to one event: its id, and whether it was there already.
+pub(super) fn answer_one(accepted: Accepted, how: How) -> Response {
+    let body = json!({"id": accepted.id, "duplicate": accepted.duplicate});
+    (how.status(StatusCode::CREATED), [location(accepted.id)], Json(body)).into_response()
+}
+
+/// Where an event can be read.
+pub(super) fn location(id: EventId) -> (header::HeaderName, HeaderValue) {
+    let path = format!("/api/v1/events/{id}");
+    // An id is hexadecimal digits and dashes.
+    let value = HeaderValue::try_from(path).unwrap_or(HeaderValue::from_static("/"));
+    (header::LOCATION, value)
+}
+
+/// Takes many events, each for itself unless strict, and answers. Blocks.
+///
+/// # Errors
+///
+/// Nothing was taken: the log refuses, or one event of a strict batch is wrong.
+pub(super) fn many(
+    app: &App,
+    entries: Entries,
+    how: How,
+    protocol: &'static str,
+) -> Result<Response, Problem> {
+    let mut rejected = Vec::new();
+    let (mut events, mut indexes) = (Vec::new(), Vec::new());
+    for (index, entry) in entries.into_iter().enumerate() {
+        match entry.and_then(not_reserved) {
+            Ok(event) => {
+                events.push(event);
+                indexes.push(index);
+            }
+            Err(unread) => rejected.push((index, unread_json(index, &unread))),
+        }
+    }
+    app.metrics.unread(protocol, rejected.len() as u64);
+    if how.strict && !rejected.is_empty() {
+        return Err(none_taken(rejected));
+    }
+    let taken = if events.is_empty() {
+        Vec::new()
+    } else {
+        app.log.append(events, how.ack, how.strict).map_err(|error| refused(&error))?
+    };
+    let (mut accepted, mut duplicates, mut not_taken) = (0_u64, 0_u64, false);
+    for (index, taken) in indexes.into_iter().zip(taken) {
+        match taken {
+            Taken::Accepted { duplicate: true, .. } => duplicates += 1,
+            Taken::Accepted { .. } => accepted += 1,
+            Taken::Invalid(invalid) => {
+                rejected.push((index, unread_json(index, &Unread::from(invalid))));
+            }
+            Taken::KeyConflict { id } => {
+                let entry = json!({"index": index, "error": CONFLICT, "field": "key", "id": id});
+                rejected.push((index, entry));
+            }
+            Taken::NotTaken => not_taken = true,
+        }
+    }
+    if not_taken {
+        return Err(none_taken(rejected));
+    }
+    app.metrics.ingested(protocol, accepted);
+    let body =
+        json!({"accepted": accepted, "duplicates": duplicates, "rejected": in_order(rejected)});
+    Ok((how.status(StatusCode::OK), Json(body)).into_response())
+}
+
+fn in_order(mut rejected: Vec<(usize, Value)>) -> Value {
+    rejected.sort_by_key(|(index, _)| *index);
+    rejected.into_iter().map(|(_, entry)| entry).collect()
+}
+
+fn none_taken(rejected: Vec<(usize, Value)>) -> Problem {
+    let count = rejected.len();
+    let detail = format!("{count} of the events cannot be taken, so none was (strict=1)");
+    Problem::new(Kind::Invalid, detail).with("rejected", in_order(rejected))
+}
+
+fn unread_json(index: usize, unread: &Unread) -> Value {
+    let mut entry = json!({"index": index, "error": unread.error});
+    if let Some(field) = &unread.field {
+        entry["field"] = field.as_str().into();
+    }
+    if let Fault::TooLarge { limit } = unread.fault {
+        entry["limit"] = limit.into();
+    }
+    entry
+}
+
+fn not_reserved(event: Event) -> Result<Event, Unread> {
+    if event.is_reserved() {
+        let problem = tidings::Problem::Reserved;
+        return Err(Invalid { field: "type", problem }.into());
+    }
+    Ok(event)
+}
+
+/// What a client hears of one event that was not read.
+pub(super) fn problem_of(unread: Unread) -> Problem {
+    let problem = match unread.fault {
+        Fault::Malformed => Problem::new(Kind::Malformed, unread.error),
+        Fault::Invalid => Problem::new(Kind::Invalid, unread.error),
+        Fault::TooLarge { limit } => Problem::too_large(unread.error, limit).with("index", 0),
+    };
+    match unread.field {
+        Some(field) => problem.with("field", field),
+        None => problem,
+    }
+}
+
+/// What a client hears of a body that was not read at all.
+pub(super) fn problem_of_body(bad: BadBody) -> Problem {
+    match bad {
+        BadBody::TooMany { limit } => {
+            Problem::too_large(bad.to_string(), limit).with("index", limit)
+        }
+        BadBody::Empty | BadBody::Malformed(_) => Problem::new(Kind::Malformed, bad.to_string()),
+    }
+}
+
+const RETRY_SOON_SECONDS: u32 = 1;
+const RETRY_LATER_SECONDS: u32 = 5;
+
+fn refused(error: &AppendError) -> Problem {
+    match error {
+        AppendError::Full { .. } => Problem::unavailable(error.to_string(), RETRY_SOON_SECONDS),
+        AppendError::Paused(_) => Problem::unavailable(error.to_string(), RETRY_LATER_SECONDS),
+        AppendError::Closed => Problem::unavailable("the server is stopping", RETRY_LATER_SECONDS)
+            .header(header::CONNECTION, HeaderValue::from_static("close")),
+        AppendError::Store(store) => write_failed(store),
+        other => Problem::internal(other),
+    }
+}
+
+fn write_failed(error: &StoreError) -> Problem {
+    tracing::error!(%error, "events could not be stored");
+    let detail = match error.outcome() {
+        Outcome::NotStored => "the store failed; the events are not stored, send them again",
+        Outcome::Unknown => {
+            "the store failed; nobody knows whether the events are stored. Sent again with a key \
+             they are stored once"
+        }
+    };
+    Problem::unavailable(detail, RETRY_LATER_SECONDS)
+}
