@@ -1,31 +1,221 @@
 //! What must outlive the process? A directory with an SQLite file.
+//!
+//! One thread writes at a time, behind one lock; a few connections read beside
+//! it; a thread of its own empties the WAL and moves the tail mark. Locks are
+//! taken in this order: checkpointer, writer, and then at most one of the others.
 
+mod ballast;
+mod directory;
+mod inspect;
+mod keeper;
+mod keys;
+mod latch;
+mod open;
+mod purge;
+mod read;
+mod readers;
+mod revive;
+mod row;
+mod salvage;
+mod schema;
+mod survey;
+mod tail;
+#[cfg(test)]
+mod tests;
+mod walk;
+mod write;
+
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::clock::Clock;
-use crate::store::StoreError;
+use rusqlite::Connection;
+
+use self::directory::{Directory, DirectoryLock};
+use crate::block::Block;
+use crate::clock::{Clock, Timestamp};
+use crate::id::{NoRandomness, Origin, Position};
+use crate::store::{
+    Batch, BlockStore, Ends, Gap, Head, KeyRow, Placed, Reach, Sink, StoreError,
+};
+use crate::sync::{Arc, Mutex, thread};
+
+pub use ballast::BALLAST_BYTES;
+pub use inspect::{Finding, Inspection, inspect};
+pub use salvage::{Salvaged, salvage};
 
 /// Where and how a data directory is opened.
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
-    /// Reads the time for tail marks and retention checks.
+    /// Reads the time for tail marks. Default: the system's.
     pub clock: Clock,
-    /// Bytes kept aside, so that purging can run on a full disk.
+    /// Bytes kept aside, so that purging can run on a full disk; 0 keeps none.
+    /// Default: [`BALLAST_BYTES`].
     pub ballast_bytes: u64,
 }
 
-/// A store in a data directory.
+impl Default for SqliteOptions {
+    fn default() -> SqliteOptions {
+        SqliteOptions { clock: Clock::system(), ballast_bytes: BALLAST_BYTES }
+    }
+}
+
+/// A store in a data directory: SQLite for the blocks, and a second file that
+/// tells whether their end is missing.
+///
+/// Dropping it closes it, as [`BlockStore::close`] does.
 #[derive(Debug)]
-pub struct SqliteStore {}
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+    keeper: Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    name: String,
+    dir: Directory,
+    origin: Origin,
+    clock: Clock,
+    /// First in the order of locks. `None` once closed.
+    checkpointer: Mutex<Option<Connection>>,
+    /// Second in the order of locks.
+    writer: Mutex<write::Writer>,
+    readers: readers::Readers,
+    counts: Mutex<Counts>,
+    gaps: Mutex<Vec<Gap>>,
+    keys: Mutex<keys::KeyFilter>,
+    tail: Mutex<tail::Tail>,
+    latch: latch::Latch,
+    bell: keeper::Bell,
+    ballast: ballast::Ballast,
+    probed_at: Mutex<Duration>,
+    /// Given back last: see the order in [`SqliteStore::close`].
+    lock: Mutex<Option<DirectoryLock>>,
+}
+
+/// The ends and sizes as of the last commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    first: u64,
+    next: u64,
+    events: u64,
+    blocks: u64,
+}
+
+impl Counts {
+    fn added(&mut self, base: u64, count: u64) {
+        if self.blocks == 0 {
+            self.first = base;
+        }
+        self.next = base.saturating_add(count);
+        self.events += count;
+        self.blocks += 1;
+    }
+
+    fn removed(&mut self, count: u64) {
+        self.events = self.events.saturating_sub(count);
+        self.blocks = self.blocks.saturating_sub(1);
+    }
+}
 
 impl SqliteStore {
     /// Opens a data directory, creating it if it is not there or empty.
     ///
+    /// Only one process at a time can have it. What is found wrong but leaves the
+    /// rest usable (damaged blocks, a missing end) is told by
+    /// [`BlockStore::gaps`]. On a full disk it opens, reads and purges.
+    ///
     /// # Errors
     ///
     /// See [`OpenError`].
-    pub fn open(_dir: &Path, _options: SqliteOptions) -> Result<SqliteStore, OpenError> {
-        todo!()
+    pub fn open(dir: &Path, options: SqliteOptions) -> Result<SqliteStore, OpenError> {
+        let inner = Arc::new(open::open(dir, options)?);
+        let keeper = Mutex::new(Some(keeper::start(&inner)?));
+        Ok(SqliteStore { inner, keeper })
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(store = %self.inner.name, %error, "store was not closed cleanly");
+        }
+    }
+}
+
+impl Sink for SqliteStore {
+    fn put(&self, block: &Block) -> Result<Placed, StoreError> {
+        self.inner.put(block)
+    }
+
+    fn probe(&self) -> Result<(), StoreError> {
+        self.inner.probe()
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Local
+    }
+
+    fn describe(&self) -> String {
+        self.inner.name.clone()
+    }
+}
+
+impl BlockStore for SqliteStore {
+    fn origin(&self) -> Origin {
+        self.inner.origin
+    }
+
+    fn append(&self, batch: &Batch<'_>) -> Result<Position, StoreError> {
+        self.inner.append(batch)
+    }
+
+    fn heads(&self, from: Position, limit: usize) -> Result<Vec<Head>, StoreError> {
+        self.inner.heads(from, limit)
+    }
+
+    fn read(&self, base: Position) -> Result<Option<Block>, StoreError> {
+        self.inner.read(base)
+    }
+
+    fn replace(&self, range: Range<Position>, with: &Block) -> Result<(), StoreError> {
+        self.inner.replace(&range, with)
+    }
+
+    fn expire(&self, bases: &[Position]) -> Result<u64, StoreError> {
+        self.inner.expire(bases)
+    }
+
+    fn ends(&self) -> Result<Ends, StoreError> {
+        self.inner.ends()
+    }
+
+    fn gaps(&self) -> Result<Vec<Gap>, StoreError> {
+        self.inner.known_gaps()
+    }
+
+    fn find_key(
+        &self,
+        name: &[u8],
+        now: Timestamp,
+        window: Duration,
+    ) -> Result<Option<KeyRow>, StoreError> {
+        self.inner.find_key(name, now, window)
+    }
+
+    fn forget_keys(&self, before: Timestamp) -> Result<(), StoreError> {
+        self.inner.forget_keys(before)
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.inner.bell.stop();
+        if let Some(keeper) = self.keeper.lock().take() {
+            // It ends after the checkpoint it is in; a panic of it was printed.
+            let _ = keeper.join();
+        }
+        let finished = self.inner.finish();
+        *self.inner.lock.lock() = None;
+        finished
     }
 }
 
@@ -61,6 +251,22 @@ pub enum OpenError {
         /// What is missing.
         file: &'static str,
     },
+    /// A file of another program, or of another log, stands in the way.
+    #[error("{path} is {found}; choose another directory")]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+    },
+    /// The store file is so damaged that nothing of it can be used.
+    #[error("{path} is damaged: {cause}; run `tidings salvage`")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// The file system said no.
     #[error("cannot {doing} {path}: {cause}")]
     Io {
@@ -71,6 +277,9 @@ pub enum OpenError {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// No id could be drawn for a new log.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
     /// The store in it cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,0 +1,76 @@
+//! Does a row belong where it stands? Checksums over place, name and bytes.
+
+use std::sync::Arc;
+
+use crate::block::{Block, Header};
+use crate::clock::Timestamp;
+use crate::id::Origin;
+use crate::store::Damage;
+
+/// A row of `blocks`, but for its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) base: i64,
+    pub(super) count: i64,
+    /// Row of `boots`, and the block's number; `None` when it was merged.
+    pub(super) name: Option<(i64, i64)>,
+}
+
+fn words(words: &[i64]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+pub(super) fn head_seal(place: &Place, head: &[u8]) -> u32 {
+    let (boot, number) = place.name.unwrap_or((-1, -1));
+    let crc = crc32c::crc32c(&words(&[place.base, place.count, boot, number]));
+    crc32c::crc32c_append(crc, head)
+}
+
+/// Over the head as well: two good halves of different blocks are no block.
+pub(super) fn body_seal(head_seal: u32, body: &[u8]) -> u32 {
+    crc32c::crc32c_append(head_seal, body)
+}
+
+pub(super) fn meta_seal(origin: Origin, created: Timestamp) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&origin.to_bytes()), &words(&[created.as_nanos()]))
+}
+
+pub(super) fn floor_seal(first: i64, next: i64) -> u32 {
+    crc32c::crc32c(&words(&[first, next]))
+}
+
+pub(super) fn gap_seal(first: i64, next: i64, reason: i64) -> u32 {
+    crc32c::crc32c(&words(&[first, next, reason]))
+}
+
+pub(super) fn key_seal(name: &[u8], body: &[u8], id: &[u8], received: i64) -> u32 {
+    let crc = crc32c::crc32c(&words(&[name.len() as i64, received]));
+    [name, body, id].iter().fold(crc, |crc, part| crc32c::crc32c_append(crc, part))
+}
+
+/// Compares what was written with what is there now.
+pub(super) fn check(stored: i64, computed: u32) -> Result<(), Damage> {
+    // A stored value out of range is as wrong as any other.
+    let stored = u32::try_from(stored).unwrap_or(!computed);
+    if stored == computed { Ok(()) } else { Err(Damage::Checksum { stored, computed }) }
+}
+
+/// Reads a head and makes sure that it is this row's.
+pub(super) fn open_head(place: &Place, seal: i64, head: &[u8]) -> Result<Arc<Header>, Damage> {
+    check(seal, head_seal(place, head))?;
+    let (header, _) = Header::parse(head)?;
+    Ok(Arc::new(header))
+}
+
+/// Puts a block together again and makes sure that it is this row's.
+pub(super) fn open_block(
+    place: &Place,
+    seals: (i64, i64),
+    head: &[u8],
+    body: &[u8],
+) -> Result<Block, Damage> {
+    let seal = head_seal(place, head);
+    check(seals.0, seal)?;
+    check(seals.1, body_seal(seal, body))?;
+    Ok(Block::parse([head, body].concat())?)
+}

@@ -1,0 +1,205 @@
+//! Where did the store end? A mark in a second file.
+//!
+//! An SQLite file that lost its end (a flip in the WAL cuts everything behind it)
+//! looks whole. The mark tells: it says which position came next when it was
+//! written, at most a second ago, or exactly at a clean stop. Loss that is newer
+//! than the mark goes unnoticed.
+//!
+//! Two slots, a page apart so that no torn write reaches both, written in turn;
+//! the newer of those with a good checksum counts. A slot, little end first:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 8 | `TIDTAIL` and the version, 1 |
+//! | 8 | generation: the larger is the newer |
+//! | 16 | origin of the log, big end first |
+//! | 8 | next position |
+//! | 8 | events kept |
+//! | 8 | time of day, nanoseconds since 1970 |
+//! | 8 | 1 after a clean stop, else 0 |
+//! | 4 | CRC32C of all that |
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+use crate::clock::Timestamp;
+use crate::id::Origin;
+
+const MAGIC: [u8; 8] = *b"TIDTAIL\x01";
+const SLOT_BYTES: usize = 68;
+const SLOT_STRIDE: u64 = 4096;
+
+/// What the mark says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) origin: Origin,
+    /// The position that came next.
+    pub(super) next: u64,
+    /// Events that were kept.
+    pub(super) events: u64,
+    pub(super) at: Timestamp,
+    /// Nothing was written after it.
+    pub(super) clean: bool,
+}
+
+/// What a tail file turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// There is no file.
+    Nothing,
+    /// No slot can be read.
+    Damaged,
+    Mark {
+        mark: Mark,
+        /// The other slot cannot be read: a write was cut short, or it rotted.
+        half: bool,
+    },
+}
+
+/// Reads the mark without touching it.
+pub(super) fn look(path: &Path) -> io::Result<Found> {
+    let bytes = match std::fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        read => read?,
+    };
+    Ok(match newest(&bytes) {
+        (None, _) => Found::Damaged,
+        (Some((_, mark)), half) => Found::Mark { mark, half },
+    })
+}
+
+fn newest(bytes: &[u8]) -> (Option<(u64, Mark)>, bool) {
+    let stride = usize::try_from(SLOT_STRIDE).unwrap_or(usize::MAX);
+    let slots = [bytes.get(..SLOT_BYTES), bytes.get(stride..stride + SLOT_BYTES)];
+    let read: Vec<(u64, Mark)> = slots.into_iter().flatten().filter_map(decode).collect();
+    let half = read.len() == 1;
+    (read.into_iter().max_by_key(|(generation, _)| *generation), half)
+}
+
+fn encode(generation: u64, mark: &Mark) -> [u8; SLOT_BYTES] {
+    let mut slot = [0; SLOT_BYTES];
+    slot[..8].copy_from_slice(&MAGIC);
+    slot[8..16].copy_from_slice(&generation.to_le_bytes());
+    slot[16..32].copy_from_slice(&mark.origin.to_bytes());
+    slot[32..40].copy_from_slice(&mark.next.to_le_bytes());
+    slot[40..48].copy_from_slice(&mark.events.to_le_bytes());
+    slot[48..56].copy_from_slice(&mark.at.as_nanos().to_le_bytes());
+    slot[56..64].copy_from_slice(&u64::from(mark.clean).to_le_bytes());
+    let crc = crc32c::crc32c(&slot[..64]);
+    slot[64..].copy_from_slice(&crc.to_le_bytes());
+    slot
+}
+
+fn decode(slot: &[u8]) -> Option<(u64, Mark)> {
+    let (said, crc) = slot.split_at_checked(64)?;
+    if crc32c::crc32c(said).to_le_bytes() != crc || said[..8] != MAGIC {
+        return None;
+    }
+    let word = |at: usize| said[at..].first_chunk::<8>().copied().unwrap_or_default();
+    let mark = Mark {
+        origin: Origin::from_bytes(*said[16..].first_chunk::<16>()?),
+        next: u64::from_le_bytes(word(32)),
+        events: u64::from_le_bytes(word(40)),
+        at: Timestamp::from_nanos(i64::from_le_bytes(word(48))),
+        clean: u64::from_le_bytes(word(56)) == 1,
+    };
+    Some((u64::from_le_bytes(word(8)), mark))
+}
+
+/// The open tail file.
+#[derive(Debug)]
+pub(super) struct Tail {
+    file: File,
+    generation: u64,
+    last: Option<Mark>,
+}
+
+impl Tail {
+    /// Opens the file, creating it if it is not there. The caller syncs the
+    /// directory.
+    pub(super) fn open(path: &Path) -> io::Result<Tail> {
+        let generation = match std::fs::read(path) {
+            Ok(bytes) => newest(&bytes).0.map_or(0, |(generation, _)| generation),
+            Err(_) => 0,
+        };
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(path)?;
+        Ok(Tail { file, generation, last: None })
+    }
+
+    /// Writes and syncs a mark, unless it says what the last one said.
+    pub(super) fn write(&mut self, mark: &Mark) -> io::Result<()> {
+        let same = |last: &Mark| Mark { at: mark.at, ..*last } == *mark;
+        if self.last.as_ref().is_some_and(same) {
+            return Ok(());
+        }
+        let generation = self.generation.wrapping_add(1);
+        write_at(&self.file, &encode(generation, mark), (generation % 2) * SLOT_STRIDE)?;
+        self.file.sync_data()?;
+        // A slot that failed is written again, never the good one beside it.
+        self.generation = generation;
+        self.last = Some(*mark);
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+#[cfg(not(unix))]
+fn write_at(mut file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    use std::io::{Seek, SeekFrom, Write};
+    file.seek(SeekFrom::Start(offset))?;
+    file.write_all(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(next: u64) -> Mark {
+        let origin = Origin::from_bytes([7; 16]);
+        Mark { origin, next, events: next / 2, at: Timestamp::from_nanos(5), clean: false }
+    }
+
+    #[test]
+    fn the_newest_mark_counts_and_a_torn_one_leaves_the_one_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tail");
+        let mut tail = Tail::open(&path).unwrap();
+        tail.write(&mark(10)).unwrap();
+        tail.write(&mark(20)).unwrap();
+        assert_eq!(look(&path).unwrap(), Found::Mark { mark: mark(20), half: false });
+
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[40] ^= 1; // generation 2 stands in slot 0
+        std::fs::write(&path, &bytes).unwrap();
+
+        assert_eq!(look(&path).unwrap(), Found::Mark { mark: mark(10), half: true });
+    }
+
+    #[test]
+    fn a_mark_goes_on_counting_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tail");
+        for next in 1..=3 {
+            Tail::open(&path).unwrap().write(&mark(next)).unwrap();
+        }
+
+        assert_eq!(look(&path).unwrap(), Found::Mark { mark: mark(3), half: false });
+    }
+
+    #[test]
+    fn a_file_without_a_good_slot_is_damaged_and_no_file_is_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tail");
+        assert_eq!(look(&path).unwrap(), Found::Nothing);
+
+        std::fs::write(&path, [0; 100]).unwrap();
+
+        assert_eq!(look(&path).unwrap(), Found::Damaged);
+    }
+}

@@ -1,0 +1,162 @@
+//! What is in the table of blocks, and around which damage must one read?
+//!
+//! A damaged page makes SQLite stop; what lies behind it is still there. So a
+//! walk that stops goes on at the next position that can be found again.
+
+use std::ops::{ControlFlow, Range};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::latch::{Fault, fault};
+use super::row::{self, Place};
+use crate::block::{BLOCK_EVENTS_DECODED_MAX, Block};
+use crate::id::Position;
+use crate::store::{Damage, Head};
+
+/// Regions of damage that one walk reads around, at most.
+const DETOURS_MAX: usize = 1000;
+
+/// One thing that a walk met.
+#[derive(Debug)]
+pub(super) enum Met {
+    /// A row whose head can be read, or not.
+    Head(Head),
+    /// No row can be found between these keys.
+    Hole(Range<u64>),
+}
+
+/// Walks over heads in order of position, of rows whose key is at least `from`.
+pub(super) fn heads(
+    conn: &Connection,
+    from: i64,
+    visit: &mut dyn FnMut(Met) -> ControlFlow<()>,
+) -> rusqlite::Result<()> {
+    let sql = "SELECT base, count, boot, number, head_seal, head, length(head) + length(body)
+               FROM blocks WHERE base >= ?1 ORDER BY base";
+    let mut read = |at: &mut i64| -> rusqlite::Result<ControlFlow<()>> {
+        let mut statement = conn.prepare_cached(sql)?;
+        let mut rows = statement.query([*at])?;
+        while let Some(row) = rows.next()? {
+            let place = place(row)?;
+            let head = Head {
+                base: Position(place.base.unsigned_abs()),
+                count: likely_count(place.count),
+                bytes: row.get::<_, i64>(6)?.unsigned_abs(),
+                header: row::open_head(&place, row.get(4)?, row.get_ref(5)?.as_blob()?),
+            };
+            *at = place.base.saturating_add(1);
+            if visit(Met::Head(head)).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Break(()))
+    };
+    let mut at = from.max(0);
+    for _ in 0..DETOURS_MAX {
+        let error = match read(&mut at) {
+            Ok(_) => return Ok(()),
+            Err(error) if fault(&error) == Fault::Damage => error,
+            Err(error) => return Err(error),
+        };
+        let (met, resume) = detour(conn, at, &error);
+        if visit(met).is_break() {
+            return Ok(());
+        }
+        let Some(resume) = resume else { return Ok(()) };
+        // The visitor saw the rest through the closure; it borrows `visit` again.
+        at = resume;
+    }
+    Ok(())
+}
+
+fn place(row: &rusqlite::Row<'_>) -> rusqlite::Result<Place> {
+    let (boot, number): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
+    Ok(Place { base: row.get(0)?, count: row.get(1)?, name: boot.zip(number) })
+}
+
+/// A damaged count must not make a block swallow its neighbours.
+fn likely_count(count: i64) -> u64 {
+    count.clamp(1, BLOCK_EVENTS_DECODED_MAX as i64).unsigned_abs()
+}
+
+/// What stands in the way at `at`, and where to go on.
+fn detour(conn: &Connection, at: i64, error: &rusqlite::Error) -> (Met, Option<i64>) {
+    // The key and the count may be readable where the bytes are not.
+    let sql = "SELECT base, count FROM blocks WHERE base >= ?1 ORDER BY base LIMIT 1";
+    let found = conn
+        .prepare_cached(sql)
+        .and_then(|mut it| it.query_row([at], |row| Ok((row.get(0)?, row.get(1)?))).optional());
+    if let Ok(Some((base, count))) = found {
+        let head = Head {
+            base: Position(i64::unsigned_abs(base)),
+            count: likely_count(count),
+            bytes: 0,
+            header: Err(Damage::Unreadable(error.to_string())),
+        };
+        return (Met::Head(head), base.checked_add(1));
+    }
+    let resume = next_readable(conn, at);
+    let end = resume.unwrap_or(i64::MAX);
+    (Met::Hole(at.unsigned_abs()..end.unsigned_abs()), resume)
+}
+
+/// The first key after damage at `at`: probes in doubling steps until one
+/// answers, then halves back.
+fn next_readable(conn: &Connection, at: i64) -> Option<i64> {
+    let probe = |key: i64| -> Option<i64> {
+        let sql = "SELECT base FROM blocks WHERE base >= ?1 ORDER BY base LIMIT 1";
+        conn.prepare_cached(sql).and_then(|mut it| it.query_row([key], |row| row.get(0))).ok()
+    };
+    let mut bad = at;
+    let mut step = 1;
+    let mut good = loop {
+        let key = at.checked_add(step)?;
+        if let Some(base) = probe(key) {
+            break (key, base);
+        }
+        bad = key;
+        step = step.checked_mul(2)?;
+    };
+    while good.0 - bad > 1 {
+        let middle = bad + (good.0 - bad) / 2;
+        match probe(middle) {
+            Some(base) => good = (middle, base),
+            None => bad = middle,
+        }
+    }
+    Some(good.1)
+}
+
+/// The block whose row has this key, or what is wrong with it.
+pub(super) fn block(
+    conn: &Connection,
+    base: i64,
+) -> rusqlite::Result<Option<(u64, Result<Block, Damage>)>> {
+    let sql = "SELECT base, count, boot, number, head_seal, body_seal, head, body
+               FROM blocks WHERE base = ?1";
+    let read = conn.prepare_cached(sql)?.query_row([base], |row| {
+        let place = place(row)?;
+        let (head, body) = (row.get_ref(6)?.as_blob()?, row.get_ref(7)?.as_blob()?);
+        let block = row::open_block(&place, (row.get(4)?, row.get(5)?), head, body);
+        Ok((likely_count(place.count), block))
+    });
+    match read.optional() {
+        Err(error) if fault(&error) == Fault::Damage => {
+            let damage = Damage::Unreadable(error.to_string());
+            let sql = "SELECT count FROM blocks WHERE base = ?1";
+            let count = conn.query_row(sql, [base], |row| row.get(0)).map_or(1, likely_count);
+            Ok(Some((count, Err(damage))))
+        }
+        read => read,
+    }
+}
+
+/// The largest key that is not above `from`, or `from`.
+pub(super) fn start_of(conn: &Connection, from: i64) -> rusqlite::Result<i64> {
+    let sql = "SELECT base FROM blocks WHERE base <= ?1 ORDER BY base DESC LIMIT 1";
+    let found = conn.prepare_cached(sql)?.query_row(params![from], |row| row.get(0)).optional();
+    match found {
+        Err(error) if fault(&error) == Fault::Damage => Ok(from),
+        found => Ok(found?.unwrap_or(from)),
+    }
+}

@@ -1,0 +1,361 @@
+//! How do blocks get in, and out again? One transaction at a time.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::latch::Purpose;
+use super::row::{self, Place};
+use super::{Counts, Inner};
+use crate::block::Block;
+use crate::id::{Boot, Origin, Position};
+use crate::store::naming::{BlockName, MERGED, Settled, TORN, TWICE, UNFIT};
+use crate::store::{Batch, KeyRow, Placed, StoreError};
+
+/// What only the writing thread needs; behind one lock, which is held for a
+/// whole transaction.
+#[derive(Debug)]
+pub(super) struct Writer {
+    /// `None` after a failed commit, until the store is revived.
+    pub(super) conn: Option<Connection>,
+    /// Rows of `boots`, as far as they have been asked for; bounded by
+    /// [`BOOTS_CACHED_MAX`].
+    pub(super) boots: HashMap<(Origin, Boot), i64>,
+    /// Bytes written to the WAL since it last started over, roughly.
+    pub(super) wal_bytes: u64,
+}
+
+const BOOTS_CACHED_MAX: usize = 10_000;
+/// What a commit costs in the WAL besides the bytes of its blocks: pages of the
+/// table, its index, the header.
+const COMMIT_BYTES: u64 = 6 * super::schema::PAGE_BYTES;
+
+/// A transaction that is under way.
+pub(super) struct Tx<'a> {
+    pub(super) conn: &'a Connection,
+    pub(super) store: &'a Inner,
+    boots: &'a mut HashMap<(Origin, Boot), i64>,
+    /// The ends as they will be.
+    pub(super) counts: Counts,
+    /// Keys that will be there.
+    pub(super) keys: Vec<KeyRow>,
+    /// Whether there is anything to commit.
+    pub(super) dirty: bool,
+    bytes: u64,
+}
+
+/// What is known of a block that is offered.
+enum Known {
+    New,
+    There { base: u64 },
+    Gone,
+}
+
+impl Inner {
+    /// Runs one transaction: all of what `body` does is durable, or nothing.
+    pub(super) fn transact<T>(
+        &self,
+        purpose: Purpose,
+        doing: &'static str,
+        body: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut writer = self.writer.lock();
+        self.transact_in(&mut writer, purpose, doing, body)
+    }
+
+    pub(super) fn transact_in<T>(
+        &self,
+        writer: &mut Writer,
+        purpose: Purpose,
+        doing: &'static str,
+        body: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.admit(purpose)?;
+        let Writer { conn, boots, wal_bytes } = writer;
+        let open = conn.as_ref().ok_or_else(|| self.closed())?;
+        if boots.len() > BOOTS_CACHED_MAX {
+            boots.clear();
+        }
+        let execute = |sql| open.prepare_cached(sql).and_then(|mut it| it.execute([]));
+        execute("BEGIN IMMEDIATE").map_err(|error| self.step_failed(doing, &error))?;
+        let counts = *self.counts.lock();
+        let (store, keys) = (self, Vec::new());
+        let mut tx = Tx { conn: open, store, boots, counts, keys, dirty: false, bytes: 0 };
+        let done = body(&mut tx);
+        let Tx { counts, keys, dirty, bytes, .. } = tx;
+        let outcome = match &done {
+            Ok(_) if dirty => execute("COMMIT").map_err(|error| self.commit_failed(doing, &error)),
+            _ => Ok(0),
+        };
+        if !open.is_autocommit() && execute("ROLLBACK").is_err() {
+            // Nobody knows what the connection would do next.
+            self.latch_for(&"a transaction could not be rolled back");
+        }
+        if outcome.is_err() || done.is_err() {
+            // Ids of boots that were rolled back would name others' rows.
+            boots.clear();
+            outcome?;
+            return done;
+        }
+        if dirty {
+            *self.counts.lock() = counts;
+            self.keys.lock().remember(&keys);
+            *wal_bytes += bytes + COMMIT_BYTES;
+            self.committed(*wal_bytes, open);
+        }
+        done
+    }
+
+    pub(super) fn put(&self, block: &Block) -> Result<Placed, StoreError> {
+        let name = BlockName::of(block).ok_or_else(|| self.rejected(MERGED))?;
+        self.transact(Purpose::Store, "write a block", |tx| {
+            Ok(match tx.known(name, block)? {
+                Known::There { base } => Placed { base: Some(Position(base)), duplicate: true },
+                Known::Gone => Placed { base: None, duplicate: true },
+                Known::New => {
+                    let base = tx.insert(Some(name), block)?;
+                    Placed { base: Some(base), duplicate: false }
+                }
+            })
+        })
+    }
+
+    pub(super) fn append(&self, batch: &Batch<'_>) -> Result<Position, StoreError> {
+        let names = batch.blocks.iter().map(BlockName::of).collect::<Option<Vec<_>>>();
+        let names = names.ok_or_else(|| self.rejected(MERGED))?;
+        if names.iter().collect::<BTreeSet<_>>().len() != names.len() {
+            return Err(self.rejected(TWICE));
+        }
+        self.transact(Purpose::Store, "write blocks", |tx| {
+            let mut settled = Settled::default();
+            for (name, block) in names.iter().zip(batch.blocks) {
+                match tx.known(*name, block)? {
+                    Known::New => settled.add(None, block),
+                    Known::There { base } => settled.add(Some(base), block),
+                    Known::Gone => return Err(self.rejected(TORN)),
+                }
+            }
+            if let Some(base) = settled.outcome().map_err(|cause| self.rejected(cause))? {
+                return Ok(base);
+            }
+            let first = Position(tx.counts.next);
+            for (name, block) in names.iter().zip(batch.blocks) {
+                let base = tx.insert(Some(*name), block)?;
+                if batch.outbox {
+                    tx.execute("INSERT INTO outbox VALUES (?1)", params![place_of(base)])?;
+                }
+            }
+            batch.keys.iter().try_for_each(|key| tx.insert_key(key))?;
+            Ok(first)
+        })
+    }
+
+    pub(super) fn replace(&self, range: &Range<Position>, with: &Block) -> Result<(), StoreError> {
+        self.transact(Purpose::Store, "replace blocks", |tx| {
+            let bases = tx.whole_blocks(range, with)?;
+            let next = tx.counts.next;
+            for base in bases {
+                tx.remove(base)?;
+            }
+            tx.counts.next = range.start.0;
+            tx.insert(None, with)?;
+            tx.counts.next = next;
+            Ok(())
+        })
+    }
+}
+
+fn place_of(position: Position) -> i64 {
+    i64::try_from(position.0).unwrap_or(i64::MAX)
+}
+
+impl Tx<'_> {
+    const DOING: &'static str = "write blocks";
+
+    pub(super) fn failed(&self, error: &rusqlite::Error) -> StoreError {
+        self.store.step_failed(Self::DOING, error)
+    }
+
+    pub(super) fn execute(
+        &mut self,
+        sql: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<usize, StoreError> {
+        self.dirty = true;
+        let run = self.conn.prepare_cached(sql).and_then(|mut it| it.execute(params));
+        run.map_err(|error| self.failed(&error))
+    }
+
+    pub(super) fn find<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        read: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let found = self.conn.prepare_cached(sql).and_then(|mut it| it.query_row(params, read).optional());
+        found.map_err(|error| self.failed(&error))
+    }
+
+    /// The row of a boot, if it has one.
+    fn boot(&mut self, origin: Origin, boot: Boot) -> Result<Option<i64>, StoreError> {
+        if let Some(id) = self.boots.get(&(origin, boot)) {
+            return Ok(Some(*id));
+        }
+        let id = self.find(
+            "SELECT id FROM boots WHERE origin = ?1 AND boot = ?2",
+            params![origin.to_bytes(), boot.to_bytes()],
+            |row| row.get(0),
+        )?;
+        if let Some(id) = id {
+            self.boots.insert((origin, boot), id);
+        }
+        Ok(id)
+    }
+
+    fn known(&mut self, name: BlockName, block: &Block) -> Result<Known, StoreError> {
+        let number = self.number(name)?;
+        let Some(boot) = self.boot(name.origin, name.boot)? else { return Ok(Known::New) };
+        let there = self.find(
+            "SELECT base, count, head_seal, body_seal, head, body FROM blocks
+             WHERE boot = ?1 AND number = ?2",
+            params![boot, number],
+            |row| {
+                let place = Place { base: row.get(0)?, count: row.get(1)?, name: Some((boot, number)) };
+                let head = row.get_ref(4)?.as_blob()?;
+                let body = row.get_ref(5)?.as_blob()?;
+                Ok((place.base, row::open_block(&place, (row.get(2)?, row.get(3)?), head, body)))
+            },
+        )?;
+        match there {
+            Some((base, Ok(there))) if there.bytes() == block.bytes() => {
+                Ok(Known::There { base: base.unsigned_abs() })
+            }
+            Some((_, Ok(_))) => Err(name.conflict()),
+            Some((base, Err(cause))) => {
+                Err(StoreError::Damaged { base: Position(base.unsigned_abs()), cause })
+            }
+            None if self.is_gone(boot, number)? => Ok(Known::Gone),
+            None => Ok(Known::New),
+        }
+    }
+
+    fn number(&self, name: BlockName) -> Result<i64, StoreError> {
+        i64::try_from(name.number)
+            .map_err(|_| self.store.rejected(format!("block number {} is too large", name.number)))
+    }
+
+    fn is_gone(&self, boot: i64, number: i64) -> Result<bool, StoreError> {
+        let last = self.find(
+            "SELECT last FROM gone WHERE boot = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1",
+            params![boot, number],
+            |row| row.get::<_, i64>(0),
+        )?;
+        Ok(last.is_some_and(|last| last >= number))
+    }
+
+    /// Puts a block at `counts.next`.
+    fn insert(&mut self, name: Option<BlockName>, block: &Block) -> Result<Position, StoreError> {
+        let base = Position(self.counts.next);
+        let name = match name {
+            None => None,
+            Some(name) => {
+                let number = self.number(name)?;
+                let boot = match self.boot(name.origin, name.boot)? {
+                    Some(boot) => boot,
+                    None => self.insert_boot(name)?,
+                };
+                Some((boot, number))
+            }
+        };
+        let count = u64::from(block.header().count);
+        let place = Place { base: place_of(base), count: i64::from(block.header().count), name };
+        let (head, body) = block.bytes().split_at(block.head_bytes());
+        let head_seal = row::head_seal(&place, head);
+        let body_seal = row::body_seal(head_seal, body);
+        self.execute(
+            "INSERT INTO blocks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                place.base, place.count, name.map(|it| it.0), name.map(|it| it.1),
+                head_seal, body_seal, head, body
+            ],
+        )?;
+        self.bytes += block.bytes().len() as u64;
+        self.counts.added(base.0, count);
+        Ok(base)
+    }
+
+    fn insert_boot(&mut self, name: BlockName) -> Result<i64, StoreError> {
+        self.execute(
+            "INSERT INTO boots (origin, boot) VALUES (?1, ?2)",
+            params![name.origin.to_bytes(), name.boot.to_bytes()],
+        )?;
+        let id = self.conn.last_insert_rowid();
+        self.boots.insert((name.origin, name.boot), id);
+        Ok(id)
+    }
+
+    /// The bases in a range that `with` can take the place of.
+    fn whole_blocks(&self, range: &Range<Position>, with: &Block) -> Result<Vec<i64>, StoreError> {
+        let sql = "SELECT base, count, base IN (SELECT base FROM outbox) FROM blocks
+                   WHERE base >= ?1 AND base < ?2 ORDER BY base";
+        let rows = self.conn.prepare_cached(sql).and_then(|mut it| {
+            it.query_map(params![place_of(range.start), place_of(range.end)], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?
+            .collect::<rusqlite::Result<Vec<(i64, i64, bool)>>>()
+        });
+        let rows = rows.map_err(|error| self.failed(&error))?;
+        let mut end = place_of(range.start);
+        for (base, count, waits) in &rows {
+            if *base != end || *waits {
+                return Err(self.store.rejected(UNFIT));
+            }
+            end = end.saturating_add(*count);
+        }
+        let fits = range.start.plus(u64::from(with.header().count)) == range.end;
+        if !fits || end != place_of(range.end) {
+            return Err(self.store.rejected(UNFIT));
+        }
+        Ok(rows.into_iter().map(|(base, ..)| base).collect())
+    }
+
+    /// Takes a block out, keeping its name. Answers with how many events went.
+    pub(super) fn remove(&mut self, base: i64) -> Result<Option<u64>, StoreError> {
+        let sql = "DELETE FROM blocks WHERE base = ?1 RETURNING count, boot, number";
+        let gone = self.find(sql, [base], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?, row.get::<_, Option<i64>>(2)?))
+        })?;
+        let Some((count, boot, number)) = gone else { return Ok(None) };
+        self.dirty = true;
+        self.execute("DELETE FROM outbox WHERE base = ?1", [base])?;
+        if let (Some(boot), Some(number)) = (boot, number) {
+            self.note_gone(boot, number)?;
+        }
+        let count = count.unsigned_abs();
+        self.counts.removed(count);
+        Ok(Some(count))
+    }
+
+    /// Names go mostly in order, so a boot needs one row.
+    fn note_gone(&mut self, boot: i64, number: i64) -> Result<(), StoreError> {
+        let after = self.find(
+            "SELECT last FROM gone WHERE boot = ?1 AND first = ?2",
+            params![boot, number.saturating_add(1)],
+            |row| row.get::<_, i64>(0),
+        )?;
+        if after.is_some() {
+            let next = number.saturating_add(1);
+            self.execute("DELETE FROM gone WHERE boot = ?1 AND first = ?2", params![boot, next])?;
+        }
+        let last = after.unwrap_or(number);
+        let joined = self.execute(
+            "UPDATE gone SET last = ?3 WHERE boot = ?1 AND last = ?2 - 1",
+            params![boot, number, last],
+        )?;
+        if joined == 0 {
+            self.execute("INSERT OR REPLACE INTO gone VALUES (?1, ?2, ?3)", params![boot, number, last])?;
+        }
+        Ok(())
+    }
+}
