@@ -127,6 +127,11 @@ impl Block {
         &self.bytes
     }
 
+    /// How many of the bytes come before the body: what [`Header::parse`] needs.
+    pub(crate) fn head_bytes(&self) -> usize {
+        self.directory.head_bytes
+    }
+
     /// What the block says of itself.
     pub fn header(&self) -> &Arc<Header> {
         &self.header

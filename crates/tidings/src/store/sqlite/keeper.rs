@@ -116,7 +116,8 @@ impl Inner {
             match checkpoint(conn, "TRUNCATE") {
                 Ok(left) => *wal_bytes = left.bytes(),
                 Err(error) if fault(&error) == Fault::Full => {
-                    self.step_failed("empty the WAL", &error);
+                    // The commit itself is done; the next one is told.
+                    let _ = self.step_failed("empty the WAL", &error);
                 }
                 Err(error) => self.latch_for(&error),
             }
@@ -195,7 +196,7 @@ impl Left {
 fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<Left> {
     conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
         let (log, copied) = (row.get::<_, i64>(1)?, row.get::<_, i64>(2)?);
-        let log_bytes = log.max(0).unsigned_abs() * super::schema::PAGE_BYTES;
+        let log_bytes = log.max(0).unsigned_abs() * u64::from(super::schema::PAGE_BYTES);
         Ok(Left { done: log == copied, log_bytes })
     })
 }

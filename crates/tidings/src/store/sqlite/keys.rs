@@ -70,11 +70,7 @@ impl KeyFilter {
     /// Reads what is on disk. An hour that cannot be read whole is looked up.
     pub(super) fn load(conn: &Connection) -> rusqlite::Result<KeyFilter> {
         let mut filter = KeyFilter::default();
-        let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'keys_*'";
-        let tables: Vec<String> =
-            conn.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        let hours = tables.iter().filter_map(|name| name.strip_prefix("keys_")?.parse().ok());
-        for hour in hours {
+        for hour in hours(conn)? {
             filter.add(hour, None);
             if filter.load_hour(conn, hour).is_err() {
                 filter.hours.entry(hour).and_modify(|hour| hour.complete = false);
@@ -91,6 +87,36 @@ impl KeyFilter {
         }
         Ok(())
     }
+}
+
+/// The hours that have tables.
+fn hours(conn: &Connection) -> rusqlite::Result<Vec<i64>> {
+    let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'keys_*'";
+    let mut statement = conn.prepare(sql)?;
+    let names = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let hours = names.map(|name| Ok(name?.strip_prefix("keys_").and_then(|it| it.parse().ok())));
+    hours.filter_map(Result::transpose).collect()
+}
+
+/// Every key that can be read, for carrying them over.
+pub(super) fn every_key(conn: &Connection) -> Vec<KeyRow> {
+    let of_hour = |hour: i64| -> rusqlite::Result<Vec<KeyRow>> {
+        let sql = format!("SELECT body, id, received, seal, name FROM \"keys_{hour}\"");
+        let mut statement = conn.prepare(&sql)?;
+        let rows = statement.query_map([], |row| key_row(row, row.get_ref(4)?.as_blob()?))?;
+        Ok(rows.map_while(Result::ok).flatten().collect())
+    };
+    hours(conn).unwrap_or_default().into_iter().filter_map(|hour| of_hour(hour).ok()).flatten().collect()
+}
+
+/// `None` if the row is damaged: it would call a new event a repetition, and lose
+/// it.
+fn key_row(row: &rusqlite::Row<'_>, name: &[u8]) -> rusqlite::Result<Option<KeyRow>> {
+    let (body, id): ([u8; 16], [u8; 16]) = (row.get(0)?, row.get(1)?);
+    let received: i64 = row.get(2)?;
+    let whole = row::check(row.get(3)?, row::key_seal(name, &body, &id, received)).is_ok();
+    let (id, received) = (EventId::from_bytes(id), Timestamp::from_nanos(received));
+    Ok(whole.then(|| KeyRow { name: name.into(), body, id, received }))
 }
 
 impl Tx<'_> {
@@ -166,13 +192,5 @@ fn look_up(conn: &Connection, hour: i64, name: &[u8]) -> rusqlite::Result<Option
         Err(error) if error.to_string().contains("no such table") => return Ok(None),
         prepared => prepared?,
     };
-    let row = statement.query_row([name], |row| {
-        let (body, id): ([u8; 16], [u8; 16]) = (row.get(0)?, row.get(1)?);
-        let received: i64 = row.get(2)?;
-        let whole = row::check(row.get(3)?, row::key_seal(name, &body, &id, received)).is_ok();
-        let (id, received) = (EventId::from_bytes(id), Timestamp::from_nanos(received));
-        // A damaged row would call a new event a repetition, and lose it.
-        Ok(whole.then(|| KeyRow { name: name.into(), body, id, received }))
-    });
-    row.optional().map(Option::flatten)
+    statement.query_row([name], |row| key_row(row, name)).optional().map(Option::flatten)
 }

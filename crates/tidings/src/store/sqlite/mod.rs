@@ -20,8 +20,6 @@ mod salvage;
 mod schema;
 mod survey;
 mod tail;
-#[cfg(test)]
-mod tests;
 mod walk;
 mod write;
 

@@ -38,14 +38,15 @@ impl Inner {
         let events = self.transact(Purpose::Purge, "expire blocks", |tx| {
             let mut events = 0;
             for base in bases {
-                let Ok(base) = i64::try_from(base.0) else { continue };
-                if let Some(count) = tx.remove(base)? {
-                    tx.note_expired(base.unsigned_abs(), count)?;
+                if let Some(count) = tx.remove(signed(base.0))? {
+                    tx.note_expired(base.0, count)?;
                     events += count;
                 }
             }
             if tx.dirty {
                 tx.raise_floor()?;
+                let first = signed(tx.counts.first);
+                tx.execute("DELETE FROM gaps WHERE next <= ?1", [first])?;
             }
             Ok(events)
         })?;
@@ -137,7 +138,6 @@ impl Tx<'_> {
         let seal = super::row::floor_seal(first, next);
         self.execute("UPDATE floor SET first = ?1, next = ?2, seal = ?3", params![first, next, seal])?;
         self.execute("DELETE FROM expired WHERE next <= ?1", [first])?;
-        self.execute("DELETE FROM gaps WHERE next <= ?1", [first])?;
         self.forget_boots()
     }
 

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::Inner;
 use super::latch::Purpose;
 use super::row;
-use super::walk::{self, Met};
+use super::walk::{self, Met, Row};
 use crate::block::Block;
 use crate::id::Position;
 use crate::store::{Ends, Gap, GapReason, Head, Outcome, StoreError};
@@ -20,6 +20,7 @@ impl Inner {
                 match met {
                     Met::Hole(range) => holes.push(range),
                     Met::Head(head) => heads.push(head),
+                    Met::Place { .. } => {}
                 }
                 // One more than asked for: the last but one may have to be cut.
                 let ended = heads.iter().filter(|head| head.base.plus(head.count) > from);
@@ -46,8 +47,8 @@ impl Inner {
         let Ok(key) = i64::try_from(base.0) else { return Ok(None) };
         match self.reading("read a block", |conn| walk::block(conn, key))? {
             None => Ok(None),
-            Some((_, Ok(block))) => Ok(Some(block)),
-            Some((count, Err(cause))) => {
+            Some(Row { block: Ok(block), .. }) => Ok(Some(block)),
+            Some(Row { count, block: Err(cause), .. }) => {
                 self.note(gap(base.0, count));
                 Err(StoreError::Damaged { base, cause })
             }

@@ -14,9 +14,9 @@ const APPLICATION_ID: i64 = 0x7464_6e67;
 /// The format that is written; older ones are read, newer ones refused.
 pub(super) const FORMAT: i64 = 1;
 /// Measured best for blocks of some kilobytes, and what most disks write at once.
-pub(super) const PAGE_BYTES: u64 = 4096;
+pub(super) const PAGE_BYTES: u32 = 4096;
 /// What a WAL file shrinks back to when it starts over.
-const WAL_BYTES_KEPT: u64 = 16 * 1024 * 1024;
+const WAL_BYTES_KEPT: i64 = 16 * 1024 * 1024;
 const WRITER_CACHE_KIB: i64 = 8 * 1024;
 const READER_CACHE_KIB: i64 = 2 * 1024;
 /// Another process has no business here; threads of this one hold locks shortly.
@@ -125,12 +125,11 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
-/// A connection to a file at rest, which it cannot change. With `immutable` the
-/// file's WAL is not looked at.
-pub(super) fn onlooker(path: &Path, immutable: bool) -> rusqlite::Result<Connection> {
+/// A connection to a file at rest that has no WAL; it changes nothing there, not
+/// even by making an index of a WAL.
+pub(super) fn onlooker(path: &Path) -> rusqlite::Result<Connection> {
     let flags = flags(OpenFlags::SQLITE_OPEN_READ_ONLY, false) | OpenFlags::SQLITE_OPEN_URI;
-    let suffix = if immutable { "?immutable=1" } else { "" };
-    let conn = Connection::open_with_flags(format!("file:{}{suffix}", uri_path(path)), flags)?;
+    let conn = Connection::open_with_flags(format!("file:{}?immutable=1", uri_path(path)), flags)?;
     set_up(&conn, READER_CACHE_KIB)?;
     Ok(conn)
 }

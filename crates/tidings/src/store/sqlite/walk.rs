@@ -21,50 +21,92 @@ const DETOURS_MAX: usize = 1000;
 pub(super) enum Met {
     /// A row whose head can be read, or not.
     Head(Head),
+    /// A row that was not looked into.
+    Place { base: u64, count: u64 },
     /// No row can be found between these keys.
     Hole(Range<u64>),
 }
 
+/// Reads rows on from a key, which it moves along, until there are no more or the
+/// visitor has enough.
+type Reader = fn(&Connection, &mut i64, Visit<'_>) -> rusqlite::Result<()>;
+type Visit<'a> = &'a mut dyn FnMut(Met) -> ControlFlow<()>;
+
 /// Walks over heads in order of position, of rows whose key is at least `from`.
-pub(super) fn heads(
+pub(super) fn heads(conn: &Connection, from: i64, visit: Visit<'_>) -> rusqlite::Result<()> {
+    around_damage(conn, from, read_heads, visit)
+}
+
+/// Walks over keys and counts only.
+pub(super) fn places(
+    conn: &Connection,
+    visit: &mut dyn FnMut(u64, u64),
+) -> rusqlite::Result<()> {
+    around_damage(conn, 0, read_places, &mut |met| {
+        match met {
+            Met::Place { base, count } => visit(base, count),
+            Met::Head(head) => visit(head.base.0, head.count),
+            Met::Hole(_) => {} // what is missing shows in the places beside it
+        }
+        ControlFlow::Continue(())
+    })
+}
+
+fn around_damage(
     conn: &Connection,
     from: i64,
-    visit: &mut dyn FnMut(Met) -> ControlFlow<()>,
+    read: Reader,
+    visit: Visit<'_>,
 ) -> rusqlite::Result<()> {
-    let sql = "SELECT base, count, boot, number, head_seal, head, length(head) + length(body)
-               FROM blocks WHERE base >= ?1 ORDER BY base";
-    let mut read = |at: &mut i64| -> rusqlite::Result<ControlFlow<()>> {
-        let mut statement = conn.prepare_cached(sql)?;
-        let mut rows = statement.query([*at])?;
-        while let Some(row) = rows.next()? {
-            let place = place(row)?;
-            let head = Head {
-                base: Position(place.base.unsigned_abs()),
-                count: likely_count(place.count),
-                bytes: row.get::<_, i64>(6)?.unsigned_abs(),
-                header: row::open_head(&place, row.get(4)?, row.get_ref(5)?.as_blob()?),
-            };
-            *at = place.base.saturating_add(1);
-            if visit(Met::Head(head)).is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Break(()))
-    };
     let mut at = from.max(0);
     for _ in 0..DETOURS_MAX {
-        let error = match read(&mut at) {
-            Ok(_) => return Ok(()),
+        let error = match read(conn, &mut at, visit) {
+            Ok(()) => return Ok(()),
             Err(error) if fault(&error) == Fault::Damage => error,
             Err(error) => return Err(error),
         };
         let (met, resume) = detour(conn, at, &error);
-        if visit(met).is_break() {
-            return Ok(());
+        let enough = met.is_some_and(|met| visit(met).is_break());
+        match resume {
+            Some(resume) if !enough => at = resume,
+            _ => return Ok(()),
         }
-        let Some(resume) = resume else { return Ok(()) };
-        // The visitor saw the rest through the closure; it borrows `visit` again.
-        at = resume;
+    }
+    Ok(())
+}
+
+fn read_heads(conn: &Connection, at: &mut i64, visit: Visit<'_>) -> rusqlite::Result<()> {
+    let sql = "SELECT base, count, boot, number, head_seal, head, length(head) + length(body)
+               FROM blocks WHERE base >= ?1 ORDER BY base";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query([*at])?;
+    while let Some(row) = rows.next()? {
+        let place = place(row)?;
+        let head = Head {
+            base: Position(place.base.unsigned_abs()),
+            count: likely_count(place.count),
+            bytes: row.get::<_, i64>(6)?.unsigned_abs(),
+            header: row::open_head(&place, row.get(4)?, row.get_ref(5)?.as_blob()?),
+        };
+        *at = place.base.saturating_add(1);
+        if visit(Met::Head(head)).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn read_places(conn: &Connection, at: &mut i64, visit: Visit<'_>) -> rusqlite::Result<()> {
+    let sql = "SELECT base, count FROM blocks WHERE base >= ?1 ORDER BY base";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query([*at])?;
+    while let Some(row) = rows.next()? {
+        let base: i64 = row.get(0)?;
+        let count = likely_count(row.get(1)?);
+        *at = base.saturating_add(1);
+        if visit(Met::Place { base: base.unsigned_abs(), count }).is_break() {
+            break;
+        }
     }
     Ok(())
 }
@@ -80,7 +122,11 @@ fn likely_count(count: i64) -> u64 {
 }
 
 /// What stands in the way at `at`, and where to go on.
-fn detour(conn: &Connection, at: i64, error: &rusqlite::Error) -> (Met, Option<i64>) {
+fn detour(
+    conn: &Connection,
+    at: i64,
+    error: &rusqlite::Error,
+) -> (Option<Met>, Option<i64>) {
     // The key and the count may be readable where the bytes are not.
     let sql = "SELECT base, count FROM blocks WHERE base >= ?1 ORDER BY base LIMIT 1";
     let found = conn
@@ -93,11 +139,14 @@ fn detour(conn: &Connection, at: i64, error: &rusqlite::Error) -> (Met, Option<i
             bytes: 0,
             header: Err(Damage::Unreadable(error.to_string())),
         };
-        return (Met::Head(head), base.checked_add(1));
+        return (Some(Met::Head(head)), base.checked_add(1));
+    }
+    if let Ok(None) = found {
+        return (None, None);
     }
     let resume = next_readable(conn, at);
     let end = resume.unwrap_or(i64::MAX);
-    (Met::Hole(at.unsigned_abs()..end.unsigned_abs()), resume)
+    (Some(Met::Hole(at.unsigned_abs()..end.unsigned_abs())), resume)
 }
 
 /// The first key after damage at `at`: probes in doubling steps until one
@@ -127,28 +176,46 @@ fn next_readable(conn: &Connection, at: i64) -> Option<i64> {
     Some(good.1)
 }
 
-/// The block whose row has this key, or what is wrong with it.
-pub(super) fn block(
-    conn: &Connection,
-    base: i64,
-) -> rusqlite::Result<Option<(u64, Result<Block, Damage>)>> {
+/// A row of `blocks`, looked into.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) count: u64,
+    /// Its block can still be named by (boot, number).
+    pub(super) named: bool,
+    pub(super) block: Result<Block, Damage>,
+}
+
+/// The row that has this key.
+pub(super) fn block(conn: &Connection, base: i64) -> rusqlite::Result<Option<Row>> {
     let sql = "SELECT base, count, boot, number, head_seal, body_seal, head, body
                FROM blocks WHERE base = ?1";
     let read = conn.prepare_cached(sql)?.query_row([base], |row| {
         let place = place(row)?;
         let (head, body) = (row.get_ref(6)?.as_blob()?, row.get_ref(7)?.as_blob()?);
         let block = row::open_block(&place, (row.get(4)?, row.get(5)?), head, body);
-        Ok((likely_count(place.count), block))
+        Ok(Row { count: likely_count(place.count), named: place.name.is_some(), block })
     });
     match read.optional() {
         Err(error) if fault(&error) == Fault::Damage => {
-            let damage = Damage::Unreadable(error.to_string());
             let sql = "SELECT count FROM blocks WHERE base = ?1";
             let count = conn.query_row(sql, [base], |row| row.get(0)).map_or(1, likely_count);
-            Ok(Some((count, Err(damage))))
+            let block = Err(Damage::Unreadable(error.to_string()));
+            Ok(Some(Row { count, named: false, block }))
         }
         read => read,
     }
+}
+
+/// Whether the head of the row with this key is the row's own.
+pub(super) fn head_is_whole(conn: &Connection, base: u64) -> bool {
+    let Ok(base) = i64::try_from(base) else { return false };
+    let mut whole = false;
+    let read = read_heads(conn, &mut { base }, &mut |met| {
+        whole = matches!(met, Met::Head(head)
+            if head.base.0 == base.unsigned_abs() && head.header.is_ok());
+        ControlFlow::Break(())
+    });
+    read.is_ok() && whole
 }
 
 /// The largest key that is not above `from`, or `from`.

@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::latch::Purpose;
+use super::latch::{Fault, Purpose, fault};
 use super::row::{self, Place};
 use super::{Counts, Inner};
 use crate::block::Block;
 use crate::id::{Boot, Origin, Position};
 use crate::store::naming::{BlockName, MERGED, Settled, TORN, TWICE, UNFIT};
-use crate::store::{Batch, KeyRow, Placed, StoreError};
+use crate::store::{Batch, Damage, KeyRow, Placed, StoreError};
 
 /// What only the writing thread needs; behind one lock, which is held for a
 /// whole transaction.
@@ -29,7 +29,7 @@ pub(super) struct Writer {
 const BOOTS_CACHED_MAX: usize = 10_000;
 /// What a commit costs in the WAL besides the bytes of its blocks: pages of the
 /// table, its index, the header.
-const COMMIT_BYTES: u64 = 6 * super::schema::PAGE_BYTES;
+const COMMIT_BYTES: u64 = 6 * super::schema::PAGE_BYTES as u64;
 
 /// A transaction that is under way.
 pub(super) struct Tx<'a> {
@@ -102,7 +102,7 @@ impl Inner {
             *self.counts.lock() = counts;
             self.keys.lock().remember(&keys);
             *wal_bytes += bytes + COMMIT_BYTES;
-            self.committed(*wal_bytes, open);
+            self.committed(wal_bytes, open);
         }
         done
     }
@@ -255,17 +255,13 @@ impl Tx<'_> {
     }
 
     /// Puts a block at `counts.next`.
-    fn insert(&mut self, name: Option<BlockName>, block: &Block) -> Result<Position, StoreError> {
+    pub(super) fn insert(&mut self, name: Option<BlockName>, block: &Block) -> Result<Position, StoreError> {
         let base = Position(self.counts.next);
         let name = match name {
             None => None,
             Some(name) => {
                 let number = self.number(name)?;
-                let boot = match self.boot(name.origin, name.boot)? {
-                    Some(boot) => boot,
-                    None => self.insert_boot(name)?,
-                };
-                Some((boot, number))
+                Some((self.boot_row(name.origin, name.boot)?, number))
             }
         };
         let count = u64::from(block.header().count);
@@ -285,13 +281,17 @@ impl Tx<'_> {
         Ok(base)
     }
 
-    fn insert_boot(&mut self, name: BlockName) -> Result<i64, StoreError> {
+    /// The row of a boot, made if it has none.
+    pub(super) fn boot_row(&mut self, origin: Origin, boot: Boot) -> Result<i64, StoreError> {
+        if let Some(id) = self.boot(origin, boot)? {
+            return Ok(id);
+        }
         self.execute(
             "INSERT INTO boots (origin, boot) VALUES (?1, ?2)",
-            params![name.origin.to_bytes(), name.boot.to_bytes()],
+            params![origin.to_bytes(), boot.to_bytes()],
         )?;
         let id = self.conn.last_insert_rowid();
-        self.boots.insert((name.origin, name.boot), id);
+        self.boots.insert((origin, boot), id);
         Ok(id)
     }
 
@@ -323,16 +323,24 @@ impl Tx<'_> {
     /// Takes a block out, keeping its name. Answers with how many events went.
     pub(super) fn remove(&mut self, base: i64) -> Result<Option<u64>, StoreError> {
         let sql = "DELETE FROM blocks WHERE base = ?1 RETURNING count, boot, number";
-        let gone = self.find(sql, [base], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?, row.get::<_, Option<i64>>(2)?))
+        let gone = self.conn.prepare_cached(sql).and_then(|mut it| {
+            it.query_row([base], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+        });
+        let gone = gone.map_err(|error| match fault(&error) {
+            Fault::Damage => StoreError::Damaged {
+                base: Position(base.unsigned_abs()),
+                cause: Damage::Unreadable(error.to_string()),
+            },
+            Fault::Full | Fault::Other => self.failed(&error),
         })?;
         let Some((count, boot, number)) = gone else { return Ok(None) };
+        let (boot, number): (Option<i64>, Option<i64>) = (boot, number);
         self.dirty = true;
         self.execute("DELETE FROM outbox WHERE base = ?1", [base])?;
         if let (Some(boot), Some(number)) = (boot, number) {
             self.note_gone(boot, number)?;
         }
-        let count = count.unsigned_abs();
+        let count = i64::unsigned_abs(count);
         self.counts.removed(count);
         Ok(Some(count))
     }
