@@ -21,6 +21,8 @@ mod severity;
 pub mod store;
 mod sync;
 mod tally;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use clock::{BadTimestamp, Clock, Timestamp};
 pub use component::{Component, ComponentError};

@@ -241,3 +241,19 @@ impl BlockStore for MemoryStore {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{FaultyStore, store_suite};
+
+    #[test]
+    fn a_store_in_memory_keeps_the_contract() {
+        store_suite::assert_block_store(|| MemoryStore::new().unwrap());
+    }
+
+    #[test]
+    fn a_faulty_store_that_is_not_told_to_fail_keeps_the_contract() {
+        store_suite::assert_block_store(|| FaultyStore::new(MemoryStore::new().unwrap()));
+    }
+}

@@ -15,7 +15,7 @@ use super::directory::remove_if_there;
 /// vacuuming (see `PURGE_PAGES`), each with its pages in the WAL, four times over.
 pub const BALLAST_BYTES: u64 = 4 * 1024 * 1024;
 
-const CHUNK: [u8; 64 * 1024] = [0; 64 * 1024];
+static CHUNK: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// The ballast file of a data directory.
 #[derive(Debug)]

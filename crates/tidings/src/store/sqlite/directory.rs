@@ -36,10 +36,10 @@ impl Directory {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&self.path).map_err(self.failed("create", &self.path))?;
+        builder.create(&self.path).map_err(failed("create", &self.path))?;
         // Without it a power cut could take the whole directory, marks and all.
         let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        parent.map_or(Ok(()), |parent| sync_directory(parent).map_err(self.failed("sync", parent)))
+        parent.map_or(Ok(()), |parent| sync_directory(parent).map_err(failed("sync", parent)))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -73,7 +73,7 @@ impl Directory {
 
     /// Makes the names in the directory durable.
     pub(super) fn sync(&self) -> Result<(), OpenError> {
-        sync_directory(&self.path).map_err(self.failed("sync", &self.path))
+        sync_directory(&self.path).map_err(failed("sync", &self.path))
     }
 
     /// Bytes of the store's own files.
@@ -88,7 +88,7 @@ impl Directory {
     /// `StoreFileLost` if other files tell that there was a store and there is
     /// none, or an empty file in its place.
     pub(super) fn has_store(&self) -> Result<bool, OpenError> {
-        let size = |path: &Path| bytes_or_zero(path).map_err(self.failed("look at", path));
+        let size = |path: &Path| bytes_or_zero(path).map_err(failed("look at", path));
         if size(&self.store())? > 0 {
             return Ok(true);
         }
@@ -98,15 +98,15 @@ impl Directory {
         }
         Ok(false)
     }
+}
 
-    pub(super) fn failed(
-        &self,
-        doing: &'static str,
-        path: &Path,
-    ) -> impl FnOnce(io::Error) -> OpenError + use<> {
-        let path = path.to_owned();
-        move |cause| OpenError::Io { doing, path, cause }
-    }
+/// Puts what was attempted, and with which file, to what the system said.
+pub(super) fn failed(
+    doing: &'static str,
+    path: &Path,
+) -> impl FnOnce(io::Error) -> OpenError + use<> {
+    let path = path.to_owned();
+    move |cause| OpenError::Io { doing, path, cause }
 }
 
 fn bytes_or_zero(path: &Path) -> io::Result<u64> {
@@ -142,7 +142,7 @@ impl DirectoryLock {
         let path = dir.lock();
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(&path).map_err(dir.failed("open", &path))?;
+        let mut file = options.open(&path).map_err(failed("open", &path))?;
         try_lock(dir, &mut file)?;
         let written = file
             .set_len(0)
@@ -163,7 +163,7 @@ impl DirectoryLock {
         let path = dir.lock();
         let mut file = match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened.map_err(dir.failed("open", &path))?,
+            opened => opened.map_err(failed("open", &path))?,
         };
         try_lock(dir, &mut file)?;
         Ok(Some(file))

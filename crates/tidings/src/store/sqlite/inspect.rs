@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::directory::{Directory, DirectoryLock, remove_if_there};
+use super::directory::{Directory, DirectoryLock, failed, remove_if_there};
 use super::open::{Trouble, check_magic, compare, identify};
 use super::survey::{Survey, survey};
 use super::tail::{self, Found};
@@ -130,14 +130,10 @@ impl Source {
     }
 
     /// Looks at every block.
-    pub(super) fn look(
-        &self,
-        visit: &mut dyn FnMut(Finding<'_>),
-    ) -> Result<Inspection, OpenError> {
+    pub(super) fn look(&self, visit: &mut dyn FnMut(Finding<'_>)) -> Result<Inspection, OpenError> {
         let mut gaps = [self.survey.known.as_slice(), &self.survey.new].concat();
         gaps.sort_by_key(|gap| (gap.range.start, gap.range.end));
-        let mark = tail::look(&self.dir.tail())
-            .map_err(self.dir.failed("read", &self.dir.tail()))?;
+        let mark = tail::look(&self.dir.tail()).map_err(failed("read", &self.dir.tail()))?;
         let mut seen = Inspection {
             origin: self.origin,
             blocks: 0,
@@ -179,7 +175,9 @@ impl Source {
                         Some(row) => (row.block, row.count),
                         None => (Err(Damage::Unreadable("vanished".to_owned())), head.count),
                     };
-                    match block.and_then(|it| it.events(head.base).map(|_| it).map_err(Damage::from)) {
+                    match block
+                        .and_then(|it| it.events(head.base).map(|_| it).map_err(Damage::from))
+                    {
                         Ok(block) => visit(Finding::Whole { base: head.base, block: &block }),
                         Err(cause) => visit(Finding::Damaged { base: head.base, count, cause }),
                     }
@@ -234,7 +232,7 @@ impl Copied {
         let copy = Copied { dir: Directory::new(&path) };
         copy.dir.create()?;
         for (from, to) in [(source.store(), copy.dir.store()), (source.wal(), copy.dir.wal())] {
-            fs::copy(&from, &to).map_err(source.failed("copy", &from))?;
+            fs::copy(&from, &to).map_err(failed("copy", &from))?;
         }
         Ok(Some(copy))
     }

@@ -46,8 +46,10 @@ impl KeyFilter {
 
     fn add(&mut self, hour: i64, name: Option<&[u8]>) {
         let hash = name.map(|name| self.hasher.hash_one(name));
-        let of_hour =
-            self.hours.entry(hour).or_insert_with(|| Hour { hashes: HashSet::new(), complete: true });
+        let of_hour = self
+            .hours
+            .entry(hour)
+            .or_insert_with(|| Hour { hashes: HashSet::new(), complete: true });
         match hash {
             Some(_) if self.held >= FILTER_KEYS_MAX => of_hour.complete = false,
             Some(hash) => self.held += usize::from(of_hour.hashes.insert(hash)),
@@ -106,7 +108,12 @@ pub(super) fn every_key(conn: &Connection) -> Vec<KeyRow> {
         let rows = statement.query_map([], |row| key_row(row, row.get_ref(4)?.as_blob()?))?;
         Ok(rows.map_while(Result::ok).flatten().collect())
     };
-    hours(conn).unwrap_or_default().into_iter().filter_map(|hour| of_hour(hour).ok()).flatten().collect()
+    hours(conn)
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|hour| of_hour(hour).ok())
+        .flatten()
+        .collect()
 }
 
 /// `None` if the row is damaged: it would call a new event a repetition, and lose

@@ -72,9 +72,10 @@ pub(super) fn fault(error: &rusqlite::Error) -> Fault {
     match (error.code, error.extended_code) {
         (ErrorCode::DiskFull, _) | (_, ffi::SQLITE_IOERR_SHMSIZE) => Fault::Full,
         (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _)
-        | (_, ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_CORRUPTFS) => {
-            Fault::Damage
-        }
+        | (
+            _,
+            ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_CORRUPTFS,
+        ) => Fault::Damage,
         _ => Fault::Other,
     }
 }
@@ -101,9 +102,8 @@ impl Inner {
     pub(super) fn admit(&self, purpose: Purpose) -> Result<(), StoreError> {
         let store = self.name.clone();
         match (self.latch.get(), purpose) {
-            (Health::Up, _) | (Health::Full(_), Purpose::Purge) => Ok(()),
             (Health::Closed, _) => Err(self.closed()),
-            (_, Purpose::Revive) => Ok(()),
+            (Health::Up, _) | (_, Purpose::Revive) | (Health::Full(_), Purpose::Purge) => Ok(()),
             (Health::Full(cause), Purpose::Store) => Err(StoreError::DiskFull { store, cause }),
             (Health::Latched(cause), _) => Err(StoreError::Latched { store, cause }),
         }

@@ -20,6 +20,8 @@ mod salvage;
 mod schema;
 mod survey;
 mod tail;
+#[cfg(test)]
+mod tests;
 mod walk;
 mod write;
 
@@ -33,9 +35,7 @@ use self::directory::{Directory, DirectoryLock};
 use crate::block::Block;
 use crate::clock::{Clock, Timestamp};
 use crate::id::{NoRandomness, Origin, Position};
-use crate::store::{
-    Batch, BlockStore, Ends, Gap, Head, KeyRow, Placed, Reach, Sink, StoreError,
-};
+use crate::store::{Batch, BlockStore, Ends, Gap, Head, KeyRow, Placed, Reach, Sink, StoreError};
 use crate::sync::{Arc, Mutex, thread};
 
 pub use ballast::BALLAST_BYTES;

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use rusqlite::ffi::ErrorCode;
 
 use super::ballast::Ballast;
-use super::directory::{Directory, DirectoryLock, remove_if_there};
+use super::directory::{Directory, DirectoryLock, failed, remove_if_there};
 use super::keys::KeyFilter;
 use super::latch::{Fault, Health, Latch, Purpose, fault};
 use super::schema::{self, FORMAT, Kind};
@@ -20,7 +20,7 @@ use super::{Inner, OpenError, SqliteOptions};
 use crate::clock::Timestamp;
 use crate::id::{Origin, Position};
 use crate::store::{Gap, GapReason};
-use crate::sync::{Mutex};
+use crate::sync::Mutex;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
@@ -44,14 +44,14 @@ pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<Inner, OpenErr
         connected => connected,
     }
     .map_err(|trouble| trouble.at(&dir))?;
-    let failed = |error: rusqlite::Error| Trouble::Engine(error).at(&dir);
-    let mut survey = survey(&conn).map_err(failed)?;
+    let unread = |error: rusqlite::Error| Trouble::Engine(error).at(&dir);
+    let mut survey = survey(&conn).map_err(unread)?;
     compare(&dir, origin, fresh, &mut survey)?;
-    let keys = KeyFilter::load(&conn).map_err(failed)?;
-    let checkpointer = schema::writer(&dir.store()).map_err(failed)?;
+    let keys = KeyFilter::load(&conn).map_err(unread)?;
+    let checkpointer = schema::writer(&dir.store()).map_err(unread)?;
     // It would wait while commits wait for it.
-    checkpointer.busy_timeout(CHECKPOINT_BUSY).map_err(failed)?;
-    let tail = Tail::open(&dir.tail()).map_err(dir.failed("open", &dir.tail()))?;
+    checkpointer.busy_timeout(CHECKPOINT_BUSY).map_err(unread)?;
+    let tail = Tail::open(&dir.tail()).map_err(failed("open", &dir.tail()))?;
     let inner = Inner {
         name: format!("sqlite {}", path.display()),
         origin,
@@ -73,30 +73,35 @@ pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<Inner, OpenErr
     if let Some(cause) = full {
         inner.latch.set(Health::Full(cause));
     }
-    settle(&inner, survey.new)?;
+    settle(&inner, &survey.new)?;
     Ok(inner)
 }
 
 const CHECKPOINT_BUSY: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Notes what is missing, makes the ballast, and writes the first mark.
-fn settle(inner: &Inner, new: Vec<Gap>) -> Result<(), OpenError> {
+fn settle(inner: &Inner, new: &[Gap]) -> Result<(), OpenError> {
     let raise = !new.is_empty();
-    new.into_iter().for_each(|gap| inner.note(gap));
+    for gap in new {
+        inner.note(gap);
+    }
     if raise && inner.latch.get() == Health::Up {
         // So that the hole stays explained when the mark has moved on.
-        inner.transact(Purpose::Store, "write down the ends", |tx| tx.raise_floor())?;
+        inner.transact(Purpose::Store, "write down the ends", |tx| {
+            tx.raise_floor()?;
+            Ok(())
+        })?;
     }
     if let Err(error) = inner.ballast.fill() {
         if error.kind() != io::ErrorKind::StorageFull {
-            return Err(inner.dir.failed("write", &inner.dir.ballast())(error));
+            return Err(failed("write", &inner.dir.ballast())(error));
         }
         inner.latch.set(Health::Full(error.to_string()));
     }
     if let Err(error) = inner.mark(false)
         && error.kind() != io::ErrorKind::StorageFull
     {
-        return Err(inner.dir.failed("write", &inner.dir.tail())(error));
+        return Err(failed("write", &inner.dir.tail())(error));
     }
     inner.dir.sync()
 }
@@ -107,13 +112,12 @@ pub(super) fn create(dir: &Directory, origin: Origin, now: Timestamp) -> Result<
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let mut path = unborn.clone().into_os_string();
         path.push(suffix);
-        remove_if_there(path.as_ref()).map_err(dir.failed("remove", path.as_ref()))?;
+        remove_if_there(path.as_ref()).map_err(failed("remove", path.as_ref()))?;
     }
-    schema::create(&unborn, origin, now)
-        .map_err(|error| Trouble::Engine(error).at(dir))?;
+    schema::create(&unborn, origin, now).map_err(|error| Trouble::Engine(error).at(dir))?;
     let synced = File::open(&unborn).and_then(|file| file.sync_all());
-    synced.map_err(dir.failed("sync", &unborn))?;
-    std::fs::rename(&unborn, dir.store()).map_err(dir.failed("rename", &unborn))?;
+    synced.map_err(failed("sync", &unborn))?;
+    std::fs::rename(&unborn, dir.store()).map_err(failed("rename", &unborn))?;
     dir.sync()
 }
 
@@ -124,7 +128,7 @@ pub(super) fn check_magic(dir: &Directory) -> Result<(), OpenError> {
     match read {
         Ok(()) if begin == *MAGIC => Ok(()),
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-            Err(dir.failed("read", &path)(error))
+            Err(failed("read", &path)(error))
         }
         _ => Err(OpenError::NotOurs {
             path,
@@ -215,7 +219,7 @@ pub(super) fn compare(
     let path = dir.tail();
     let counts = &mut survey.counts;
     let end = Position(counts.next);
-    match tail::look(&path).map_err(dir.failed("read", &path))? {
+    match tail::look(&path).map_err(failed("read", &path))? {
         Found::Mark { mark, .. } if mark.origin != origin => {
             let found = format!("the tail mark of another log ({})", mark.origin);
             return Err(OpenError::NotOurs { path, found });

@@ -114,7 +114,8 @@ impl Tx<'_> {
     /// Holes that are rightly there, so that any other hole is damage.
     fn note_expired(&mut self, first: u64, count: u64) -> Result<(), StoreError> {
         let (first, mut next) = (signed(first), signed(first.saturating_add(count)));
-        let after = self.find("SELECT next FROM expired WHERE first = ?1", [next], |row| row.get(0))?;
+        let after =
+            self.find("SELECT next FROM expired WHERE first = ?1", [next], |row| row.get(0))?;
         if let Some(after) = after {
             self.execute("DELETE FROM expired WHERE first = ?1", [next])?;
             next = after;
@@ -131,21 +132,24 @@ impl Tx<'_> {
 
     /// Writes down where the store begins now, and forgets what lies before.
     pub(super) fn raise_floor(&mut self) -> Result<(), StoreError> {
-        let oldest = self.find("SELECT min(base) FROM blocks", [], |row| row.get::<_, Option<i64>>(0))?;
+        let oldest =
+            self.find("SELECT min(base) FROM blocks", [], |row| row.get::<_, Option<i64>>(0))?;
         let next = signed(self.counts.next);
         let first = oldest.flatten().unwrap_or(next);
         self.counts.first = first.unsigned_abs();
         let seal = super::row::floor_seal(first, next);
-        self.execute("UPDATE floor SET first = ?1, next = ?2, seal = ?3", params![first, next, seal])?;
+        self.execute(
+            "UPDATE floor SET first = ?1, next = ?2, seal = ?3",
+            params![first, next, seal],
+        )?;
         self.execute("DELETE FROM expired WHERE next <= ?1", [first])?;
         self.forget_boots()
     }
 
     fn forget_boots(&mut self) -> Result<(), StoreError> {
         // Row ids grow with every new boot, so their span bounds their number.
-        let span = self.find("SELECT max(id) - min(id) FROM boots", [], |row| {
-            row.get::<_, Option<i64>>(0)
-        })?;
+        let span = self
+            .find("SELECT max(id) - min(id) FROM boots", [], |row| row.get::<_, Option<i64>>(0))?;
         if span.flatten().unwrap_or(0) < BOOTS_GONE_MAX {
             return Ok(());
         }

@@ -24,7 +24,11 @@ impl Inner {
                 }
                 // One more than asked for: the last but one may have to be cut.
                 let ended = heads.iter().filter(|head| head.base.plus(head.count) > from);
-                if ended.count() > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                if ended.count() > limit {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
             })
         })?;
         cut_overlaps(&mut heads);
@@ -32,12 +36,14 @@ impl Inner {
         heads.truncate(limit);
         let damaged = heads.iter().filter(|head| head.header.is_err());
         let blocks: Vec<Gap> = damaged.map(|head| gap(head.base.0, head.count)).collect();
-        blocks.into_iter().for_each(|gap| self.note(gap));
+        for gap in &blocks {
+            self.note(gap);
+        }
         let next = self.counts.lock().next;
         for hole in holes {
             let end = hole.end.min(next);
             if hole.start < end {
-                self.note(gap(hole.start, end - hole.start));
+                self.note(&gap(hole.start, end - hole.start));
             }
         }
         Ok(heads)
@@ -49,7 +55,7 @@ impl Inner {
             None => Ok(None),
             Some(Row { block: Ok(block), .. }) => Ok(Some(block)),
             Some(Row { count, block: Err(cause), .. }) => {
-                self.note(gap(base.0, count));
+                self.note(&gap(base.0, count));
                 Err(StoreError::Damaged { base, cause })
             }
         }
@@ -66,7 +72,8 @@ impl Inner {
             next: Position(counts.next),
             events: counts.events,
             blocks: counts.blocks,
-            bytes: bytes.map_err(|error| self.io("look at the files", &error, Outcome::NotStored))?,
+            bytes: bytes
+                .map_err(|error| self.io("look at the files", &error, Outcome::NotStored))?,
         })
     }
 
@@ -78,7 +85,7 @@ impl Inner {
     }
 
     /// Remembers a gap, once; durably if that is possible now.
-    pub(super) fn note(&self, gap: Gap) {
+    pub(super) fn note(&self, gap: &Gap) {
         {
             let mut gaps = self.gaps.lock();
             let (from, to) = (gap.range.start, gap.range.end);
@@ -93,7 +100,7 @@ impl Inner {
             store = %self.name, from = %gap.range.start, to = %gap.range.end,
             reason = ?gap.reason, "positions are missing from the store"
         );
-        let written = self.transact(Purpose::Store, "note a gap", |tx| tx.write_gap(&gap));
+        let written = self.transact(Purpose::Store, "note a gap", |tx| tx.write_gap(gap));
         if let Err(error) = written {
             tracing::warn!(store = %self.name, %error, "a gap is remembered in memory only");
         }
@@ -139,7 +146,8 @@ fn reason_number(reason: GapReason) -> i64 {
 
 /// The gaps that are written down, and how many rows cannot be read.
 pub(super) fn written_gaps(conn: &rusqlite::Connection) -> rusqlite::Result<(Vec<Gap>, usize)> {
-    let mut statement = conn.prepare("SELECT first, next, reason, seal FROM gaps ORDER BY first")?;
+    let mut statement =
+        conn.prepare("SELECT first, next, reason, seal FROM gaps ORDER BY first")?;
     let mut rows = statement.query([])?;
     let (mut gaps, mut unreadable) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::Inner;
 use super::latch::{Health, Purpose};
-use super::write::Writer;
 use super::walk::{self, Row};
+use super::write::Writer;
 use super::{schema, survey};
 use crate::clock::Clock;
 use crate::store::{Outcome, StoreError};
@@ -90,7 +90,8 @@ impl Inner {
                 it.query_map([VERIFIED_BLOCKS], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
             })
             .map_err(text)?;
-        let end = ends.first().map_or(0, |(base, count)| base.saturating_add(*count).unsigned_abs());
+        let end =
+            ends.first().map_or(0, |(base, count)| base.saturating_add(*count).unsigned_abs());
         // The floor stands in for blocks that were at the end and have expired.
         let floor = survey::floor(conn).map_err(text)?.map_or(0, |(_, next)| next);
         if end.max(floor) < counts.next {
@@ -98,7 +99,8 @@ impl Inner {
         }
         for (base, _) in ends {
             if let Some(Row { block: Err(damage), .. }) = walk::block(conn, base).map_err(text)? {
-                let known = self.gaps.lock().iter().any(|gap| gap.range.start.0 == base.unsigned_abs());
+                let known =
+                    self.gaps.lock().iter().any(|gap| gap.range.start.0 == base.unsigned_abs());
                 if !known {
                     return Err(format!("the block at position {base} is damaged: {damage}"));
                 }

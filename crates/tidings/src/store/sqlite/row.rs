@@ -44,8 +44,9 @@ pub(super) fn gap_seal(first: i64, next: i64, reason: i64) -> u32 {
 }
 
 pub(super) fn key_seal(name: &[u8], body: &[u8], id: &[u8], received: i64) -> u32 {
-    let crc = crc32c::crc32c(&words(&[name.len() as i64, received]));
-    [name, body, id].iter().fold(crc, |crc, part| crc32c::crc32c_append(crc, part))
+    let crc = crc32c::crc32c(&words(&[received]));
+    let name_bytes = (name.len() as u64).to_le_bytes();
+    [&name_bytes, name, body, id].iter().fold(crc, |crc, part| crc32c::crc32c_append(crc, part))
 }
 
 /// Compares what was written with what is there now.

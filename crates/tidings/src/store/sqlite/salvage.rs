@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::params;
 
+use super::directory::failed;
 use super::inspect::{Finding, Source};
 use super::latch::Purpose;
 use super::{Directory, OpenError, SqliteOptions, SqliteStore, open};
@@ -45,13 +46,13 @@ pub fn salvage(dir: &Path, into: &Path, options: SqliteOptions) -> Result<Salvag
     let target = Directory::new(into);
     if fs::read_dir(into).is_ok_and(|mut entries| entries.next().is_some()) {
         let cause = std::io::Error::from(std::io::ErrorKind::DirectoryNotEmpty);
-        return Err(target.failed("salvage into", into)(cause));
+        return Err(failed("salvage into", into)(cause));
     }
     let mut partial = into.as_os_str().to_owned();
     partial.push(".partial");
     let partial = Directory::new(Path::new(&partial));
     if partial.path().exists() {
-        fs::remove_dir_all(partial.path()).map_err(partial.failed("remove", partial.path()))?;
+        fs::remove_dir_all(partial.path()).map_err(failed("remove", partial.path()))?;
     }
     partial.create()?;
     let salvaged = {
@@ -62,8 +63,9 @@ pub fn salvage(dir: &Path, into: &Path, options: SqliteOptions) -> Result<Salvag
         store.close()?;
         salvaged
     };
-    fs::rename(partial.path(), into).map_err(target.failed("rename to", into))?;
-    let parent: PathBuf = into.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new(".")).into();
+    fs::rename(partial.path(), into).map_err(failed("rename to", into))?;
+    let parent: PathBuf =
+        into.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new(".")).into();
     Directory::new(&parent).sync()?;
     Ok(salvaged)
 }
@@ -95,7 +97,7 @@ fn carry(source: &Source, store: &SqliteStore) -> Result<Salvaged, OpenError> {
     let damaged = lost.into_iter().filter(|range| range.start < seen.next && !range.is_empty());
     let damaged = damaged.map(|range| Gap { range, reason: GapReason::Damaged });
     for gap in seen.gaps.iter().cloned().chain(damaged) {
-        store.inner.note(gap);
+        store.inner.note(&gap);
     }
     let ends = store.ends()?;
     let gaps = store.gaps()?;
@@ -125,9 +127,8 @@ fn carry_some(
 /// outbox, and the callers' keys, as far as they can be read.
 fn carry_ends(source: &Source, store: &SqliteStore, next: Position) -> Result<(), StoreError> {
     let gone = "SELECT origin, boot, first, last FROM gone JOIN boots ON boots.id = gone.boot";
-    let gone: Vec<([u8; 16], [u8; 8], i64, i64)> = rows(source, gone, |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-    });
+    let gone: Vec<([u8; 16], [u8; 8], i64, i64)> =
+        rows(source, gone, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)));
     let outbox: Vec<i64> = rows(source, "SELECT base FROM outbox", |row| row.get(0));
     let expired: Vec<(i64, i64)> =
         rows(source, "SELECT first, next FROM expired", |row| Ok((row.get(0)?, row.get(1)?)));
@@ -135,7 +136,10 @@ fn carry_ends(source: &Source, store: &SqliteStore, next: Position) -> Result<()
     store.inner.transact(Purpose::Store, "carry the ends over", |tx| {
         for (origin, boot, first, last) in &gone {
             let boot = tx.boot_row(Origin::from_bytes(*origin), Boot::from_bytes(*boot))?;
-            tx.execute("INSERT OR IGNORE INTO gone VALUES (?1, ?2, ?3)", params![boot, first, last])?;
+            tx.execute(
+                "INSERT OR IGNORE INTO gone VALUES (?1, ?2, ?3)",
+                params![boot, first, last],
+            )?;
         }
         for base in &outbox {
             let sql = "INSERT OR IGNORE INTO outbox SELECT base FROM blocks WHERE base = ?1";

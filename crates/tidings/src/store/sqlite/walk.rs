@@ -38,10 +38,7 @@ pub(super) fn heads(conn: &Connection, from: i64, visit: Visit<'_>) -> rusqlite:
 }
 
 /// Walks over keys and counts only.
-pub(super) fn places(
-    conn: &Connection,
-    visit: &mut dyn FnMut(u64, u64),
-) -> rusqlite::Result<()> {
+pub(super) fn places(conn: &Connection, visit: &mut dyn FnMut(u64, u64)) -> rusqlite::Result<()> {
     around_damage(conn, 0, read_places, &mut |met| {
         match met {
             Met::Place { base, count } => visit(base, count),
@@ -118,15 +115,11 @@ fn place(row: &rusqlite::Row<'_>) -> rusqlite::Result<Place> {
 
 /// A damaged count must not make a block swallow its neighbours.
 fn likely_count(count: i64) -> u64 {
-    count.clamp(1, BLOCK_EVENTS_DECODED_MAX as i64).unsigned_abs()
+    u64::try_from(count).unwrap_or(1).clamp(1, BLOCK_EVENTS_DECODED_MAX as u64)
 }
 
 /// What stands in the way at `at`, and where to go on.
-fn detour(
-    conn: &Connection,
-    at: i64,
-    error: &rusqlite::Error,
-) -> (Option<Met>, Option<i64>) {
+fn detour(conn: &Connection, at: i64, error: &rusqlite::Error) -> (Option<Met>, Option<i64>) {
     // The key and the count may be readable where the bytes are not.
     let sql = "SELECT base, count FROM blocks WHERE base >= ?1 ORDER BY base LIMIT 1";
     let found = conn

@@ -193,7 +193,8 @@ impl Tx<'_> {
         params: impl rusqlite::Params,
         read: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, StoreError> {
-        let found = self.conn.prepare_cached(sql).and_then(|mut it| it.query_row(params, read).optional());
+        let found =
+            self.conn.prepare_cached(sql).and_then(|mut it| it.query_row(params, read).optional());
         found.map_err(|error| self.failed(&error))
     }
 
@@ -221,7 +222,8 @@ impl Tx<'_> {
              WHERE boot = ?1 AND number = ?2",
             params![boot, number],
             |row| {
-                let place = Place { base: row.get(0)?, count: row.get(1)?, name: Some((boot, number)) };
+                let place =
+                    Place { base: row.get(0)?, count: row.get(1)?, name: Some((boot, number)) };
                 let head = row.get_ref(4)?.as_blob()?;
                 let body = row.get_ref(5)?.as_blob()?;
                 Ok((place.base, row::open_block(&place, (row.get(2)?, row.get(3)?), head, body)))
@@ -255,7 +257,11 @@ impl Tx<'_> {
     }
 
     /// Puts a block at `counts.next`.
-    pub(super) fn insert(&mut self, name: Option<BlockName>, block: &Block) -> Result<Position, StoreError> {
+    pub(super) fn insert(
+        &mut self,
+        name: Option<BlockName>,
+        block: &Block,
+    ) -> Result<Position, StoreError> {
         let base = Position(self.counts.next);
         let name = match name {
             None => None,
@@ -272,8 +278,14 @@ impl Tx<'_> {
         self.execute(
             "INSERT INTO blocks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![
-                place.base, place.count, name.map(|it| it.0), name.map(|it| it.1),
-                head_seal, body_seal, head, body
+                place.base,
+                place.count,
+                name.map(|it| it.0),
+                name.map(|it| it.1),
+                head_seal,
+                body_seal,
+                head,
+                body
             ],
         )?;
         self.bytes += block.bytes().len() as u64;
@@ -362,7 +374,10 @@ impl Tx<'_> {
             params![boot, number, last],
         )?;
         if joined == 0 {
-            self.execute("INSERT OR REPLACE INTO gone VALUES (?1, ?2, ?3)", params![boot, number, last])?;
+            self.execute(
+                "INSERT OR REPLACE INTO gone VALUES (?1, ?2, ?3)",
+                params![boot, number, last],
+            )?;
         }
         Ok(())
     }

@@ -1,0 +1,323 @@
+//! What if the store fails? A store that does as its script says.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::block::Block;
+use crate::clock::Timestamp;
+use crate::id::{Origin, Position};
+use crate::store::{
+    Batch, BlockStore, Ends, Gap, Head, KeyRow, Outcome, Placed, Reach, Sink, StoreError,
+};
+use crate::sync::{Condvar, Mutex};
+
+/// What goes wrong with a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Nothing is done, and the store knows it.
+    NotStored,
+    /// It is done, but nobody knows: [`Outcome::Unknown`].
+    UnknownButDone,
+    /// It is not done, but nobody knows: [`Outcome::Unknown`].
+    UnknownNotDone,
+    /// There is no room until [`FaultyStore::release`]; expiring works.
+    DiskFull,
+    /// The call does not come back until [`FaultyStore::release`]; then it is done.
+    Hang,
+}
+
+/// A store around a store, whose writes fail as a test says.
+///
+/// Writes are `put`, `append`, `replace`, `expire` and `forget_keys`, counted from
+/// 1 from the last [`FaultyStore::fail_at`] on. Everything else passes through.
+/// After an unknown outcome it is latched, as the contract of
+/// [`BlockStore::append`] says, until it is probed.
+#[derive(Debug)]
+pub struct FaultyStore<S> {
+    inner: S,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    script: Option<Script>,
+    writes: u64,
+    hanging: usize,
+    full: bool,
+    latched: bool,
+    never_latches: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Script {
+    first: u64,
+    last: u64,
+    fault: Fault,
+}
+
+impl<S> FaultyStore<S> {
+    /// A store that works, until it is told to fail.
+    pub fn new(inner: S) -> FaultyStore<S> {
+        FaultyStore { inner, state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    /// The same, but an unknown outcome does not latch it: as a store across a
+    /// network behaves.
+    #[must_use]
+    pub fn that_never_latches(self) -> FaultyStore<S> {
+        self.state.lock().never_latches = true;
+        self
+    }
+
+    /// The store inside.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    /// From now on, the `nth` write fails once; 1 is the next one. Replaces what
+    /// was said before.
+    pub fn fail_at(&self, nth: u64, fault: Fault) {
+        self.script(Script { first: nth, last: nth, fault });
+    }
+
+    /// From now on, the `nth` write and all after it fail, until
+    /// [`FaultyStore::release`].
+    pub fn fail_from(&self, nth: u64, fault: Fault) {
+        self.script(Script { first: nth, last: u64::MAX, fault });
+    }
+
+    fn script(&self, script: Script) {
+        let mut state = self.state.lock();
+        state.script = Some(script);
+        state.writes = 0;
+    }
+
+    /// Forgets the script, gives room, and lets hanging calls go on. A latch
+    /// stays until it is probed.
+    pub fn release(&self) {
+        let mut state = self.state.lock();
+        state.script = None;
+        state.full = false;
+        self.changed.notify_all();
+    }
+
+    /// Waits until this many calls hang.
+    pub fn wait_until_hanging(&self, calls: usize) {
+        let mut state = self.state.lock();
+        while state.hanging < calls {
+            state = self.changed.wait(state);
+        }
+    }
+
+    /// How many writes were tried since the script was set.
+    pub fn writes(&self) -> u64 {
+        self.state.lock().writes
+    }
+}
+
+impl<S: Sink> FaultyStore<S> {
+    fn io(&self, outcome: Outcome) -> StoreError {
+        let cause = "a test says so".to_owned();
+        StoreError::Io { doing: "write", store: self.describe(), cause, outcome }
+    }
+
+    fn full(&self) -> StoreError {
+        StoreError::DiskFull { store: self.describe(), cause: "a test says so".to_owned() }
+    }
+
+    /// Counts a write and says what is to go wrong with it.
+    fn begin(&self, makes_room: bool) -> Result<Option<Fault>, StoreError> {
+        let mut state = self.state.lock();
+        state.writes += 1;
+        if state.latched {
+            let cause = "a test says so".to_owned();
+            return Err(StoreError::Latched { store: self.describe(), cause });
+        }
+        let writes = state.writes;
+        let script = state.script.filter(|it| (it.first..=it.last).contains(&writes));
+        let fault = script.map(|script| script.fault);
+        state.full |= fault == Some(Fault::DiskFull);
+        if state.full && !makes_room {
+            return Err(self.full());
+        }
+        if fault == Some(Fault::Hang) {
+            state.hanging += 1;
+            self.changed.notify_all();
+            while state.script.is_some() {
+                state = self.changed.wait(state);
+            }
+            state.hanging -= 1;
+        }
+        Ok(fault)
+    }
+
+    fn write<T>(
+        &self,
+        makes_room: bool,
+        write: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match self.begin(makes_room)? {
+            None | Some(Fault::Hang | Fault::DiskFull) => write(),
+            Some(Fault::NotStored) => Err(self.io(Outcome::NotStored)),
+            Some(fault) => {
+                if fault == Fault::UnknownButDone {
+                    write()?;
+                }
+                let mut state = self.state.lock();
+                state.latched = !state.never_latches;
+                Err(self.io(Outcome::Unknown))
+            }
+        }
+    }
+}
+
+impl<S: Sink> Sink for FaultyStore<S> {
+    fn put(&self, block: &Block) -> Result<Placed, StoreError> {
+        self.write(false, || self.inner.put(block))
+    }
+
+    fn probe(&self) -> Result<(), StoreError> {
+        {
+            let mut state = self.state.lock();
+            if state.full {
+                return Err(self.full());
+            }
+            // A script for ever stands for a device that stays broken.
+            let script = state.script.filter(|script| script.last == u64::MAX);
+            let broken = script.is_some_and(|script| state.writes + 1 >= script.first);
+            if broken {
+                return Err(self.io(Outcome::NotStored));
+            }
+            state.latched = false;
+        }
+        self.inner.probe()
+    }
+
+    fn reach(&self) -> Reach {
+        self.inner.reach()
+    }
+
+    fn describe(&self) -> String {
+        format!("faulty {}", self.inner.describe())
+    }
+}
+
+impl<S: BlockStore> BlockStore for FaultyStore<S> {
+    fn origin(&self) -> Origin {
+        self.inner.origin()
+    }
+
+    fn append(&self, batch: &Batch<'_>) -> Result<Position, StoreError> {
+        self.write(false, || self.inner.append(batch))
+    }
+
+    fn heads(&self, from: Position, limit: usize) -> Result<Vec<Head>, StoreError> {
+        self.inner.heads(from, limit)
+    }
+
+    fn read(&self, base: Position) -> Result<Option<Block>, StoreError> {
+        self.inner.read(base)
+    }
+
+    fn replace(&self, range: Range<Position>, with: &Block) -> Result<(), StoreError> {
+        self.write(false, || self.inner.replace(range, with))
+    }
+
+    fn expire(&self, bases: &[Position]) -> Result<u64, StoreError> {
+        self.write(true, || self.inner.expire(bases))
+    }
+
+    fn ends(&self) -> Result<Ends, StoreError> {
+        self.inner.ends()
+    }
+
+    fn gaps(&self) -> Result<Vec<Gap>, StoreError> {
+        self.inner.gaps()
+    }
+
+    fn find_key(
+        &self,
+        name: &[u8],
+        now: Timestamp,
+        window: Duration,
+    ) -> Result<Option<KeyRow>, StoreError> {
+        self.inner.find_key(name, now, window)
+    }
+
+    fn forget_keys(&self, before: Timestamp) -> Result<(), StoreError> {
+        self.write(true, || self.inner.forget_keys(before))
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.inner.close()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::memory::MemoryStore;
+    use crate::sync::{Arc, spawn};
+    use crate::testing::Blocks;
+
+    fn faulty() -> FaultyStore<MemoryStore> {
+        FaultyStore::new(MemoryStore::new().unwrap())
+    }
+
+    #[test]
+    fn the_nth_write_fails_and_the_others_do_not() {
+        let (store, mut blocks) = (faulty(), Blocks::new(1));
+        store.fail_at(2, Fault::NotStored);
+
+        assert!(store.put(&blocks.of(1)).is_ok());
+        assert_eq!(store.put(&blocks.of(1)).unwrap_err().outcome(), Outcome::NotStored);
+        assert!(store.put(&blocks.of(1)).is_ok());
+        assert_eq!(store.ends().unwrap().blocks, 2);
+    }
+
+    #[test]
+    fn an_unknown_outcome_latches_until_probed_and_is_settled_by_the_same_bytes() {
+        for (fault, done) in [(Fault::UnknownButDone, true), (Fault::UnknownNotDone, false)] {
+            let (store, block) = (faulty(), Blocks::new(1).of(3));
+            store.fail_at(1, fault);
+            assert_eq!(store.put(&block).unwrap_err().outcome(), Outcome::Unknown);
+            assert!(matches!(store.put(&block), Err(StoreError::Latched { .. })));
+
+            store.probe().unwrap();
+
+            assert_eq!(store.put(&block).unwrap().duplicate, done);
+            assert_eq!(store.ends().unwrap().events, 3);
+        }
+    }
+
+    #[test]
+    fn a_hanging_write_goes_on_when_released() {
+        let store = Arc::new(faulty());
+        store.fail_at(1, Fault::Hang);
+        let (other, block) = (Arc::clone(&store), Blocks::new(1).of(1));
+        let writer = spawn("writer", move || assert!(other.put(&block).is_ok())).unwrap();
+
+        store.wait_until_hanging(1);
+        assert_eq!(store.ends().unwrap().blocks, 0);
+        store.release();
+
+        writer.join().unwrap();
+        assert_eq!(store.ends().unwrap().blocks, 1);
+    }
+
+    #[test]
+    fn a_full_disk_lets_expiring_through_until_there_is_room() {
+        let (store, mut blocks) = (faulty(), Blocks::new(1));
+        store.put(&blocks.of(5)).unwrap();
+        store.fail_at(1, Fault::DiskFull);
+        let block = blocks.of(1);
+
+        assert!(matches!(store.put(&block), Err(StoreError::DiskFull { .. })));
+        assert!(matches!(store.probe(), Err(StoreError::DiskFull { .. })));
+        assert_eq!(store.expire(&[Position(0)]).unwrap(), 5);
+        store.release();
+        assert!(store.probe().is_ok() && store.put(&block).is_ok());
+    }
+}
