@@ -1,64 +1,123 @@
-// What does the server say? Everything the page asks of it.
+// How is the server asked, and what can go wrong?
 
-const FILTERS = ["q", "type", "severity", "member"];
+/** Events of one page of the list. */
+export const PAGE_EVENTS = 100;
+/** A question that has no answer by then counts as unanswered. */
+const ANSWER_TIMEOUT_MILLIS = 15_000;
 
-/** The filter of a URL's query, with empty values left out. */
-export function filterOf(search) {
-  const given = new URLSearchParams(search);
-  const filter = new URLSearchParams();
-  for (const name of [...FILTERS, "since"]) {
-    const value = (given.get(name) ?? "").trim();
-    if (value) filter.set(name, value);
+/**
+ * The server answered, and said no: asking the same again will not help, unless
+ * `passing` says so.
+ */
+export class Refused extends Error {
+  /**
+   * @param {number} status
+   * @param {string} detail what the server says, for people
+   */
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
   }
-  return filter;
-}
 
-/** One page of events, newest first; throws an Error that says why not. */
-export async function list(filter, before) {
-  const query = new URLSearchParams(filter);
-  query.set("limit", "100");
-  if (before) query.set("after", before);
-  return ask(`/api/v1/events?${query}`);
-}
-
-/** Where the log stands and how it is. */
-export async function stats() {
-  return ask("/api/v1/stats");
-}
-
-/** Records an event of type `hello`. */
-export async function sendTest() {
-  const answer = await fetch("/e/hello?source=page", { method: "POST", body: "it works" });
-  if (!answer.ok) throw await problemOf(answer);
+  /** Whether it may answer in a while. */
+  get passing() {
+    return this.status >= 500 || this.status === 429 || this.status === 408;
+  }
 }
 
 /**
- * Follows what arrives. The browser connects again by itself and goes on where it
- * was, by `Last-Event-ID`.
+ * @param {string} path relative to the page
+ * @param {RequestInit} options
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<string>} the answer's text
  */
-export function follow(filter, on) {
-  const query = new URLSearchParams(filter);
-  query.delete("since");
-  const stream = new EventSource(`/api/v1/events/stream?${query}`);
-  stream.addEventListener("hello", (event) => on.hello(JSON.parse(event.data)));
-  stream.addEventListener("gap", (event) => on.gap(JSON.parse(event.data)));
-  stream.addEventListener("message", (event) => on.event(JSON.parse(event.data)));
-  stream.addEventListener("error", () => on.lost(stream.readyState === EventSource.CLOSED));
-  return () => stream.close();
-}
-
-async function ask(path) {
-  let answer;
+async function ask(path, options, signal) {
+  const late = AbortSignal.timeout(ANSWER_TIMEOUT_MILLIS);
+  const answer = await fetch(path, {
+    cache: "no-store",
+    ...options,
+    headers: { Accept: "application/json", ...options.headers },
+    signal: signal ? AbortSignal.any([signal, late]) : late,
+  });
+  const text = await answer.text();
+  if (answer.ok) return text;
+  let detail = `the server answered ${answer.status} ${answer.statusText}`.trim();
   try {
-    answer = await fetch(path, { headers: { Accept: "application/json" } });
+    const problem = JSON.parse(text);
+    detail = problem.detail ?? problem.title ?? detail;
   } catch {
-    throw new Error("The server does not answer. It may have been stopped.");
+    // Not a problem document: a proxy speaks, and its page is nothing to show.
   }
-  if (!answer.ok) throw await problemOf(answer);
-  return answer.json();
+  throw new Refused(answer.status, String(detail));
 }
 
-async function problemOf(answer) {
-  const problem = await answer.json().catch(() => ({}));
-  return new Error(problem.detail ?? `The server answered ${answer.status}.`);
+/**
+ * @typedef {Object<string, any> & {id: string, type: string, message: string,
+ *   timestamp: string, memberid: string, severity: string}} Event
+ * @typedef {{from?: string|null, to?: string|null, events?: number|null, reason: string}} Missing
+ * @typedef {{oldest: string|null, newest: string|null, retention: number,
+ *   complete: boolean, gaps: Missing[], cut_by?: string}} Coverage
+ * @typedef {{events: Event[], page: {next: string|null}, coverage: Coverage,
+ *   matched: number|null, total: number|null, read_as?: string|null}} List
+ */
+
+/**
+ * One page of the list, newest first.
+ * @param {[string, string][]} parameters
+ * @param {{after?: string, limit?: number, signal?: AbortSignal}} [options]
+ * @returns {Promise<List>}
+ */
+export async function list(parameters, { after, limit = PAGE_EVENTS, signal } = {}) {
+  const query = new URLSearchParams(parameters);
+  query.set("order", "desc");
+  query.set("limit", String(limit));
+  if (after) query.set("after", after);
+  return JSON.parse(await ask(`api/v1/events?${query}`, {}, signal));
+}
+
+/**
+ * One event in full, and as it came.
+ * @param {string} id
+ * @param {AbortSignal} signal
+ * @returns {Promise<{event: Event, raw: string}>}
+ */
+export async function one(id, signal) {
+  const raw = await ask(`api/v1/events/${encodeURIComponent(id)}`, {}, signal);
+  return { event: JSON.parse(raw, asWritten), raw };
+}
+
+/**
+ * Keeps a number as it was written where reading it would round it.
+ * @param {string} _name
+ * @param {any} value
+ * @param {{source?: string}} [context]
+ */
+function asWritten(_name, value, context) {
+  const rounded = typeof value === "number" && context?.source && String(value) !== context.source;
+  return rounded ? context.source : value;
+}
+
+/** @param {AbortSignal} [signal] @returns {Promise<Object<string, any>>} */
+export async function stats(signal) {
+  return JSON.parse(await ask("api/v1/stats", {}, signal));
+}
+
+/** Records one event, so that a newcomer sees one. */
+export async function sendTestEvent() {
+  const event = { type: "test", message: "hello from the page", source: "page" };
+  await ask("api/v1/events", {
+    method: "POST", body: JSON.stringify(event), headers: { "Content-Type": "application/json" },
+  });
+}
+
+/**
+ * Resolves after a while, or when the signal says that nobody waits any more.
+ * @param {number} milliseconds
+ * @param {AbortSignal} signal
+ */
+export function pause(milliseconds, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener("abort", () => { clearTimeout(timer); resolve(undefined); }, { once: true });
+  });
 }

@@ -37,9 +37,21 @@ macro_rules! files {
 
 files! {
     index, "/", "text/html; charset=utf-8", "index.html";
-    style, "/ui/style.css", "text/css; charset=utf-8", "style.css";
-    app, "/ui/app.js", "text/javascript; charset=utf-8", "app.js";
-    api, "/ui/api.js", "text/javascript; charset=utf-8", "api.js";
-    rows, "/ui/rows.js", "text/javascript; charset=utf-8", "rows.js";
-    icon, "/ui/icon.svg", "image/svg+xml", "icon.svg";
+    style, "/assets/style.css", "text/css; charset=utf-8", "style.css";
+    icon, "/assets/icon.svg", "image/svg+xml", "icon.svg";
+    main, "/assets/main.js", "text/javascript; charset=utf-8", "main.js";
+    api, "/assets/api.js", "text/javascript; charset=utf-8", "api.js";
+    bar, "/assets/bar.js", "text/javascript; charset=utf-8", "bar.js";
+    commands, "/assets/commands.js", "text/javascript; charset=utf-8", "commands.js";
+    dom, "/assets/dom.js", "text/javascript; charset=utf-8", "dom.js";
+    drawer, "/assets/drawer.js", "text/javascript; charset=utf-8", "drawer.js";
+    filters, "/assets/filters.js", "text/javascript; charset=utf-8", "filters.js";
+    keys, "/assets/keys.js", "text/javascript; charset=utf-8", "keys.js";
+    list, "/assets/list.js", "text/javascript; charset=utf-8", "list.js";
+    live, "/assets/live.js", "text/javascript; charset=utf-8", "live.js";
+    notices, "/assets/notices.js", "text/javascript; charset=utf-8", "notices.js";
+    rows, "/assets/rows.js", "text/javascript; charset=utf-8", "rows.js";
+    session, "/assets/session.js", "text/javascript; charset=utf-8", "session.js";
+    text, "/assets/text.js", "text/javascript; charset=utf-8", "text.js";
+    times, "/assets/times.js", "text/javascript; charset=utf-8", "times.js";
 }
