@@ -33,12 +33,18 @@ pub use event::{
     Verbose,
 };
 pub use id::{BadId, Boot, EventId, NoRandomness, Origin, Position};
-pub use log::{Ack, AppendError, Coverage, Log, LogOptions, Taken};
+pub use log::{
+    Ack, AppendError, COVERAGE_GAPS_MAX, Coverage, DEDUPE_WINDOW, INFLIGHT_BYTES_MAX, Log,
+    LogOptions, Missing, RETENTION_BYTES, Taken,
+};
 pub use overwatch::{
     Health, Overwatch, OverwatchOptions, PROBE_DEADLINE, PROBE_INTERVAL, QUIET_PERIOD,
 };
 pub use pause::{PauseReason, PauseSet, State};
-pub use query::{Filter, Order, Page, Query};
+pub use query::{
+    Arrived, BadCursor, Filter, FilterError, FollowCursor, FollowFrom, Followed, Follower, Found,
+    ListKey, Order, Page, PageCursor, Patterns, Query, QueryError, Regex, TextTerm, parse_q,
+};
 pub use severity::{SEVERITY_NUMBER_MAX, Severity, UnknownSeverity};
 pub use tally::{LossReason, Refusal, Tally};
 

@@ -72,6 +72,15 @@ impl Refusal {
             Refusal::KeyConflict => "key_conflict",
         }
     }
+
+    /// Whether the event itself is at fault, so that it will never be taken and
+    /// its sender was told so: nothing is missing then.
+    pub fn is_the_senders(self) -> bool {
+        match self {
+            Refusal::TooLarge | Refusal::Invalid | Refusal::KeyConflict => true,
+            Refusal::BufferFull | Refusal::BytesFull | Refusal::Paused | Refusal::Closed => false,
+        }
+    }
 }
 
 impl LossReason {

@@ -4,32 +4,76 @@
 //! events and wait until they are on disk; queues put sealed blocks (a log is a
 //! [`crate::store::Sink`]); the query side reads it through its index of heads.
 
+mod append;
+mod arrivals;
+mod boots;
+mod cache;
+mod committer;
+mod core;
+mod coverage;
+mod dedupe;
+mod gate;
+mod index;
+mod losses;
+mod retention;
+mod sink;
+mod upkeep;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{Clock, Timestamp};
-use crate::event::{Event, Invalid};
-use crate::id::{Boot, EventId, Origin, Position};
-use crate::pause::{PauseReason, PauseSet, State};
-use crate::store::sqlite::OpenError;
-use crate::store::{BlockStore, Ends, GapReason, StoreError};
+use crate::clock::Clock;
+use crate::event::Event;
+use crate::id::{Boot, Origin};
+use crate::pause::{PauseReason, State};
+use crate::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
+use crate::store::{BlockStore, Ends, StoreError};
+use crate::sync::{Mutex, thread::JoinHandle};
 use crate::tally::Tally;
+
+pub use append::{Ack, AppendError, Taken};
+pub(crate) use core::Core;
+pub(crate) use coverage::reason_of_hole;
+pub use coverage::{COVERAGE_GAPS_MAX, Coverage, Missing};
+pub(crate) use index::{Slot, mask_of};
+
+/// The member of a log that was given none.
+pub const DEFAULT_MEMBER: &str = "tidings";
+/// Bytes of blocks that a log keeps by default, at most.
+pub const RETENTION_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// How long a caller's key is remembered by default.
+pub const DEDUPE_WINDOW: Duration = Duration::from_secs(60 * 60);
+/// Bytes of events that may wait for a commit by default.
+pub const INFLIGHT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes kept aside in a data directory, so that purging can run on a full disk.
+pub const BALLAST_BYTES: u64 = 4 * 1024 * 1024;
+/// How long dropping the last handle of an open log may take.
+pub const DROP_DEADLINE: Duration = Duration::from_secs(2);
+/// How long a closed log waits for its own thread to see that.
+const KEEPER_DEADLINE: Duration = Duration::from_secs(1);
+/// What a log calls itself in errors.
+const STORE_NAME: &str = "the log";
 
 /// How a log is kept.
 #[derive(Clone, Debug)]
 pub struct LogOptions {
-    /// The member of events that name none. Default: `tidings`.
+    /// The member of events that name none. Default: [`DEFAULT_MEMBER`].
     pub member: String,
     /// How long an event is kept, counted from `received`. Default:
     /// [`crate::MAX_EVENT_AGE`].
     pub retention: Duration,
     /// Bytes of blocks on disk beyond which the oldest events go first, before
-    /// their time. Default: 2 GiB.
+    /// their time. Default: [`RETENTION_BYTES`].
     pub retention_bytes: u64,
-    /// How long a caller's key is remembered. Default: 1 h.
+    /// How long a caller's key is remembered. Default: [`DEDUPE_WINDOW`].
     pub dedupe_window: Duration,
-    /// Bytes of events that may wait for a commit. Default: 64 MiB.
+    /// Bytes of events that may wait for a commit. Default:
+    /// [`INFLIGHT_BYTES_MAX`].
     pub inflight_bytes_max: usize,
     /// Whether the log has a thread of its own that calls [`Log::maintain`] every
     /// second and commits what was only queued. Default: yes. Without it the
@@ -41,72 +85,57 @@ pub struct LogOptions {
 
 impl Default for LogOptions {
     fn default() -> LogOptions {
-        todo!()
+        LogOptions {
+            member: DEFAULT_MEMBER.to_owned(),
+            retention: crate::MAX_EVENT_AGE,
+            retention_bytes: RETENTION_BYTES,
+            dedupe_window: DEDUPE_WINDOW,
+            inflight_bytes_max: INFLIGHT_BYTES_MAX,
+            background: true,
+            clock: Clock::system(),
+        }
     }
 }
 
-/// When an append returns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Ack {
-    /// When the events are durable on this machine's disk.
-    #[default]
-    Disk,
-    /// As soon as they are taken; they are lost if the process dies first.
-    Queued,
-}
-
-/// What became of one appended event.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Taken {
-    /// It is in the log, or will be (see [`Ack`]).
-    Accepted {
-        /// Its name.
-        id: EventId,
-        /// When it was taken.
-        received: Timestamp,
-        /// Where it stands; `None` with [`Ack::Queued`] and for duplicates.
-        position: Option<Position>,
-        /// The same event under the same key is there already; `id` is its id.
-        duplicate: bool,
-    },
-    /// A field breaks a rule.
-    Invalid(Invalid),
-    /// Another event is there under the same key.
-    KeyConflict {
-        /// The id of that event.
-        id: EventId,
-    },
-    /// Nothing is wrong with it, but another event of a strict batch was refused.
-    NotTaken,
-}
-
-/// Why nothing of an append was taken.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AppendError {
-    /// More bytes wait for a commit than may.
-    #[error("{bytes} bytes wait to be stored, at most {limit} may; try again in a second")]
-    Full {
-        /// How many would wait.
-        bytes: usize,
-        /// How many may.
-        limit: usize,
-    },
-    /// The log is paused.
-    #[error("the log takes no events: {0}")]
-    Paused(PauseSet),
-    /// The log is closing or closed.
-    #[error("the log is closed")]
-    Closed,
-    /// The write failed. `StoreError::outcome` says whether the events may be
-    /// stored all the same; the log itself goes on trying to settle that.
-    #[error(transparent)]
-    Store(#[from] Arc<StoreError>),
-}
-
-/// The ordered record. Cheap to clone; all clones are the same log.
+/// The ordered record. Cheap to clone; all clones are the same log. When the
+/// last is dropped without [`Log::close`], the log closes within
+/// [`DROP_DEADLINE`].
 #[derive(Clone)]
-pub struct Log {}
+pub struct Log(Arc<Handle>);
+
+/// Closes the log when the last clone goes. Followers and the log's own thread
+/// hold the core alone.
+struct Handle {
+    core: Arc<Core>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Handle {
+    fn close(&self, deadline: Duration) -> Tally {
+        let tally = self.core.close(deadline);
+        let thread = self.thread.lock().take();
+        // It may hang in the store, where nobody can reach it: only a thread that
+        // has seen the end is waited for.
+        if let Some(thread) = thread
+            && self.core.wait_for_keeper(KEEPER_DEADLINE.min(deadline))
+        {
+            let _ = thread.join();
+        }
+        tally
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.close(DROP_DEADLINE);
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log").field("origin", &self.origin()).finish_non_exhaustive()
+    }
+}
 
 impl Log {
     /// Opens the log in a data directory with the defaults, creating it if the
@@ -115,8 +144,8 @@ impl Log {
     /// # Errors
     ///
     /// See [`OpenError`].
-    pub fn open(_dir: impl AsRef<Path>) -> Result<Log, OpenError> {
-        todo!()
+    pub fn open(dir: impl AsRef<Path>) -> Result<Log, OpenError> {
+        Log::open_with(dir, LogOptions::default())
     }
 
     /// As [`Log::open`], with options.
@@ -124,73 +153,95 @@ impl Log {
     /// # Errors
     ///
     /// See [`OpenError`].
-    pub fn open_with(_dir: impl AsRef<Path>, _options: LogOptions) -> Result<Log, OpenError> {
+    pub fn open_with(dir: impl AsRef<Path>, options: LogOptions) -> Result<Log, OpenError> {
+        let clock = options.clock.clone();
+        let store = SqliteOptions { clock, ballast_bytes: BALLAST_BYTES };
+        let _store = SqliteStore::open(dir.as_ref(), store)?;
+        let _ = options;
         todo!()
     }
 
-    /// A log over any store.
+    /// A log over any store. Reads the heads of all its blocks first.
     ///
     /// # Errors
     ///
-    /// The store cannot be read.
-    pub fn over(_store: Arc<dyn BlockStore>, _options: LogOptions) -> Result<Log, OpenError> {
-        todo!()
+    /// The store cannot be read, or the operating system gives no thread.
+    pub fn over(store: Arc<dyn BlockStore>, options: LogOptions) -> Result<Log, OpenError> {
+        let background = options.background;
+        let core = Arc::new(Core::open(store, options)?);
+        let thread = background.then(|| upkeep::start(&core)).transpose();
+        let thread = thread.map_err(|cause| OpenError::Io {
+            doing: "start the thread that looks after",
+            path: core.store.describe().into(),
+            cause,
+        })?;
+        Ok(Log(Arc::new(Handle { core, thread: Mutex::new(thread) })))
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.0.core
     }
 
     /// Appends events, each for itself: what is wrong with one does not touch the
     /// others, unless `strict`. Blocks until they are durable (or only taken, see
     /// [`Ack`]). The answer has one entry per event, in order.
     ///
+    /// An event whose key is being stored by another append is judged when that
+    /// one is settled: a duplicate is acknowledged only when the first is durable.
+    ///
     /// # Errors
     ///
-    /// See [`AppendError`]; then no event of this call was taken.
+    /// See [`AppendError`]; then no event of this call was taken, unless the
+    /// store's outcome is unknown.
     pub fn append(
         &self,
-        _events: Vec<Event>,
-        _ack: Ack,
-        _strict: bool,
+        events: Vec<Event>,
+        ack: Ack,
+        strict: bool,
     ) -> Result<Vec<Taken>, AppendError> {
-        todo!()
+        self.core().append(events, ack, strict)
     }
 
     /// The id of this log.
     pub fn origin(&self) -> Origin {
-        todo!()
+        self.core().origin
     }
 
     /// This start of it.
     pub fn boot(&self) -> Boot {
-        todo!()
+        self.core().boot
     }
 
     /// The member of events that name none.
     pub fn member(&self) -> &str {
-        todo!()
+        &self.core().options.member
     }
 
     /// The options it was opened with.
     pub fn options(&self) -> &LogOptions {
-        todo!()
+        &self.core().options
     }
 
     /// Running, paused with reasons, or closed.
     pub fn state(&self) -> State {
-        todo!()
+        self.core().state()
     }
 
-    /// Pauses for a reason: appends are refused, reads go on.
-    pub fn suspend(&self, _reason: PauseReason) {
-        todo!()
+    /// Pauses for a reason: appends are refused, reads go on. What was taken
+    /// before a Manual pause is still stored; with any other reason those who wait
+    /// for the disk are told that the log is paused.
+    pub fn suspend(&self, reason: PauseReason) {
+        self.core().suspend(reason);
     }
 
     /// Lifts a reason.
-    pub fn resume(&self, _reason: PauseReason) {
-        todo!()
+    pub fn resume(&self, reason: PauseReason) {
+        self.core().resume(reason);
     }
 
     /// The books of this boot: events appended here, not blocks put by queues.
     pub fn tally(&self) -> Tally {
-        todo!()
+        self.core().gate.lock().tally
     }
 
     /// The ends and sizes of the store.
@@ -199,70 +250,31 @@ impl Log {
     ///
     /// The store cannot be read.
     pub fn ends(&self) -> Result<Ends, StoreError> {
-        todo!()
+        self.core().store.ends()
     }
 
     /// What this log can answer for.
     pub fn coverage(&self) -> Coverage {
-        todo!()
+        self.core().coverage()
     }
 
     /// Does what is due: expires old blocks and keys, settles unknown outcomes,
-    /// lifts `StoreDown` and `DiskFull` once the store answers. The log's own
-    /// thread calls it every second; tests call it by hand.
+    /// lifts `StoreDown` and `DiskFull` once the store answers, stores what was
+    /// only queued, and writes a loss record when there is something to tell. The
+    /// log's own thread calls it every second; tests call it by hand.
     ///
     /// # Errors
     ///
     /// The store failed; the next call tries again.
     pub fn maintain(&self) -> Result<(), StoreError> {
-        todo!()
+        self.core().maintain()
     }
 
     /// Takes no more, stores what waits, writes the loss record and the last
     /// block of the boot, and closes the store. Never takes longer than
-    /// `deadline` plus one disk write. Returns the books: nothing is pending.
-    pub fn close(&self, _deadline: Duration) -> Tally {
-        todo!()
+    /// `deadline` plus one disk write. Returns the books: nothing is pending. A
+    /// second call returns the same books.
+    pub fn close(&self, deadline: Duration) -> Tally {
+        self.0.close(deadline)
     }
 }
-
-/// What a log can answer for, and what it cannot.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Coverage {
-    /// `received` of the oldest event kept.
-    pub oldest: Option<Timestamp>,
-    /// `received` of the newest event kept.
-    pub newest: Option<Timestamp>,
-    /// How long events are kept, in seconds.
-    #[serde(rename = "retention")]
-    pub retention_seconds: u64,
-    /// Nothing is known to be missing.
-    pub complete: bool,
-    /// What is missing, oldest first, at most [`COVERAGE_GAPS_MAX`].
-    pub gaps: Vec<Missing>,
-    /// `size` when the size limit forced events out before their time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cut_by: Option<&'static str>,
-}
-
-/// Gaps that one answer lists, at most; the rest are added up in the last.
-pub const COVERAGE_GAPS_MAX: usize = 100;
-
-/// Something that is not in the log and should be.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Missing {
-    /// Who took the events, if that is known.
-    pub origin: Option<Origin>,
-    /// Which start of it.
-    pub boot: Option<Boot>,
-    /// From when, if that is known.
-    pub from: Option<Timestamp>,
-    /// Until when, if that is known.
-    pub to: Option<Timestamp>,
-    /// How many; `None` when nobody knows (a boot without an end).
-    pub events: Option<u64>,
-    /// `buffer_full`, `paused`, `damaged`, `missing_tail`, `end_unknown`, …
-    pub reason: &'static str,
-}
-
-const _: Option<GapReason> = None;

@@ -1,97 +1,37 @@
 //! Which events answer?
 
-use std::sync::Arc;
-use std::time::Duration;
+mod count;
+mod cursor;
+mod filter;
+mod find;
+mod follow;
+mod parse;
+mod patterns;
+mod scan;
+mod text;
+
+#[cfg(test)]
+mod tests;
 
 use crate::clock::Timestamp;
 use crate::event::StoredEvent;
-use crate::id::{Boot, EventId, Origin, Position};
+use crate::id::{EventId, Origin};
 use crate::log::{Coverage, Log};
-use crate::severity::Severity;
 use crate::store::StoreError;
+use scan::{Scan, Scanned, Window};
 
-/// Which events are wanted. All conditions must hold; an empty condition holds
-/// for every event.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// Any of these, and none of the excluded: `deploy.*`, `!debug`.
-    pub types: Patterns,
-    /// As `types`.
-    pub members: Patterns,
-    /// As `types`.
-    pub sources: Patterns,
-    /// As `types`.
-    pub subjects: Patterns,
-    /// From the first severity to the second, both included; finer numbers count
-    /// with their level.
-    pub severity: Option<(Severity, Severity)>,
-    /// Every one of these fields must have this value: text equals, other JSON
-    /// values equal in their JSON form. A dotted name looks into objects.
-    pub fields: Vec<(String, String)>,
-    /// Each must be found in the message, type, subject, source or a field.
-    pub text: Vec<TextTerm>,
-    /// Must match the message (`list --grep`).
-    pub grep: Option<Regex>,
-}
+pub use cursor::{BadCursor, FollowCursor, ListKey, PageCursor};
+pub use filter::Filter;
+use filter::Plan;
+pub use follow::{Arrived, FOLLOW_BLOCKS_MAX, FollowFrom, Followed, Follower};
+pub use parse::parse_q;
+pub use patterns::{PATTERNS_MAX, Patterns};
+pub use text::{REGEX_BYTES_MAX, Regex, TextTerm};
 
-/// Names with `*` for any run of characters; `!` in front excludes. Lower case
-/// for types; members, sources and subjects as they are.
-#[derive(Clone, Debug, Default)]
-pub struct Patterns {}
-
-impl Patterns {
-    /// Adds a comma separated list such as `deploy.*,error,!deploy.test`.
-    ///
-    /// # Errors
-    ///
-    /// An element is empty, or there are more than [`PATTERNS_MAX`].
-    pub fn add(&mut self, _list: &str) -> Result<(), FilterError> {
-        todo!()
-    }
-
-    /// Whether anything goes.
-    pub fn is_empty(&self) -> bool {
-        todo!()
-    }
-}
-
-/// Patterns of one kind in a filter, at most.
-pub const PATTERNS_MAX: usize = 100;
 /// Bytes of `q` or of one pattern, at most.
 pub const QUERY_BYTES_MAX: usize = 4096;
-
-/// A regular expression in linear time (the `regex` crate's syntax), with a bound
-/// on its size.
-#[derive(Clone, Debug)]
-pub struct Regex {}
-
-impl Regex {
-    /// Compiles it.
-    ///
-    /// # Errors
-    ///
-    /// It does not parse or is too large.
-    pub fn new(_pattern: &str) -> Result<Regex, FilterError> {
-        todo!()
-    }
-}
-
-/// One thing to look for in an event's text.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum TextTerm {
-    /// A whole word or phrase; any case unless it has an upper-case letter.
-    Word(String),
-    /// `/re/`, over the message.
-    Regex(Regex),
-}
-
-/// Reads `q`: words and "phrases", all of which must be found, and `/re/`.
-/// Never fails; what does not parse is searched as text. The second value says
-/// how the text was understood.
-pub fn parse_q(_q: &str) -> (Vec<TextTerm>, String) {
-    todo!()
-}
+/// Events of a page when nobody says how many.
+pub const PAGE_EVENTS: usize = 100;
 
 /// Why a filter cannot be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -99,6 +39,12 @@ pub fn parse_q(_q: &str) -> (Vec<TextTerm>, String) {
 pub struct FilterError {
     /// What is wrong, and what to write instead.
     pub problem: String,
+}
+
+impl FilterError {
+    fn new(problem: String) -> FilterError {
+        FilterError { problem }
+    }
 }
 
 /// In which direction a list goes.
@@ -111,78 +57,19 @@ pub enum Order {
     Ascending,
 }
 
-/// Where an event stands in every list, the same on every member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ListKey {
-    /// [`crate::block::list_time`].
-    pub time: Timestamp,
-    /// Who took it.
-    pub origin: Origin,
-    /// Which start of it.
-    pub boot: Boot,
-    /// The how-manieth.
-    pub seq: u64,
-}
-
-/// Where a page ended. As text: URL-safe, opaque, begins with `p`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PageCursor {
-    /// The page begins after this key.
-    pub key: ListKey,
-    /// Going this way.
-    pub order: Order,
-}
-
-/// Where a follower stands. As text: URL-safe, opaque, begins with `f`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FollowCursor {
-    /// The log it counts in.
-    pub origin: Origin,
-    /// The next position to look at.
-    pub next: Position,
-}
-
-/// A cursor that cannot be used here.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a {wanted} cursor {given:?}{hint}")]
-pub struct BadCursor {
-    /// `page` or `follow`.
-    pub wanted: &'static str,
-    /// What was given, cut to 80 characters.
-    pub given: String,
-    /// What it is instead, if that is known.
-    pub hint: &'static str,
-}
-
-impl std::fmt::Display for PageCursor {
-    fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        todo!()
+impl Order {
+    /// The other way.
+    #[must_use]
+    pub fn reversed(self) -> Order {
+        match self {
+            Order::Descending => Order::Ascending,
+            Order::Ascending => Order::Descending,
+        }
     }
 }
 
-impl std::str::FromStr for PageCursor {
-    type Err = BadCursor;
-
-    fn from_str(_text: &str) -> Result<PageCursor, BadCursor> {
-        todo!()
-    }
-}
-
-impl std::fmt::Display for FollowCursor {
-    fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        todo!()
-    }
-}
-
-impl std::str::FromStr for FollowCursor {
-    type Err = BadCursor;
-
-    fn from_str(_text: &str) -> Result<FollowCursor, BadCursor> {
-        todo!()
-    }
-}
-
-/// A question about the past.
+/// A question about the past. The default asks for the newest [`PAGE_EVENTS`] of
+/// whatever is kept.
 #[derive(Clone, Debug)]
 pub struct Query {
     /// Which events.
@@ -195,10 +82,25 @@ pub struct Query {
     pub order: Order,
     /// How many at most.
     pub limit: usize,
-    /// Only what comes after this key, going this cursor's way.
+    /// Only what comes after this key, going this cursor's way. When that is not
+    /// the query's way, the page is the one before the key, in the query's order.
     pub cursor: Option<PageCursor>,
     /// Count all matches, not only this page's.
     pub count_exactly: bool,
+}
+
+impl Default for Query {
+    fn default() -> Query {
+        Query {
+            filter: Filter::default(),
+            since: None,
+            until: None,
+            order: Order::default(),
+            limit: PAGE_EVENTS,
+            cursor: None,
+            count_exactly: false,
+        }
+    }
 }
 
 /// Blocks that are opened to count [`Page::total`], at most: those that stand
@@ -245,7 +147,8 @@ pub enum QueryError {
 pub enum Found {
     /// Here it is.
     Event(Box<StoredEvent>),
-    /// It was here, and its time is over.
+    /// It was here, and its time is over. Where the block of an old id is gone,
+    /// this is concluded: the id is older than all that is left.
     Expired,
     /// Never seen.
     Nothing,
@@ -256,9 +159,32 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// The store cannot be read.
-    pub fn query(&self, _query: &Query) -> Result<Page, QueryError> {
-        todo!()
+    /// The store cannot be read. What is damaged is passed over and told in the
+    /// coverage.
+    pub fn query(&self, query: &Query) -> Result<Page, QueryError> {
+        let core = self.core();
+        let plan = Plan::new(&query.filter);
+        let window = self.window(query);
+        let way = query.cursor.map_or(query.order, |cursor| cursor.order);
+        let scan = Scan {
+            core,
+            plan: &plan,
+            window,
+            order: way,
+            after: query.cursor.map(|cursor| cursor.key),
+            limit: query.limit,
+            count_all: query.count_exactly,
+        };
+        let found = scan.run()?;
+        let total = count::total(core, &window)?;
+        let matched = match () {
+            () if query.count_exactly => Some(found.matched),
+            () if query.filter.is_empty() && total.is_some() => total,
+            () if query.cursor.is_none() && !found.more => Some(found.events.len() as u64),
+            () => None,
+        };
+        let (events, next, prev) = turned(query, way, found);
+        Ok(Page { events, next, prev, matched, total, coverage: self.coverage() })
     }
 
     /// Finds one event.
@@ -266,110 +192,71 @@ impl Log {
     /// # Errors
     ///
     /// The store cannot be read.
-    pub fn find(&self, _id: EventId) -> Result<Found, QueryError> {
-        todo!()
+    pub fn find(&self, id: EventId) -> Result<Found, QueryError> {
+        find::find(self.core(), id)
     }
 
-    /// The `count` events before and after this one in list order.
+    /// The `count` events before and after this one in list order, each oldest
+    /// first.
     ///
     /// # Errors
     ///
     /// The store cannot be read.
     pub fn around(
         &self,
-        _event: &StoredEvent,
-        _count: usize,
+        event: &StoredEvent,
+        count: usize,
     ) -> Result<(Vec<StoredEvent>, Vec<StoredEvent>), QueryError> {
-        todo!()
+        let plan = Plan::new(&Filter::default());
+        let side = |order| {
+            let scan = Scan {
+                core: self.core(),
+                plan: &plan,
+                window: self.window(&Query::default()),
+                order,
+                after: Some(key_of(event)),
+                limit: count,
+                count_all: false,
+            };
+            scan.run().map(|found| found.events)
+        };
+        let mut before = side(Order::Descending)?;
+        before.reverse();
+        Ok((before, side(Order::Ascending)?))
     }
 
-    /// Follows the log in order of arrival.
-    ///
-    /// # Errors
-    ///
-    /// The cursor belongs to another log.
-    pub fn follow(&self, _from: FollowFrom, _filter: Arc<Filter>) -> Result<Follower, QueryError> {
-        todo!()
-    }
-}
-
-/// Where a follower begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FollowFrom {
-    /// With the next event that arrives.
-    Now,
-    /// Where another follower stopped.
-    Cursor(FollowCursor),
-    /// With the first event received at or after this time.
-    Since(Timestamp),
-}
-
-/// What a follower sees.
-#[derive(Clone, Debug)]
-pub enum Followed {
-    /// An event, and the cursor that goes on after it.
-    Event(Box<StoredEvent>, FollowCursor),
-    /// Positions that it should have seen and cannot.
-    Gap {
-        /// From here.
-        from: Position,
-        /// To here, excluded.
-        to: Position,
-        /// `expired`, `damaged`, `missing_tail`.
-        reason: &'static str,
-        /// Goes on after the gap.
-        cursor: FollowCursor,
-    },
-}
-
-/// Reads on as the log grows.
-pub struct Follower {}
-
-impl Follower {
-    /// What has arrived since the last call, at most `limit` entries, without
-    /// waiting. Looks at a bounded number of blocks a call: `caught_up` tells
-    /// whether to call again at once.
-    ///
-    /// # Errors
-    ///
-    /// The store cannot be read.
-    pub fn poll(&mut self, _limit: usize) -> Result<Vec<Followed>, QueryError> {
-        todo!()
-    }
-
-    /// Whether everything that has arrived was looked at.
-    pub fn caught_up(&self) -> bool {
-        todo!()
-    }
-
-    /// Where it stands.
-    pub fn cursor(&self) -> FollowCursor {
-        todo!()
-    }
-
-    /// Waits until something arrives or the log closes; at most `timeout`.
-    /// Returns whether there is something to poll for.
-    pub fn wait(&self, _timeout: Duration) -> bool {
-        todo!()
-    }
-
-    /// As [`Follower::wait`], for any async runtime.
-    pub fn arrived(&self) -> Arrived {
-        todo!()
+    fn window(&self, query: &Query) -> Window {
+        // Up to `until` excluded is up to the nanosecond before it included.
+        let last = query.until.map(|until| until.before(std::time::Duration::from_nanos(1)));
+        Window {
+            since: query.since.unwrap_or(Timestamp::MIN),
+            last: last.unwrap_or(Timestamp::MAX),
+            cutoff: self.core().cutoff(),
+        }
     }
 }
 
-/// Resolves when the log has grown past the follower, or closes.
-#[derive(Debug)]
-pub struct Arrived {}
+fn key_of(stored: &StoredEvent) -> ListKey {
+    let StoredEvent { timestamp, received, origin, boot, seq, .. } = stored;
+    let time = crate::block::list_time(*timestamp, *received);
+    ListKey { time, origin: *origin, boot: *boot, seq: *seq }
+}
 
-impl Future for Arrived {
-    type Output = ();
-
-    fn poll(
-        self: std::pin::Pin<&mut Self>,
-        _cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<()> {
-        todo!()
+/// The events in the query's order, and the cursors at both ends.
+fn turned(
+    query: &Query,
+    way: Order,
+    found: Scanned,
+) -> (Vec<StoredEvent>, Option<PageCursor>, Option<PageCursor>) {
+    let Scanned { mut events, more, .. } = found;
+    let cursor = |event: Option<&StoredEvent>, order| {
+        event.map(|event| PageCursor { key: key_of(event), order })
+    };
+    let ahead = cursor(events.last().filter(|_| more), way);
+    let behind = cursor(events.first().filter(|_| query.cursor.is_some()), way.reversed());
+    if way == query.order {
+        return (events, ahead, behind);
     }
+    events.reverse();
+    (events, behind, ahead)
 }

@@ -1,0 +1,109 @@
+//! Who wrote into this log, and did they say goodbye?
+
+use std::collections::BTreeMap;
+
+use super::coverage::Missing;
+use super::losses::{LossBooks, records_in};
+use crate::block::{Block, Header};
+use crate::clock::Timestamp;
+use crate::event::LOSS_TYPE;
+use crate::id::{Boot, Origin, Position};
+
+/// What is known of every boot whose blocks the log has seen.
+#[derive(Debug, Default)]
+pub(super) struct Boots(BTreeMap<(Origin, Boot), Seen>);
+
+#[derive(Debug)]
+struct Seen {
+    last_received: Timestamp,
+    /// Its last block was seen.
+    ended: bool,
+    /// It wrote since this log was opened, so it may well go on.
+    alive: bool,
+    losses: Option<LossBooks>,
+    /// First and last block with loss records that were not read yet.
+    unread: Option<(Position, Position)>,
+}
+
+impl Boots {
+    /// A block that stood in the store when the log was opened.
+    pub(super) fn note_old(&mut self, base: Position, header: &Header) {
+        let has_losses = header.types.iter().any(|t| t.name == LOSS_TYPE);
+        for seen in self.note(header, false) {
+            if has_losses {
+                seen.unread = Some((seen.unread.map_or(base, |(first, _)| first), base));
+            }
+        }
+    }
+
+    /// A block of somebody else that was just put.
+    pub(super) fn note_new(&mut self, block: &Block) {
+        self.note(block.header(), true);
+        self.note_records(block);
+    }
+
+    fn note(&mut self, header: &Header, alive: bool) -> Vec<&mut Seen> {
+        let last = header.runs.last().map(|run| (run.origin, run.boot));
+        for run in &header.runs {
+            let name = (run.origin, run.boot);
+            let seen = self.0.entry(name).or_insert(Seen {
+                last_received: header.received.1,
+                ended: false,
+                alive,
+                losses: None,
+                unread: None,
+            });
+            seen.last_received = seen.last_received.max(header.received.1);
+            seen.ended |= header.last_of_boot && last == Some(name);
+            seen.alive |= alive;
+        }
+        let names = header.runs.iter().map(|run| (run.origin, run.boot));
+        let names: std::collections::BTreeSet<_> = names.collect();
+        self.0.iter_mut().filter(|(name, _)| names.contains(name)).map(|(_, seen)| seen).collect()
+    }
+
+    /// The blocks whose loss records are to be read after opening: the first and
+    /// the last of each boot, for the records of a boot add up.
+    pub(super) fn take_unread(&mut self) -> Vec<Position> {
+        let unread = self.0.values_mut().filter_map(|seen| seen.unread.take());
+        let mut bases: Vec<Position> = unread.flat_map(|(first, last)| [first, last]).collect();
+        bases.sort_unstable();
+        bases.dedup();
+        bases
+    }
+
+    pub(super) fn note_records(&mut self, block: &Block) {
+        // A damaged frame is told of as damage when it is read for its events.
+        for (origin, boot, books) in records_in(block).unwrap_or_default() {
+            if let Some(seen) = self.0.get_mut(&(origin, boot)) {
+                seen.losses.get_or_insert_default().absorb(books);
+            }
+        }
+    }
+
+    /// Forgets boots of which nothing is kept any more.
+    pub(super) fn forget_before(&mut self, cutoff: Timestamp) {
+        self.0.retain(|_, seen| seen.last_received >= cutoff);
+    }
+
+    /// What is missing by what they said, and by what they did not say.
+    pub(super) fn missing(&self, cutoff: Timestamp) -> Vec<Missing> {
+        let mut missing = Vec::new();
+        for ((origin, boot), seen) in &self.0 {
+            let name = (Some(*origin), Some(*boot));
+            if let Some(losses) = &seen.losses {
+                let (from, to) = (losses.from, losses.to.or(Some(seen.last_received)));
+                if to >= Some(cutoff) {
+                    missing.extend(losses.missing.iter().map(|(reason, events)| {
+                        Missing::of(name, (from, to), Some(*events), reason)
+                    }));
+                }
+            }
+            if !seen.ended && !seen.alive && seen.last_received >= cutoff {
+                let from = Some(seen.last_received);
+                missing.push(Missing::of(name, (from, None), None, "end_unknown"));
+            }
+        }
+        missing
+    }
+}

@@ -1,0 +1,222 @@
+//! What do all clones of a log share?
+
+use std::sync::Arc;
+
+use super::arrivals::Arrivals;
+use super::boots::Boots;
+use super::cache::Cache;
+use super::committer::Desk;
+use super::gate::{Gate, Phase};
+use super::index::{Index, Slot};
+use super::retention::{Steady, UpkeepSeen};
+use super::{AppendError, LogOptions};
+use crate::block::Block;
+use crate::clock::Timestamp;
+use crate::id::{Boot, NoRandomness, Origin, Position};
+use crate::pause::{PauseReason, State};
+use crate::store::sqlite::OpenError;
+use crate::store::{BlockStore, Outcome, StoreError};
+use crate::sync::{Condvar, Mutex, RwLock};
+
+/// Heads that are read from the store at once.
+const HEADS_PAGE: usize = 1000;
+
+/// The log itself. [`super::Log`] is a handle to it.
+pub(crate) struct Core {
+    pub(crate) store: Arc<dyn BlockStore>,
+    pub(crate) options: LogOptions,
+    pub(crate) origin: Origin,
+    pub(crate) boot: Boot,
+    pub(super) gate: Mutex<Gate>,
+    /// Told when a desk is free, a part is settled, keys are free or the state
+    /// has changed: for those who wait for one of these.
+    pub(super) turn: Condvar,
+    /// Told when something waits that only the log's own thread will store.
+    pub(super) work: Condvar,
+    /// Written for the length of one insertion, read while candidates are
+    /// collected: never across a read of the store.
+    pub(crate) index: RwLock<Index>,
+    pub(super) boots: Mutex<Boots>,
+    pub(crate) cache: Mutex<Cache>,
+    pub(crate) arrivals: Arrivals,
+    /// Held through a whole `maintain`, reads and writes included: it only keeps
+    /// two of them apart. Comes before the gate.
+    pub(super) upkeep: Mutex<Steady>,
+    pub(super) upkeep_seen: Mutex<UpkeepSeen>,
+}
+
+impl Core {
+    pub(super) fn open(store: Arc<dyn BlockStore>, options: LogOptions) -> Result<Core, OpenError> {
+        let boot = Boot::random().map_err(|error| no_randomness(store.as_ref(), &error))?;
+        let (mut index, mut boots) = (Index::default(), Boots::default());
+        index.skip_to(store.ends()?.first);
+        load(store.as_ref(), &mut index, |base, header| boots.note_old(base, header))?;
+        index.skip_to(store.ends()?.next);
+        for base in boots.take_unread() {
+            match store.read(base) {
+                Ok(Some(block)) => boots.note_records(&block),
+                Ok(None) => {}
+                Err(StoreError::Damaged { .. }) => index.mark_unreadable(base),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let arrivals = Arrivals::default();
+        arrivals.grown_to(index.next());
+        let (now, origin) = (options.clock.now(), store.origin());
+        let gate = Gate::new(Desk::new(origin, boot), now);
+        Ok(Core {
+            origin,
+            boot,
+            gate: Mutex::new(gate),
+            turn: Condvar::new(),
+            work: Condvar::new(),
+            index: RwLock::new(index),
+            boots: Mutex::new(boots),
+            cache: Mutex::default(),
+            arrivals,
+            upkeep: Mutex::new(Steady::since(now, options.clock.monotonic())),
+            upkeep_seen: Mutex::default(),
+            store,
+            options,
+        })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.options.clock.now()
+    }
+
+    /// Events received before this instant are over age.
+    pub(crate) fn cutoff(&self) -> Timestamp {
+        self.now().before(self.options.retention)
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.gate.lock().state()
+    }
+
+    pub(super) fn suspend(&self, reason: PauseReason) {
+        let now = self.now();
+        let new = self.gate.lock().pause(reason, now);
+        if new {
+            tracing::warn!(reason = reason.name(), "log paused");
+        }
+        self.turn.notify_all();
+    }
+
+    pub(super) fn resume(&self, reason: PauseReason) {
+        let lifted = self.gate.lock().lift(reason);
+        if lifted {
+            tracing::info!(reason = reason.name(), "log resumed");
+        }
+        self.turn.notify_all();
+        self.work.notify_all();
+    }
+
+    /// Takes in blocks that the store has and the index has not.
+    pub(super) fn catch_up(&self) -> Result<(), StoreError> {
+        let mut fresh = Index::starting_at(self.index.read().next());
+        let mut boots = self.boots.lock();
+        load(self.store.as_ref(), &mut fresh, |base, header| boots.note_old(base, header))?;
+        drop(boots);
+        let mut index = self.index.write();
+        fresh.slots().iter().for_each(|slot| index.insert(*slot));
+        index.skip_to(fresh.next());
+        drop(index);
+        self.arrivals.grown_to(fresh.next());
+        Ok(())
+    }
+
+    /// Takes in a block that was stored at `base`.
+    pub(super) fn took(&self, base: Position, block: &Block) {
+        let slot = Slot::new(base, block.bytes().len() as u64, block.header());
+        self.index.write().insert(slot);
+        self.cache.lock().insert(base, block.clone());
+    }
+
+    /// The block of a slot, or `None` when it is gone or damaged; damage is noted.
+    pub(crate) fn block(&self, slot: &Slot) -> Result<Option<Block>, StoreError> {
+        if !slot.readable {
+            return Ok(None);
+        }
+        if let Some(block) = self.cache.lock().get(slot.base) {
+            return Ok(Some(block));
+        }
+        match self.store.read(slot.base) {
+            Ok(Some(block)) => {
+                self.cache.lock().insert(slot.base, block.clone());
+                Ok(Some(block))
+            }
+            Ok(None) => Ok(None),
+            Err(StoreError::Damaged { base, cause }) => {
+                tracing::error!(%base, %cause, "block is damaged and passed over");
+                self.index.write().mark_unreadable(slot.base);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Notes that the events `from..to` of a block cannot be read.
+    pub(crate) fn note_damage(
+        &self,
+        from: Position,
+        to: Position,
+        cause: &crate::block::FormatError,
+    ) {
+        tracing::error!(%from, %to, %cause, "events are damaged and passed over");
+        self.index.write().mark_damaged(from, to);
+    }
+
+    /// Waits until the desk is free and takes it: nobody else writes meanwhile.
+    pub(super) fn take_desk(&self) -> Result<Desk, AppendError> {
+        let mut gate = self.gate.lock();
+        loop {
+            gate.admits()?;
+            if gate.frozen.is_none()
+                && let Some(desk) = gate.desk.take()
+            {
+                return Ok(desk);
+            }
+            gate = self.turn.wait(gate);
+        }
+    }
+
+    pub(super) fn give_desk_back(&self, desk: Desk) {
+        self.gate.lock().desk = Some(desk);
+        self.turn.notify_all();
+        self.work.notify_all();
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.gate.lock().phase == Phase::Open
+    }
+}
+
+/// Reads all heads from the index's end on.
+fn load(
+    store: &dyn BlockStore,
+    index: &mut Index,
+    mut note: impl FnMut(Position, &crate::block::Header),
+) -> Result<(), StoreError> {
+    loop {
+        let heads = store.heads(index.next(), HEADS_PAGE)?;
+        for head in &heads {
+            if let Ok(header) = &head.header {
+                note(head.base, header);
+            }
+            index.insert(Slot::of_head(head));
+        }
+        if heads.len() < HEADS_PAGE {
+            return Ok(());
+        }
+    }
+}
+
+fn no_randomness(store: &dyn BlockStore, error: &NoRandomness) -> OpenError {
+    OpenError::Store(StoreError::Io {
+        doing: "draw the id of a boot",
+        store: store.describe(),
+        cause: error.to_string(),
+        outcome: Outcome::NotStored,
+    })
+}

@@ -1,0 +1,299 @@
+//! May it come in? What one short lock guards.
+//!
+//! The lock of the [`Gate`] is never held across a read or write. It comes
+//! before the locks of index, boots and cache, which are all leaves.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use super::append::{AppendError, OfferedKey};
+use super::committer::{Desk, Frozen};
+use super::losses::Telling;
+use crate::clock::Timestamp;
+use crate::event::Event;
+use crate::id::Position;
+use crate::pause::{PauseReason, PauseSet, State};
+use crate::tally::{LossReason, Refusal, Tally};
+
+/// Bytes of the events of one commit, at most, unless a single append has more.
+pub(crate) const COMMIT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Events of one commit, at most, unless a single append has more.
+pub(crate) const COMMIT_EVENTS_MAX: usize = 65_536;
+/// A clock that was set back by no more than this does not move `received` back:
+/// it stands still until the clock has caught up. A clock that was set back
+/// further is believed, for it was wrong before; or one mistaken date in 2099
+/// would be stamped for ever.
+pub(crate) const RECEIVED_HOLD_MAX: Duration = Duration::from_secs(60);
+
+/// The taken events of one append: they are stored together or not at all.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) id: u64,
+    pub(super) first_seq: u64,
+    /// Each with its distance from `first_seq`.
+    pub(super) events: Vec<(u32, Event)>,
+    /// `OfferedKey::event` is an index into `events` here.
+    pub(super) keys: Vec<OfferedKey>,
+    pub(super) received: Timestamp,
+    pub(super) bytes: usize,
+    /// Somebody waits for the outcome.
+    pub(super) awaited: bool,
+    /// The last of the boot: nothing is taken after it.
+    pub(super) last: bool,
+}
+
+/// Parts that are committed together.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    pub(super) parts: Vec<Part>,
+}
+
+impl Group {
+    pub(super) fn events(&self) -> u64 {
+        self.parts.iter().map(|part| part.events.len() as u64).sum()
+    }
+}
+
+/// How far the log has come in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Open,
+    Closing,
+    Closed,
+}
+
+/// What is taken and not stored yet, and the books.
+#[derive(Debug)]
+pub(super) struct Gate {
+    pub(super) phase: Phase,
+    pauses: PauseSet,
+    paused_since: Timestamp,
+    pub(super) tally: Tally,
+    pub(super) telling: Telling,
+    pub(super) inflight_bytes: usize,
+    waiting: VecDeque<Part>,
+    /// What a commit needs; not here while somebody commits. Whoever takes it
+    /// is the only writer.
+    pub(super) desk: Option<Desk>,
+    /// Events of the commit that runs or is frozen: they count as pending.
+    pub(super) in_commit: u64,
+    /// A commit whose outcome nobody knows.
+    pub(super) frozen: Option<Frozen>,
+    /// A put of somebody else's block ended unknown: the index may lack it.
+    pub(super) index_unsure: bool,
+    /// Keys between the look into the store and the outcome of their commit.
+    pub(super) keys: HashSet<Box<[u8]>>,
+    answers: HashMap<u64, Result<Position, AppendError>>,
+    last_part: u64,
+    last_received: Timestamp,
+    /// The books were closed over a commit that still runs.
+    abandoned: bool,
+    /// The log's own thread runs.
+    pub(super) is_kept: bool,
+}
+
+impl Gate {
+    pub(super) fn new(desk: Desk, last_received: Timestamp) -> Gate {
+        Gate {
+            phase: Phase::Open,
+            pauses: PauseSet::new(),
+            paused_since: last_received,
+            tally: Tally::default(),
+            telling: Telling::default(),
+            inflight_bytes: 0,
+            waiting: VecDeque::new(),
+            desk: Some(desk),
+            in_commit: 0,
+            frozen: None,
+            index_unsure: false,
+            keys: HashSet::new(),
+            answers: HashMap::new(),
+            last_part: 0,
+            last_received,
+            abandoned: false,
+            is_kept: false,
+        }
+    }
+
+    pub(super) fn state(&self) -> State {
+        match self.phase {
+            Phase::Closed => State::Closed,
+            _ if self.pauses.is_empty() => State::Running,
+            _ => State::Paused { reasons: self.pauses, since: self.paused_since },
+        }
+    }
+
+    /// Whether appends are taken.
+    pub(super) fn admits(&self) -> Result<(), AppendError> {
+        match self.phase {
+            Phase::Open if self.pauses.is_empty() => Ok(()),
+            Phase::Open => Err(AppendError::Paused(self.pauses)),
+            Phase::Closing | Phase::Closed => Err(AppendError::Closed),
+        }
+    }
+
+    /// Whether the store is thought to be able to write.
+    pub(super) fn store_answers(&self) -> bool {
+        self.frozen.is_none() && self.pauses.iter().all(|reason| reason == PauseReason::Manual)
+    }
+
+    /// Whether a commit can begin now.
+    pub(super) fn can_commit(&self) -> bool {
+        self.desk.is_some() && !self.waiting.is_empty() && self.store_answers()
+    }
+
+    /// Whether something waits that nobody waits for.
+    pub(super) fn has_orphans(&self) -> bool {
+        !self.waiting.is_empty() && self.waiting.iter().all(|part| !part.awaited)
+    }
+
+    /// Stamps what comes in now.
+    pub(super) fn stamp(&mut self, now: Timestamp) -> Timestamp {
+        if now < self.last_received && self.last_received.since(now) <= RECEIVED_HOLD_MAX {
+            return self.last_received;
+        }
+        self.last_received = now;
+        now
+    }
+
+    /// Takes a part in; its events are counted by the caller. Returns its number,
+    /// under which its outcome can be asked for.
+    pub(super) fn enqueue(&mut self, mut part: Part) -> u64 {
+        self.last_part += 1;
+        part.id = self.last_part;
+        self.inflight_bytes += part.bytes;
+        self.waiting.push_back(part);
+        self.last_part
+    }
+
+    /// What the next commit stores.
+    pub(super) fn take_group(&mut self) -> Group {
+        let mut group = Group::default();
+        let (mut bytes, mut events) = (0, 0);
+        while let Some(part) = self.waiting.front() {
+            bytes += part.bytes;
+            events += part.events.len();
+            let fits = bytes <= COMMIT_BYTES_MAX && events <= COMMIT_EVENTS_MAX;
+            if !group.parts.is_empty() && !fits {
+                break;
+            }
+            group.parts.extend(self.waiting.pop_front());
+        }
+        self.in_commit = group.events();
+        group
+    }
+
+    /// The outcome of a part, once.
+    pub(super) fn answer(&mut self, part: u64) -> Option<Result<Position, AppendError>> {
+        self.answers.remove(&part)
+    }
+
+    pub(super) fn tell(&mut self, part: &Part, outcome: Result<Position, AppendError>) {
+        if part.awaited {
+            self.answers.insert(part.id, outcome);
+        }
+    }
+
+    /// A part is settled: its keys and bytes are free again.
+    pub(super) fn release(&mut self, part: &Part) {
+        self.inflight_bytes -= part.bytes;
+        part.keys.iter().for_each(|key| {
+            self.keys.remove(&key.name);
+        });
+    }
+
+    /// Puts a part back where it was, to be tried again.
+    pub(super) fn put_back(&mut self, parts: Vec<Part>) {
+        parts.into_iter().rev().for_each(|part| self.waiting.push_front(part));
+    }
+
+    /// Books the outcome of the running commit's events.
+    pub(super) fn settle_stored(&mut self, events: u64) {
+        self.settle(events, |tally, events| tally.count_stored(events));
+    }
+
+    /// Books events of the running commit as lost.
+    pub(super) fn settle_lost(&mut self, reason: LossReason, events: u64, now: Timestamp) {
+        if events > 0 && !self.abandoned {
+            self.telling.note(now);
+        }
+        self.settle(events, |tally, events| tally.count_lost(reason, events));
+    }
+
+    /// The running commit's events wait again.
+    pub(super) fn settle_waiting(&mut self, events: u64) {
+        self.settle(events, |_, _| ());
+    }
+
+    fn settle(&mut self, events: u64, book: impl FnOnce(&mut Tally, u64)) {
+        // Once the books are closed the events are counted as lost already.
+        if !self.abandoned {
+            self.in_commit -= events;
+            book(&mut self.tally, events);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, reason: Refusal, events: u64, now: Timestamp) {
+        self.tally.count_refused(reason, events);
+        if events > 0 && !reason.is_the_senders() {
+            self.telling.note(now);
+        }
+    }
+
+    /// Sets a reason; says whether it is new. With any but a person's, nobody is
+    /// left waiting for the disk: those who wait hear that the log is paused.
+    pub(super) fn pause(&mut self, reason: PauseReason, now: Timestamp) -> bool {
+        if self.pauses.is_empty() {
+            self.paused_since = now;
+        }
+        let new = self.pauses.insert(reason);
+        if reason != PauseReason::Manual {
+            let pauses = self.pauses;
+            self.dismiss(
+                LossReason::StoreFailed,
+                now,
+                |part| part.awaited,
+                || AppendError::Paused(pauses),
+            );
+        }
+        new
+    }
+
+    pub(super) fn lift(&mut self, reason: PauseReason) -> bool {
+        self.pauses.remove(reason)
+    }
+
+    pub(super) fn is_paused_for(&self, reason: PauseReason) -> bool {
+        self.pauses.contains(reason)
+    }
+
+    /// Gives up waiting parts: counted as lost, and whoever waits is told.
+    fn dismiss(
+        &mut self,
+        reason: LossReason,
+        now: Timestamp,
+        which: impl Fn(&Part) -> bool,
+        answer: impl Fn() -> AppendError,
+    ) {
+        let (gone, kept) = std::mem::take(&mut self.waiting).into_iter().partition(|p| which(p));
+        self.waiting = kept;
+        let gone: VecDeque<Part> = gone;
+        for part in gone {
+            self.tally.count_lost(reason, part.events.len() as u64);
+            self.telling.note(now);
+            self.release(&part);
+            self.tell(&part, Err(answer()));
+        }
+    }
+
+    /// Closes the books: what waits is lost, what is being written may be stored.
+    pub(super) fn abandon(&mut self, now: Timestamp) {
+        self.dismiss(LossReason::Closed, now, |_| true, || AppendError::Closed);
+        if self.in_commit > 0 {
+            let events = std::mem::take(&mut self.in_commit);
+            self.tally.count_lost(LossReason::Unknown, events);
+            self.telling.note(now);
+            self.abandoned = true;
+        }
+    }
+}

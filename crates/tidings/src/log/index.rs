@@ -1,0 +1,252 @@
+//! Which blocks are there, and which of them could answer?
+//!
+//! One [`Slot`] of under 100 bytes a block, so that a hundred thousand blocks of
+//! one event stay small. Names are kept as 64-bit masks; the names themselves are
+//! read again from the block's header when it is opened.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::block::Header;
+use crate::clock::Timestamp;
+use crate::id::Position;
+use crate::store::Head;
+
+/// Earliest and latest of something, both included.
+pub(crate) type Span = (Timestamp, Timestamp);
+
+/// What the index knows of one block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
+    pub(crate) base: Position,
+    pub(crate) listed: Span,
+    pub(crate) received: Span,
+    pub(crate) added: Span,
+    pub(crate) types: u64,
+    pub(crate) members: u64,
+    pub(crate) count: u32,
+    pub(crate) severities: u32,
+    bytes: u32,
+    /// A block whose header is damaged keeps its place and counts as missing.
+    pub(crate) readable: bool,
+}
+
+impl Slot {
+    pub(crate) fn new(base: Position, bytes: u64, header: &Header) -> Slot {
+        Slot {
+            base,
+            listed: header.listed,
+            received: header.received,
+            added: header.added,
+            types: mask_of(header.types.iter().map(|t| t.name.as_str())),
+            members: mask_of(header.members.iter().map(|t| t.name.as_str())),
+            count: header.count,
+            severities: header.severities,
+            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+            readable: true,
+        }
+    }
+
+    pub(crate) fn of_head(head: &Head) -> Slot {
+        match &head.header {
+            Ok(header) => Slot::new(head.base, head.bytes, header),
+            Err(_) => Slot::unreadable(head),
+        }
+    }
+
+    fn unreadable(head: &Head) -> Slot {
+        let never = (Timestamp::MAX, Timestamp::MIN);
+        Slot {
+            base: head.base,
+            listed: never,
+            received: never,
+            added: never,
+            types: 0,
+            members: 0,
+            count: u32::try_from(head.count).unwrap_or(u32::MAX),
+            severities: 0,
+            bytes: u32::try_from(head.bytes).unwrap_or(u32::MAX),
+            readable: false,
+        }
+    }
+
+    /// The position after its last event.
+    pub(crate) fn end(&self) -> Position {
+        self.base.plus(u64::from(self.count))
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        u64::from(self.bytes)
+    }
+}
+
+/// One bit a name. Two names may share a bit: a mask says "not here" for sure and
+/// "here" perhaps. Lives in memory only.
+pub(crate) fn mask_of<'a>(names: impl Iterator<Item = &'a str>) -> u64 {
+    names.fold(0, |mask, name| {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        mask | 1 << (hasher.finish() % 64)
+    })
+}
+
+/// Every block of the log, in order of position.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    slots: Vec<Slot>,
+    next: Position,
+    bytes: u64,
+    /// Ranges inside readable blocks that turned out to be damaged: start, end.
+    damaged: BTreeMap<Position, Position>,
+}
+
+impl Index {
+    /// An empty index of a log that goes on at `next`.
+    pub(crate) fn starting_at(next: Position) -> Index {
+        Index { next, ..Index::default() }
+    }
+
+    /// Takes a block in. One that is there already is passed over: a put may be
+    /// repeated.
+    pub(crate) fn insert(&mut self, slot: Slot) {
+        let at = self.slots.partition_point(|s| s.base < slot.base);
+        if self.slots.get(at).is_some_and(|s| s.base == slot.base) {
+            return;
+        }
+        self.bytes += slot.bytes();
+        self.next = self.next.max(slot.end());
+        self.slots.insert(at, slot);
+    }
+
+    /// The position that the next event gets.
+    pub(crate) fn next(&self) -> Position {
+        self.next
+    }
+
+    /// Continues at `next` if that is later: the store knows of a missing tail.
+    pub(crate) fn skip_to(&mut self, next: Position) {
+        self.next = self.next.max(next);
+    }
+
+    /// Bytes of all blocks.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// The first block that ends after `position`.
+    pub(crate) fn at_or_after(&self, position: Position) -> Option<Slot> {
+        let at = self.slots.partition_point(|s| s.end() <= position);
+        self.slots.get(at).copied()
+    }
+
+    /// Forgets blocks by their bases, which ascend.
+    pub(crate) fn remove(&mut self, bases: &[Position]) {
+        self.slots.retain(|slot| bases.binary_search(&slot.base).is_err());
+        self.bytes = self.slots.iter().map(Slot::bytes).sum();
+        let first = self.slots.first().map_or(self.next, |slot| slot.base);
+        self.damaged.retain(|_, end| *end > first);
+    }
+
+    /// Notes that a whole block cannot be read.
+    pub(crate) fn mark_unreadable(&mut self, base: Position) {
+        if let Ok(at) = self.slots.binary_search_by_key(&base, |s| s.base) {
+            self.slots[at].readable = false;
+            let end = self.slots[at].end();
+            self.damaged.retain(|from, _| *from < base || *from >= end);
+        }
+    }
+
+    /// Notes that some events of a readable block cannot be read.
+    pub(crate) fn mark_damaged(&mut self, from: Position, to: Position) {
+        self.damaged.insert(from, to);
+    }
+
+    /// What is damaged inside readable blocks, and lies in a block: start and end.
+    pub(crate) fn damaged_within(
+        &self,
+        slot: &Slot,
+    ) -> impl Iterator<Item = (Position, Position)> + '_ {
+        self.damaged.range(slot.base..slot.end()).map(|(from, to)| (*from, *to))
+    }
+
+    /// How many events of a block can be read, as far as is known.
+    pub(crate) fn readable_count(&self, slot: &Slot) -> u64 {
+        if !slot.readable {
+            return 0;
+        }
+        let lost: u64 = self.damaged_within(slot).map(|(from, to)| to.0 - from.0).sum();
+        u64::from(slot.count).saturating_sub(lost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(base: u64, count: u32) -> Slot {
+        let at = Timestamp::from_nanos(0);
+        Slot {
+            base: Position(base),
+            listed: (at, at),
+            received: (at, at),
+            added: (at, at),
+            types: 0,
+            members: 0,
+            count,
+            severities: 0,
+            bytes: 10,
+            readable: true,
+        }
+    }
+
+    fn index_of(slots: &[(u64, u32)]) -> Index {
+        let mut index = Index::default();
+        slots.iter().for_each(|(base, count)| index.insert(slot(*base, *count)));
+        index
+    }
+
+    #[test]
+    fn a_slot_stays_small() {
+        assert!(size_of::<Slot>() <= 96, "{}", size_of::<Slot>());
+    }
+
+    #[test]
+    fn a_block_that_is_put_twice_stands_once() {
+        let index = index_of(&[(0, 3), (3, 2), (3, 2), (0, 3)]);
+
+        assert_eq!(index.slots().len(), 2);
+        assert_eq!((index.next(), index.bytes()), (Position(5), 20));
+    }
+
+    #[test]
+    fn the_block_at_a_position_is_found_across_holes() {
+        let mut index = index_of(&[(0, 3), (3, 2), (5, 4)]);
+        index.remove(&[Position(3)]);
+
+        let base = |p| index.at_or_after(Position(p)).map(|s| s.base.0);
+        assert_eq!([base(2), base(3), base(8), base(9)], [Some(0), Some(5), Some(5), None]);
+        assert_eq!(index.bytes(), 20);
+    }
+
+    #[test]
+    fn damaged_events_are_not_counted_as_readable() {
+        let mut index = index_of(&[(0, 10), (10, 10)]);
+        index.mark_damaged(Position(12), Position(15));
+        index.mark_unreadable(Position(0));
+
+        let counts: Vec<u64> = index.slots().iter().map(|s| index.readable_count(s)).collect();
+        assert_eq!(counts, [0, 7]);
+    }
+
+    #[test]
+    fn a_mask_never_misses_a_name() {
+        let mask = mask_of(["deploy", "error"].into_iter());
+
+        assert_ne!(mask & mask_of(["deploy"].into_iter()), 0);
+        assert_ne!(mask & mask_of(["error"].into_iter()), 0);
+    }
+}

@@ -1,0 +1,165 @@
+//! What is over age, and may the clock be believed?
+
+use std::time::Duration;
+
+use super::core::Core;
+use super::index::{Index, Slot};
+use crate::clock::Timestamp;
+use crate::id::Position;
+use crate::store::StoreError;
+
+/// Time of day and monotonic time must drift apart by more than this to be called
+/// a jump.
+pub(crate) const CLOCK_JUMP_MIN: Duration = Duration::from_secs(60);
+/// How long the clock must have run steadily, since a jump or since the log was
+/// opened, before anything is purged on its account. Until then what is over age
+/// is only hidden.
+pub(crate) const CLOCK_STEADY_MIN: Duration = Duration::from_secs(10 * 60);
+/// A block received so far ahead of now was stamped by a clock that was wrong.
+pub(crate) const RECEIVED_AHEAD_MAX: Duration = Duration::from_secs(60 * 60);
+/// Blocks that are expired in one call of the store, at most.
+pub(crate) const EXPIRE_BLOCKS_MAX: usize = 1000;
+
+/// Whether the time of day runs as the monotonic clock does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Steady {
+    wall: Timestamp,
+    monotonic: Duration,
+}
+
+impl Steady {
+    pub(super) fn since(wall: Timestamp, monotonic: Duration) -> Steady {
+        Steady { wall, monotonic }
+    }
+
+    /// Looks at both hands; says whether the clock has been steady for long enough.
+    pub(super) fn observe(&mut self, wall: Timestamp, monotonic: Duration) -> bool {
+        let passed = monotonic.saturating_sub(self.monotonic);
+        let expected = self.wall.after(passed);
+        let apart = wall.since(expected).max(expected.since(wall));
+        if apart > CLOCK_JUMP_MIN {
+            tracing::warn!(%wall, %expected, "clock jumped; nothing is purged until it is steady");
+            *self = Steady { wall, monotonic };
+            return false;
+        }
+        passed >= CLOCK_STEADY_MIN
+    }
+}
+
+/// What upkeep has done that coverage must tell.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct UpkeepSeen {
+    /// `received` of the newest event that the size limit forced out.
+    pub(super) cut_to: Option<Timestamp>,
+}
+
+/// The blocks that are over age as a whole, in order of position.
+///
+/// A block whose times cannot be read, or that was stamped by a clock far ahead
+/// of now, is as old as its neighbours: it goes when the next block after it
+/// that can be judged goes.
+fn over_age(index: &Index, now: Timestamp, retention: Duration) -> Vec<Position> {
+    let (cutoff, ahead) = (now.before(retention), now.after(RECEIVED_AHEAD_MAX));
+    let mut later_is_over = false;
+    let mut over = Vec::new();
+    for slot in index.slots().iter().rev() {
+        if slot.readable && slot.received.1 <= ahead {
+            later_is_over = slot.received.1 < cutoff;
+        }
+        if later_is_over {
+            over.push(slot.base);
+        }
+    }
+    over.reverse();
+    over
+}
+
+/// The oldest blocks, as many as bring the log under `limit` bytes; the newest
+/// block always stays.
+fn over_size(index: &Index, limit: u64) -> &[Slot] {
+    let mut excess = index.bytes().saturating_sub(limit);
+    let count = index.slots().iter().take_while(|slot| {
+        let goes = excess > 0;
+        excess = excess.saturating_sub(slot.bytes());
+        goes
+    });
+    let spare = index.slots().len().saturating_sub(1);
+    &index.slots()[..count.count().min(spare)]
+}
+
+impl Core {
+    /// Expires what is over age or over size, and keys past their window.
+    pub(super) fn retain(&self, steady: &mut Steady) -> Result<(), StoreError> {
+        let now = self.now();
+        let may_purge = steady.observe(now, self.options.clock.monotonic());
+        if may_purge {
+            let over = over_age(&self.index.read(), now, self.options.retention);
+            self.expire(&over, "age")?;
+            self.boots.lock().forget_before(self.cutoff());
+            self.store.forget_keys(now.before(self.options.dedupe_window))?;
+        }
+        self.retain_by_size()
+    }
+
+    fn retain_by_size(&self) -> Result<(), StoreError> {
+        let (bases, cut_to) = {
+            let index = self.index.read();
+            let over = over_size(&index, self.options.retention_bytes);
+            let newest = over.iter().filter(|slot| slot.readable).map(|slot| slot.received.1).max();
+            (over.iter().map(|slot| slot.base).collect::<Vec<_>>(), newest)
+        };
+        if bases.is_empty() {
+            return Ok(());
+        }
+        {
+            let mut seen = self.upkeep_seen.lock();
+            seen.cut_to = seen.cut_to.max(cut_to);
+        }
+        self.expire(&bases, "size")
+    }
+
+    fn expire(&self, bases: &[Position], by: &'static str) -> Result<(), StoreError> {
+        for chunk in bases.chunks(EXPIRE_BLOCKS_MAX) {
+            let expired = self.store.expire(chunk);
+            // Some may be gone although the call failed: `block` finds that out.
+            let events = expired?;
+            self.index.write().remove(chunk);
+            self.cache.lock().remove(chunk);
+            tracing::debug!(events, blocks = chunk.len(), by, "expired");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn start() -> Timestamp {
+        "2026-11-22T10:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn a_clock_is_believed_after_it_was_steady_for_long_enough() {
+        let mut steady = Steady::since(start(), Duration::ZERO);
+
+        assert!(!steady.observe(start().after(HOUR / 10), HOUR / 10));
+        assert!(steady.observe(start().after(HOUR), HOUR));
+    }
+
+    #[test]
+    fn a_jump_in_either_direction_starts_the_wait_again() {
+        let decade = 10 * 365 * 24 * HOUR;
+        for wall in [start().after(25 * HOUR), start().before(25 * HOUR), start().after(decade)] {
+            let mut steady = Steady::since(start(), Duration::ZERO);
+
+            assert!(!steady.observe(wall, 24 * HOUR - HOUR), "{wall}");
+            assert!(
+                !steady.observe(wall.after(CLOCK_STEADY_MIN / 2), 23 * HOUR + CLOCK_STEADY_MIN / 2)
+            );
+            assert!(steady.observe(wall.after(CLOCK_STEADY_MIN), 23 * HOUR + CLOCK_STEADY_MIN));
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! What must be done when nobody asks? Recovery, retention, loss records, and the
+//! end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::core::Core;
+use super::gate::{Part, Phase};
+use super::losses::closing_type;
+use crate::clock::Clock;
+use crate::event::LOSS_TYPE;
+use crate::pause::PauseReason;
+use crate::store::StoreError;
+use crate::sync::{self, thread::JoinHandle};
+use crate::tally::Tally;
+
+/// How often the log's own thread looks after it.
+pub(crate) const UPKEEP_PERIOD: Duration = Duration::from_secs(1);
+/// Commits that one `maintain` makes of what nobody waits for, at most.
+const DRAIN_COMMITS_MAX: usize = 64;
+
+impl Core {
+    pub(super) fn maintain(&self) -> Result<(), StoreError> {
+        let mut steady = self.upkeep.lock();
+        if !self.is_open() {
+            return Ok(());
+        }
+        // First, so that a full disk has room before the store is asked again.
+        let retained = self.retain(&mut steady);
+        let recovered = self.recover();
+        self.drain();
+        self.tell_losses();
+        recovered.and(retained)
+    }
+
+    /// Settles what is unknown, and lifts the pauses that the store caused once
+    /// it answers.
+    fn recover(&self) -> Result<(), StoreError> {
+        let caused = [PauseReason::StoreDown, PauseReason::DiskFull];
+        let unsure = {
+            let gate = self.gate.lock();
+            if gate.frozen.is_none() && !caused.iter().any(|reason| gate.is_paused_for(*reason)) {
+                return Ok(());
+            }
+            gate.index_unsure
+        };
+        self.store.probe()?;
+        self.settle_frozen()?;
+        if unsure {
+            self.catch_up()?;
+            self.gate.lock().index_unsure = false;
+        }
+        caused.into_iter().for_each(|reason| self.resume(reason));
+        Ok(())
+    }
+
+    /// Commits what nobody waits for.
+    fn drain(&self) {
+        for _ in 0..DRAIN_COMMITS_MAX {
+            let gate = self.gate.lock();
+            if !gate.can_commit() {
+                return;
+            }
+            drop(self.commit(gate));
+        }
+    }
+
+    fn tell_losses(&self) {
+        let monotonic = self.options.clock.monotonic();
+        let due = {
+            let gate = self.gate.lock();
+            gate.admits().is_ok() && gate.telling.is_due(monotonic)
+        };
+        if due {
+            self.write_record(false);
+            self.drain();
+        }
+    }
+
+    /// Takes in an event of the log's own: the books as they are before it.
+    fn write_record(&self, last: bool) {
+        let monotonic = self.options.clock.monotonic();
+        let now = self.now();
+        let mut gate = self.gate.lock();
+        let books = gate.tally;
+        let kind = if last { closing_type(&books) } else { LOSS_TYPE };
+        let record = gate.telling.record(kind, &books, monotonic);
+        let received = gate.stamp(now);
+        gate.tally.count_taken(1);
+        gate.tally.own += 1;
+        gate.enqueue(Part {
+            id: 0,
+            first_seq: books.offered + 1,
+            bytes: record.size_bytes(),
+            events: vec![(0, record)],
+            keys: Vec::new(),
+            received,
+            awaited: false,
+            last,
+        });
+    }
+
+    pub(super) fn close(&self, deadline: Duration) -> Tally {
+        // Waiting takes real time, also when a test moves the log's own clock.
+        let clock = Clock::system();
+        let until = clock.monotonic().saturating_add(deadline);
+        if !self.begin_to_close(&clock, until) {
+            return self.gate.lock().tally;
+        }
+        let _ = self.recover();
+        self.wait_for_desk(&clock, until);
+        let free = {
+            let mut gate = self.gate.lock();
+            gate.abandon(self.now());
+            gate.desk.is_some()
+        };
+        let writes = self.gate.lock().tally.offered > 0 && free;
+        if writes && self.gate.lock().store_answers() {
+            self.write_record(true);
+            self.drain();
+            self.gate.lock().abandon(self.now());
+        }
+        // A store that hangs would hang here too.
+        if free && let Err(error) = self.store.close() {
+            tracing::error!(%error, "store did not close cleanly");
+        }
+        let tally = {
+            let mut gate = self.gate.lock();
+            gate.phase = Phase::Closed;
+            gate.tally
+        };
+        self.turn.notify_all();
+        self.arrivals.close();
+        tracing::info!(books = %tally, "log closed");
+        tally
+    }
+
+    /// Says whether closing is ours to do; if somebody else does, waits for that.
+    fn begin_to_close(&self, clock: &Clock, until: Duration) -> bool {
+        let mut gate = self.gate.lock();
+        if gate.phase == Phase::Open {
+            gate.phase = Phase::Closing;
+            drop(gate);
+            self.turn.notify_all();
+            self.work.notify_all();
+            return true;
+        }
+        while gate.phase != Phase::Closed {
+            let left = until.saturating_sub(clock.monotonic());
+            if left.is_zero() {
+                break;
+            }
+            gate = self.turn.wait_timeout(gate, left);
+        }
+        false
+    }
+
+    /// Commits what waits until nothing does, the store fails, or time is up.
+    fn wait_for_desk(&self, clock: &Clock, until: Duration) {
+        let mut gate = self.gate.lock();
+        loop {
+            let left = until.saturating_sub(clock.monotonic());
+            if gate.can_commit() && !left.is_zero() {
+                gate = self.commit(gate);
+            } else if gate.desk.is_some() || left.is_zero() {
+                return;
+            } else {
+                gate = self.turn.wait_timeout(gate, left);
+            }
+        }
+    }
+
+    /// Waits until the log's own thread has seen the end; says whether it has.
+    pub(super) fn wait_for_keeper(&self, deadline: Duration) -> bool {
+        let clock = Clock::system();
+        let until = clock.monotonic().saturating_add(deadline);
+        let mut gate = self.gate.lock();
+        while gate.is_kept {
+            let left = until.saturating_sub(clock.monotonic());
+            if left.is_zero() {
+                return false;
+            }
+            gate = self.turn.wait_timeout(gate, left);
+        }
+        true
+    }
+
+    /// The body of the log's own thread.
+    fn look_after(&self) {
+        let clock = Clock::system();
+        let mut due = clock.monotonic() + UPKEEP_PERIOD;
+        loop {
+            let mut gate = self.gate.lock();
+            if gate.phase != Phase::Open {
+                return;
+            }
+            let left = due.saturating_sub(clock.monotonic());
+            if left.is_zero() {
+                drop(gate);
+                if let Err(error) = self.maintain() {
+                    tracing::debug!(%error, "upkeep failed, will try again");
+                }
+                due = clock.monotonic() + UPKEEP_PERIOD;
+                continue;
+            }
+            gate = if gate.has_orphans() && gate.can_commit() {
+                self.commit(gate)
+            } else {
+                self.work.wait_timeout(gate, left)
+            };
+            drop(gate);
+        }
+    }
+}
+
+/// Starts the log's own thread.
+pub(super) fn start(core: &Arc<Core>) -> std::io::Result<JoinHandle<()>> {
+    core.gate.lock().is_kept = true;
+    let keeper = Arc::clone(core);
+    let thread = sync::spawn("tidings-log", move || {
+        keeper.look_after();
+        keeper.gate.lock().is_kept = false;
+        keeper.turn.notify_all();
+    });
+    thread.inspect_err(|_| core.gate.lock().is_kept = false)
+}

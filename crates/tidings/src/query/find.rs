@@ -1,0 +1,78 @@
+//! Where is the event of this id? In the few blocks whose times of `add` take it
+//! in; no index of ids is kept.
+
+use super::{Found, QueryError};
+use crate::block::{Block, FormatError};
+use crate::clock::Timestamp;
+use crate::event::StoredEvent;
+use crate::id::{EventId, Position};
+use crate::log::{Core, Slot};
+
+/// No tidings made an id before this instant: 2020-01-01.
+const FIRST_PLAUSIBLE: Timestamp = Timestamp::from_nanos(1_577_836_800_000_000_000);
+
+pub(super) fn find(core: &Core, id: EventId) -> Result<Found, QueryError> {
+    let (from, until) = id.added();
+    let candidates: Vec<Slot> = {
+        let index = core.index.read();
+        let holds = |s: &&Slot| s.readable && s.added.0 < until && s.added.1 >= from;
+        index.slots().iter().filter(holds).copied().collect()
+    };
+    for slot in candidates {
+        let Some(block) = core.block(&slot)? else { continue };
+        if let Some(event) = in_block(core, &slot, &block, id) {
+            let shown = event.received >= core.cutoff();
+            return Ok(if shown { Found::Event(Box::new(event)) } else { Found::Expired });
+        }
+    }
+    Ok(if has_expired(core, id) { Found::Expired } else { Found::Nothing })
+}
+
+fn in_block(core: &Core, slot: &Slot, block: &Block, id: EventId) -> Option<StoredEvent> {
+    let low = u64::from(id.seq_low());
+    let holds = |first: u64, last: u64| {
+        // Only 32 bits of the number are in the id: the first that is not below
+        // the run's start and ends with them.
+        let candidate = first.wrapping_add(low.wrapping_sub(first) & 0xffff_ffff);
+        candidate <= last
+    };
+    if !block.header().runs.iter().any(|run| holds(run.first_seq, run.last_seq)) {
+        return None;
+    }
+    for number in 0..block.frames() {
+        match in_frame(block, number, slot.base, id) {
+            Ok(None) => {}
+            Ok(found) => return found,
+            Err(cause) => {
+                let (from, to) = super::scan::frame_range(slot.base, block, number);
+                core.note_damage(from, to, &cause);
+            }
+        }
+    }
+    None
+}
+
+fn in_frame(
+    block: &Block,
+    number: usize,
+    base: Position,
+    id: EventId,
+) -> Result<Option<StoredEvent>, FormatError> {
+    let frame = block.frame(number)?;
+    let at = (0..frame.len()).find(|i| frame.id(*i) == id);
+    at.map(|i| frame.event(i, base)).transpose()
+}
+
+/// Whether an event of this id may have been here and is gone: the log has let
+/// events go, and the id is older than all that is left.
+fn has_expired(core: &Core, id: EventId) -> bool {
+    let bytes = id.to_bytes();
+    let ours = bytes[6] >> 4 == 7 && bytes[8] >> 6 == 0b10;
+    let index = core.index.read();
+    let first = index.slots().first().map_or(index.next(), |slot| slot.base);
+    let oldest = index.slots().iter().filter(|s| s.readable).map(|s| s.added.0).min();
+    let added = id.added().0;
+    ours && first > Position(0)
+        && added >= FIRST_PLAUSIBLE
+        && added < oldest.unwrap_or_else(|| core.now())
+}

@@ -1,0 +1,290 @@
+//! What has arrived since? Everything once, in order of arrival, or a gap.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::QueryError;
+use super::cursor::FollowCursor;
+use super::filter::{Filter, Plan};
+use super::scan::frame_range;
+use crate::block::{Block, FormatError};
+use crate::clock::Timestamp;
+use crate::event::StoredEvent;
+use crate::id::Position;
+use crate::log::{Core, Log, Slot, reason_of_hole};
+
+/// Blocks that one [`Follower::poll`] opens, at most.
+pub const FOLLOW_BLOCKS_MAX: usize = 64;
+
+/// Where a follower begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FollowFrom {
+    /// With the next event that arrives.
+    Now,
+    /// Where another follower stopped.
+    Cursor(FollowCursor),
+    /// With the first event received at or after this time.
+    Since(Timestamp),
+}
+
+/// What a follower sees.
+#[derive(Clone, Debug)]
+pub enum Followed {
+    /// An event, and the cursor that goes on after it.
+    Event(Box<StoredEvent>, FollowCursor),
+    /// Positions that it should have seen and cannot.
+    Gap {
+        /// From here.
+        from: Position,
+        /// To here, excluded.
+        to: Position,
+        /// `expired`, `damaged`, `missing_tail`.
+        reason: &'static str,
+        /// Goes on after the gap.
+        cursor: FollowCursor,
+    },
+}
+
+/// Reads on as the log grows. Holds no lock and no place in any queue: a slow
+/// follower costs nobody anything, and sees a gap once it is slower than the
+/// retention.
+pub struct Follower {
+    core: Arc<Core>,
+    plan: Arc<Plan>,
+    next: Position,
+    /// Nothing received before this is wanted until the first that is not.
+    since: Option<Timestamp>,
+}
+
+impl fmt::Debug for Follower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Follower").field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
+impl Log {
+    /// Follows the log in order of arrival.
+    ///
+    /// A cursor that is ahead of the log, because the log lost its end, goes on
+    /// with the next event that arrives.
+    ///
+    /// # Errors
+    ///
+    /// The cursor belongs to another log.
+    pub fn follow(&self, from: FollowFrom, filter: Arc<Filter>) -> Result<Follower, QueryError> {
+        let core = Arc::clone(self.core());
+        let end = core.index.read().next();
+        let first = core.index.read().slots().first().map_or(end, |slot| slot.base);
+        let (next, since) = match from {
+            FollowFrom::Now => (end, None),
+            FollowFrom::Since(at) => (first, Some(at.max(core.cutoff()))),
+            FollowFrom::Cursor(cursor) if cursor.origin == core.origin => {
+                (cursor.next.min(end), None)
+            }
+            FollowFrom::Cursor(cursor) => {
+                return Err(QueryError::ForeignCursor { theirs: cursor.origin, ours: core.origin });
+            }
+        };
+        Ok(Follower { core, plan: Arc::new(Plan::new(&filter)), next, since })
+    }
+}
+
+impl Follower {
+    /// What has arrived since the last call, at most `limit` entries, without
+    /// waiting. Opens at most [`FOLLOW_BLOCKS_MAX`] blocks a call: `caught_up`
+    /// tells whether to call again at once.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read; the next call tries again from the same place.
+    pub fn poll(&mut self, limit: usize) -> Result<Vec<Followed>, QueryError> {
+        let mut seen = Vec::new();
+        let mut opened = 0;
+        while seen.len() < limit && opened < FOLLOW_BLOCKS_MAX {
+            let (slot, end) = {
+                let index = self.core.index.read();
+                (index.at_or_after(self.next), index.next())
+            };
+            let Some(slot) = slot else {
+                self.pass_hole(end, &mut seen)?;
+                break;
+            };
+            if slot.base > self.next {
+                self.pass_hole(slot.base, &mut seen)?;
+            } else if let Some(block) = self.open(&slot, &mut seen, &mut opened)? {
+                self.read_block(&slot, &block, limit, &mut seen);
+            }
+        }
+        Ok(seen)
+    }
+
+    /// The block of a slot if it is worth reading; otherwise passes it by.
+    fn open(
+        &mut self,
+        slot: &Slot,
+        seen: &mut Vec<Followed>,
+        opened: &mut usize,
+    ) -> Result<Option<Block>, QueryError> {
+        let end = slot.end();
+        if !slot.readable {
+            self.gap(end, "damaged", seen);
+            return Ok(None);
+        }
+        if slot.received.1 < self.core.cutoff() {
+            self.gap(end, "expired", seen);
+            return Ok(None);
+        }
+        let too_early = self.since.is_some_and(|since| slot.received.1 < since);
+        if too_early || !self.plan.may_match(slot) {
+            self.since = self.since.filter(|_| too_early);
+            self.next = end;
+            return Ok(None);
+        }
+        *opened += 1;
+        let block = self.core.block(slot)?;
+        if block.is_none() {
+            let known = self.core.index.read().at_or_after(slot.base);
+            let damaged = known.is_some_and(|now| now.base == slot.base && !now.readable);
+            self.gap(end, if damaged { "damaged" } else { "expired" }, seen);
+        }
+        Ok(block)
+    }
+
+    fn read_block(&mut self, slot: &Slot, block: &Block, limit: usize, seen: &mut Vec<Followed>) {
+        for number in 0..block.frames() {
+            let (start, end) = frame_range(slot.base, block, number);
+            if end <= self.next {
+                continue;
+            }
+            if let Err(cause) = self.read_frame(slot.base, block, number, limit, seen) {
+                self.core.note_damage(start, end, &cause);
+                self.gap(end, "damaged", seen);
+            }
+            if seen.len() >= limit {
+                return;
+            }
+        }
+        self.next = self.next.max(slot.end());
+    }
+
+    fn read_frame(
+        &mut self,
+        base: Position,
+        block: &Block,
+        number: usize,
+        limit: usize,
+        seen: &mut Vec<Followed>,
+    ) -> Result<(), FormatError> {
+        let cutoff = self.core.cutoff();
+        let plan = Arc::clone(&self.plan);
+        let Some(plan) = plan.for_block(block.header()) else {
+            self.next = frame_range(base, block, number).1;
+            return Ok(());
+        };
+        let frame = block.frame(number)?;
+        let start = frame_range(base, block, number).0;
+        let first = usize::try_from(self.next.0.saturating_sub(start.0)).unwrap_or(usize::MAX);
+        for i in first..frame.len() {
+            let after = start.plus(i as u64 + 1);
+            let received = frame.received(i);
+            if self.since.is_some_and(|since| received < since) {
+                self.next = after;
+                continue;
+            }
+            self.since = None;
+            if received < cutoff {
+                self.gap(after, "expired", seen);
+            } else if plan.matches(&frame, i)? {
+                let event = Box::new(frame.event(i, base)?);
+                self.next = after;
+                seen.push(Followed::Event(event, self.cursor()));
+            }
+            self.next = after;
+            if seen.len() >= limit {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on at `to` although nothing covers the positions before it.
+    fn pass_hole(&mut self, to: Position, seen: &mut Vec<Followed>) -> Result<(), QueryError> {
+        if self.next < to {
+            let gaps = self.core.store.gaps()?;
+            self.gap(to, reason_of_hole(&gaps, self.next, to), seen);
+        }
+        Ok(())
+    }
+
+    fn gap(&mut self, to: Position, reason: &'static str, seen: &mut Vec<Followed>) {
+        let from = std::mem::replace(&mut self.next, to);
+        // Whoever asks from a time on is not told of what was before it.
+        if self.since.is_some() && reason == "expired" {
+            return;
+        }
+        let cursor = self.cursor();
+        match seen.last_mut() {
+            Some(Followed::Gap { to: end, reason: same, cursor: old, .. })
+                if *end == from && *same == reason =>
+            {
+                (*end, *old) = (to, cursor);
+            }
+            _ => seen.push(Followed::Gap { from, to, reason, cursor }),
+        }
+    }
+
+    /// Whether everything that has arrived was looked at.
+    pub fn caught_up(&self) -> bool {
+        self.next >= self.core.index.read().next()
+    }
+
+    /// Where it stands.
+    pub fn cursor(&self) -> FollowCursor {
+        FollowCursor { origin: self.core.origin, next: self.next }
+    }
+
+    /// Waits until something arrives or the log closes; at most `timeout`.
+    /// Returns whether there is something to poll for.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        self.core.arrivals.wait(self.next, timeout)
+    }
+
+    /// As [`Follower::wait`] without a timeout, for any async runtime.
+    pub fn arrived(&self) -> Arrived {
+        Arrived { core: Arc::clone(&self.core), after: self.next, waiter: 0 }
+    }
+}
+
+/// Resolves when the log has grown past the follower, or closes.
+pub struct Arrived {
+    core: Arc<Core>,
+    after: Position,
+    /// Under which the waker is kept; 0 before the first poll.
+    waiter: u64,
+}
+
+impl fmt::Debug for Arrived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arrived").field("after", &self.after).finish_non_exhaustive()
+    }
+}
+
+impl Future for Arrived {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        this.core.arrivals.poll(this.after, &mut this.waiter, context)
+    }
+}
+
+impl Drop for Arrived {
+    fn drop(&mut self) {
+        if self.waiter != 0 {
+            self.core.arrivals.forget(self.waiter);
+        }
+    }
+}
