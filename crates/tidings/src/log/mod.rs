@@ -50,8 +50,6 @@ pub const RETENTION_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 pub const DEDUPE_WINDOW: Duration = Duration::from_secs(60 * 60);
 /// Bytes of events that may wait for a commit by default.
 pub const INFLIGHT_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Bytes kept aside in a data directory, so that purging can run on a full disk.
-pub const BALLAST_BYTES: u64 = 4 * 1024 * 1024;
 /// How long dropping the last handle of an open log may take.
 pub const DROP_DEADLINE: Duration = Duration::from_secs(2);
 /// How long a closed log waits for its own thread to see that.
@@ -155,10 +153,8 @@ impl Log {
     /// See [`OpenError`].
     pub fn open_with(dir: impl AsRef<Path>, options: LogOptions) -> Result<Log, OpenError> {
         let clock = options.clock.clone();
-        let store = SqliteOptions { clock, ballast_bytes: BALLAST_BYTES };
-        let _store = SqliteStore::open(dir.as_ref(), store)?;
-        let _ = options;
-        todo!()
+        let store = SqliteOptions { clock, ..SqliteOptions::default() };
+        Log::over(Arc::new(SqliteStore::open(dir.as_ref(), store)?), options)
     }
 
     /// A log over any store. Reads the heads of all its blocks first.

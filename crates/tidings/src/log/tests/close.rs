@@ -168,3 +168,19 @@ fn the_end_of_a_queue_that_goes_on_is_not_unknown() {
     log.put(&foreign_block(boot, 2, start(), &["y"])).unwrap();
     assert!(log.coverage().complete);
 }
+
+#[test]
+fn a_log_in_a_directory_is_found_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = Log::open(dir.path()).unwrap();
+    let id = id_of(&append(&log, Event::new("a", "kept").with_key("k")));
+    let origin = log.origin();
+    log.close(HOUR);
+
+    let log = Log::open(dir.path()).unwrap();
+
+    assert_eq!(log.origin(), origin);
+    assert!(matches!(log.find(id).unwrap(), Found::Event(event) if event.event.message == "kept"));
+    assert_eq!(id_of(&append(&log, Event::new("a", "kept").with_key("k"))), id);
+    assert!(log.coverage().complete);
+}
