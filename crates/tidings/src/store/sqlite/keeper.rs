@@ -23,7 +23,7 @@ const CHECKPOINT_BYTES: u64 = 4 * 1024 * 1024;
 /// Bytes in the WAL at which commits wait for what is left to copy.
 const WAL_BYTES_CAUGHT: u64 = 16 * 1024 * 1024;
 /// Bytes in the WAL at which the committer empties it.
-const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+pub(super) const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How old a tail mark may be.
 const MARK_PERIOD: Duration = Duration::from_secs(1);
 

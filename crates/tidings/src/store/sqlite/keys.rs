@@ -201,3 +201,26 @@ fn look_up(conn: &Connection, hour: i64, name: &[u8]) -> rusqlite::Result<Option
     };
     statement.query_row([name], |row| key_row(row, name)).optional().map(Option::flatten)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str) -> KeyRow {
+        let (id, received) = (EventId::from_bytes([0; 16]), Timestamp::from_nanos(5));
+        KeyRow { name: name.as_bytes().into(), body: [0; 16], id, received }
+    }
+
+    #[test]
+    fn a_full_filter_says_perhaps_to_everything_it_does_not_hold() {
+        let mut filter = KeyFilter::default();
+        filter.remember(&[row("a")]);
+        assert_eq!((filter.candidates(b"a", 0), filter.candidates(b"b", 0)), (vec![0], vec![]));
+        filter.held = FILTER_KEYS_MAX;
+
+        filter.remember(&[row("c")]);
+
+        assert_eq!(filter.candidates(b"c", 0), [0]);
+        assert_eq!(filter.candidates(b"b", 0), [0], "it may be one of those not held");
+    }
+}

@@ -1,0 +1,72 @@
+//! Does a store survive a full disk? On a small file system of its own.
+
+use std::path::Path;
+use std::process::Command;
+
+use tidings::Position;
+use tidings::block::Block;
+use tidings::store::sqlite::{SqliteOptions, SqliteStore};
+use tidings::store::{BlockStore, Sink, StoreError};
+use tidings::testing::Blocks;
+
+/// A file system in memory; unmounted when dropped.
+struct Mounted<'a>(&'a Path);
+
+impl Mounted<'_> {
+    fn at(path: &Path) -> Option<Mounted<'_>> {
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "none"]).arg(path);
+        mount.output().is_ok_and(|out| out.status.success()).then_some(Mounted(path))
+    }
+}
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).output();
+    }
+}
+
+#[test]
+fn a_full_disk_pauses_writes_not_reads_and_purging_ends_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(_mounted) = Mounted::at(dir.path()) else {
+        eprintln!("skipped: a_full_disk_pauses_… needs to mount a tmpfs (root)");
+        return;
+    };
+    let options = SqliteOptions { ballast_bytes: 1024 * 1024, ..SqliteOptions::default() };
+    let store = SqliteStore::open(&dir.path().join("data"), options).unwrap();
+    let (kept, refused) = fill(&store);
+    assert!(!dir.path().join("data/ballast").exists(), "the ballast must be given up");
+    assert!(matches!(store.put(&refused), Err(StoreError::DiskFull { .. })));
+    assert!(matches!(store.probe(), Err(StoreError::DiskFull { .. })));
+    assert_all_there(&store, &kept);
+
+    let half = kept.len() / 2;
+    let bases: Vec<Position> = kept[..half].iter().map(|(base, _)| *base).collect();
+    store.expire(&bases).unwrap();
+    store.probe().unwrap();
+
+    assert!(!store.put(&refused).unwrap().duplicate, "it was refused, so it was not there");
+    assert_all_there(&store, &kept[half..]);
+    store.close().unwrap();
+}
+
+/// Puts blocks until there is no room; answers with those and the one refused.
+fn fill(store: &SqliteStore) -> (Vec<(Position, Block)>, Block) {
+    let (mut blocks, mut kept) = (Blocks::new(1), Vec::new());
+    loop {
+        let block = blocks.with_text(40, 1500);
+        match store.put(&block) {
+            Ok(placed) => kept.push((placed.base.unwrap(), block)),
+            Err(StoreError::DiskFull { .. }) => return (kept, block),
+            Err(error) => panic!("{error}"),
+        }
+        assert!(kept.len() < 1000, "8 MiB are never full");
+    }
+}
+
+#[track_caller]
+fn assert_all_there(store: &SqliteStore, kept: &[(Position, Block)]) {
+    for (base, block) in kept {
+        assert_eq!(store.read(*base).unwrap().unwrap().bytes(), block.bytes());
+    }
+}
