@@ -14,7 +14,8 @@ struct Mounted<'a>(&'a Path);
 
 impl Mounted<'_> {
     fn at(path: &Path) -> Option<Mounted<'_>> {
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "none"]).arg(path);
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=8m", "none"]).arg(path);
         mount.output().is_ok_and(|out| out.status.success()).then_some(Mounted(path))
     }
 }

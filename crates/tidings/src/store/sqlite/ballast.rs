@@ -11,9 +11,10 @@ use std::path::PathBuf;
 
 use super::directory::remove_if_there;
 
-/// Bytes kept aside by default: room for one purging transaction and one step of
-/// vacuuming (see `PURGE_PAGES`), each with its pages in the WAL, four times over.
-pub const BALLAST_BYTES: u64 = 4 * 1024 * 1024;
+/// Bytes kept aside by default. Three quarters are for what waits in the WAL: it
+/// must fit into the store file before anything else can be done. The rest is for
+/// the pages that purging changes.
+pub const BALLAST_BYTES: u64 = 16 * 1024 * 1024;
 
 static CHUNK: [u8; 64 * 1024] = [0; 64 * 1024];
 

@@ -2,14 +2,15 @@
 //! commits do not wait for either.
 //!
 //! A passive checkpoint copies pages while commits go on. It can only start the
-//! WAL over if it catches up with them, so past [`WAL_BYTES_CAUGHT`] the rest is
-//! copied while commits wait, which is short. Should the thread not get to run at
-//! all, the committer itself empties the WAL at [`WAL_BYTES_MAX`].
+//! WAL over if it catches up with them, so at half of the bound the rest is copied
+//! while commits wait, which is short. Should the thread not get to run at all,
+//! the committer itself empties the WAL when it is at its bound.
 
 use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::ballast::BALLAST_BYTES;
 use super::latch::{Fault, Health, fault};
 use super::tail::Mark;
 use super::write::Writer;
@@ -18,14 +19,27 @@ use crate::clock::Clock;
 use crate::store::{Outcome, StoreError};
 use crate::sync::{Arc, Condvar, Mutex, spawn, thread};
 
-/// Bytes in the WAL at which it is emptied in the background.
-const CHECKPOINT_BYTES: u64 = 4 * 1024 * 1024;
-/// Bytes in the WAL at which commits wait for what is left to copy.
-const WAL_BYTES_CAUGHT: u64 = 16 * 1024 * 1024;
-/// Bytes in the WAL at which the committer empties it.
-pub(super) const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How old a tail mark may be.
 const MARK_PERIOD: Duration = Duration::from_secs(1);
+
+/// How large the WAL may become. What waits in it must fit into the ballast, or a
+/// full disk could not be purged: copying it makes the store file longer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WalBounds {
+    /// Bytes at which it is emptied in the background.
+    checkpoint: u64,
+    /// Bytes at which commits wait for what is left to copy.
+    caught: u64,
+    /// Bytes at which the committer empties it.
+    max: u64,
+}
+
+impl WalBounds {
+    pub(super) fn within(ballast_bytes: u64) -> WalBounds {
+        let quarter = if ballast_bytes == 0 { BALLAST_BYTES } else { ballast_bytes } / 4;
+        WalBounds { checkpoint: quarter, caught: 2 * quarter, max: 3 * quarter }
+    }
+}
 
 /// What the thread is told; a leaf in the order of locks.
 #[derive(Debug, Default)]
@@ -108,19 +122,21 @@ impl Inner {
     }
 
     /// Called after every commit, with the writer's lock held.
-    pub(super) fn committed(&self, wal_bytes: &mut u64, conn: &Connection) {
-        if *wal_bytes >= CHECKPOINT_BYTES {
-            self.bell.ring(|told| told.checkpoint = true);
-        }
-        if *wal_bytes >= WAL_BYTES_MAX {
-            match checkpoint(conn, "TRUNCATE") {
-                Ok(left) => *wal_bytes = left.bytes(),
-                Err(error) if fault(&error) == Fault::Full => {
-                    // The commit itself is done; the next one is told.
-                    let _ = self.step_failed("empty the WAL", &error);
-                }
-                Err(error) => self.latch_for(&error),
+    pub(super) fn committed(&self, conn: &Connection) {
+        let emptied = checkpoint(conn, "NOOP").and_then(|waiting| {
+            if waiting.bytes() >= self.wal.checkpoint {
+                self.bell.ring(|told| told.checkpoint = true);
             }
+            let too_much = waiting.bytes() >= self.wal.max;
+            if too_much { checkpoint(conn, "TRUNCATE").map(drop) } else { Ok(()) }
+        });
+        // The commit itself is done; it is the next one that is told.
+        match emptied {
+            Ok(()) => {}
+            Err(error) if fault(&error) == Fault::Full => {
+                let _ = self.step_failed("empty the WAL", &error);
+            }
+            Err(error) => self.latch_for(&error),
         }
     }
 
@@ -128,12 +144,11 @@ impl Inner {
     fn checkpoint(&self) -> rusqlite::Result<()> {
         let conn = self.checkpointer.lock();
         let Some(conn) = conn.as_ref() else { return Ok(()) };
-        let mut left = checkpoint(conn, "PASSIVE")?;
-        let mut writer = self.writer.lock();
-        if !left.done && left.log_bytes >= WAL_BYTES_CAUGHT {
-            left = checkpoint(conn, "PASSIVE")?;
+        let left = checkpoint(conn, "PASSIVE")?;
+        if left.bytes() >= self.wal.caught {
+            let _writer = self.writer.lock();
+            checkpoint(conn, "PASSIVE")?;
         }
-        writer.wal_bytes = left.bytes();
         Ok(())
     }
 
@@ -143,10 +158,8 @@ impl Inner {
         let conn = self.checkpointer.lock();
         let Some(conn) = conn.as_ref() else { return };
         let emptied = checkpoint(conn, "PASSIVE").and_then(|_| {
-            let mut writer = self.writer.lock();
-            let left = checkpoint(conn, "TRUNCATE")?;
-            writer.wal_bytes = left.bytes();
-            Ok(())
+            let _writer = self.writer.lock();
+            checkpoint(conn, "TRUNCATE")
         });
         if let Err(error) = emptied {
             tracing::warn!(store = %self.name, %error, "the WAL could not be emptied");

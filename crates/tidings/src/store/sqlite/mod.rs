@@ -85,6 +85,7 @@ struct Inner {
     tail: Mutex<tail::Tail>,
     latch: latch::Latch,
     bell: keeper::Bell,
+    wal: keeper::WalBounds,
     ballast: ballast::Ballast,
     probed_at: Mutex<Duration>,
     /// Given back last: see the order in [`SqliteStore::close`].

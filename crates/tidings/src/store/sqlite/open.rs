@@ -10,6 +10,7 @@ use rusqlite::ffi::ErrorCode;
 
 use super::ballast::Ballast;
 use super::directory::{Directory, DirectoryLock, failed, remove_if_there};
+use super::keeper::WalBounds;
 use super::keys::KeyFilter;
 use super::latch::{Fault, Health, Latch, Purpose, fault};
 use super::schema::{self, FORMAT, Kind};
@@ -57,7 +58,7 @@ pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<Inner, OpenErr
         origin,
         clock: options.clock,
         checkpointer: Mutex::new(Some(checkpointer)),
-        writer: Mutex::new(Writer { conn: Some(conn), boots: HashMap::new(), wal_bytes: 0 }),
+        writer: Mutex::new(Writer { conn: Some(conn), boots: HashMap::new() }),
         readers: super::readers::Readers::default(),
         counts: Mutex::new(survey.counts),
         gaps: Mutex::new(survey.known),
@@ -65,6 +66,7 @@ pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<Inner, OpenErr
         tail: Mutex::new(tail),
         latch: Latch::default(),
         bell: super::keeper::Bell::default(),
+        wal: WalBounds::within(options.ballast_bytes),
         ballast,
         probed_at: Mutex::default(),
         lock: Mutex::new(Some(lock)),

@@ -15,8 +15,8 @@ const EXPIRE_BLOCKS_MAX: usize = 128;
 const FREE_PAGES_KEPT: i64 = 256;
 /// Pages that one step moves to the front of the file, at most.
 const VACUUM_PAGES: i64 = 2048;
-/// The same on a full disk: with the WAL's own, a quarter of the default ballast.
-const PURGE_PAGES: i64 = 128;
+/// The same on a full disk, where each step's pages must fit into the ballast.
+const PURGE_PAGES: i64 = 64;
 /// Boots that are remembered after their last block has gone, at most. A retry
 /// older than that many starts is not recognised any more.
 const BOOTS_GONE_MAX: i64 = 100_000;
@@ -25,6 +25,10 @@ impl Inner {
     pub(super) fn expire(&self, bases: &[Position]) -> Result<u64, StoreError> {
         let mut events = 0;
         for chunk in bases.chunks(EXPIRE_BLOCKS_MAX) {
+            if self.is_full() {
+                // The room that the ballast left is for this first.
+                self.empty_wal();
+            }
             events += match self.expire_some(chunk) {
                 Err(StoreError::Damaged { .. }) => self.expire_one_by_one(chunk)?,
                 done => done?,
@@ -72,7 +76,7 @@ impl Inner {
 
     /// Drops free pages at the end of the file, and the WAL.
     fn give_back(&self) -> Result<(), StoreError> {
-        let full = matches!(self.latch.get(), Health::Full(_));
+        let full = self.is_full();
         let (kept, step) = if full { (0, PURGE_PAGES) } else { (FREE_PAGES_KEPT, VACUUM_PAGES) };
         let mut free = self.free_pages()?;
         if full {
@@ -88,6 +92,10 @@ impl Inner {
             free = left;
         }
         Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        matches!(self.latch.get(), Health::Full(_))
     }
 
     fn free_pages(&self) -> Result<i64, StoreError> {

@@ -126,7 +126,8 @@ fn carry_some(
 /// Carries over where the log ends, which names are gone, what waits in the
 /// outbox, and the callers' keys, as far as they can be read.
 fn carry_ends(source: &Source, store: &SqliteStore, next: Position) -> Result<(), StoreError> {
-    let gone = "SELECT origin, boot, first, last FROM gone JOIN boots ON boots.id = gone.boot";
+    let gone =
+        "SELECT boots.origin, boots.boot, first, last FROM gone JOIN boots ON boots.id = gone.boot";
     let gone: Vec<([u8; 16], [u8; 8], i64, i64)> =
         rows(source, gone, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)));
     let outbox: Vec<i64> = rows(source, "SELECT base FROM outbox", |row| row.get(0));
@@ -158,9 +159,19 @@ fn carry_ends(source: &Source, store: &SqliteStore, next: Position) -> Result<()
 fn rows<T>(
     source: &Source,
     sql: &str,
-    read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    mut read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
 ) -> Vec<T> {
-    let Ok(mut statement) = source.conn.prepare(sql) else { return Vec::new() };
-    let Ok(rows) = statement.query_map([], read) else { return Vec::new() };
-    rows.map_while(Result::ok).collect()
+    let mut found = Vec::new();
+    let mut collect = || -> rusqlite::Result<()> {
+        let mut statement = source.conn.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            found.push(read(row)?);
+        }
+        Ok(())
+    };
+    if let Err(error) = collect() {
+        tracing::warn!(%error, sql, "a table beside the blocks is carried over in part");
+    }
+    found
 }

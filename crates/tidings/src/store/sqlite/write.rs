@@ -22,14 +22,9 @@ pub(super) struct Writer {
     /// Rows of `boots`, as far as they have been asked for; bounded by
     /// [`BOOTS_CACHED_MAX`].
     pub(super) boots: HashMap<(Origin, Boot), i64>,
-    /// Bytes written to the WAL since it last started over, roughly.
-    pub(super) wal_bytes: u64,
 }
 
 const BOOTS_CACHED_MAX: usize = 10_000;
-/// What a commit costs in the WAL besides the bytes of its blocks: pages of the
-/// table, its index, the header.
-const COMMIT_BYTES: u64 = 6 * super::schema::PAGE_BYTES as u64;
 
 /// A transaction that is under way.
 pub(super) struct Tx<'a> {
@@ -42,7 +37,6 @@ pub(super) struct Tx<'a> {
     pub(super) keys: Vec<KeyRow>,
     /// Whether there is anything to commit.
     pub(super) dirty: bool,
-    bytes: u64,
 }
 
 /// What is known of a block that is offered.
@@ -72,7 +66,7 @@ impl Inner {
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.admit(purpose)?;
-        let Writer { conn, boots, wal_bytes } = writer;
+        let Writer { conn, boots } = writer;
         let open = conn.as_ref().ok_or_else(|| self.closed())?;
         if boots.len() > BOOTS_CACHED_MAX {
             boots.clear();
@@ -81,9 +75,9 @@ impl Inner {
         execute("BEGIN IMMEDIATE").map_err(|error| self.step_failed(doing, &error))?;
         let counts = *self.counts.lock();
         let (store, keys) = (self, Vec::new());
-        let mut tx = Tx { conn: open, store, boots, counts, keys, dirty: false, bytes: 0 };
+        let mut tx = Tx { conn: open, store, boots, counts, keys, dirty: false };
         let done = body(&mut tx);
-        let Tx { counts, keys, dirty, bytes, .. } = tx;
+        let Tx { counts, keys, dirty, .. } = tx;
         let outcome = match &done {
             Ok(_) if dirty => execute("COMMIT").map_err(|error| self.commit_failed(doing, &error)),
             _ => Ok(0),
@@ -101,8 +95,7 @@ impl Inner {
         if dirty {
             *self.counts.lock() = counts;
             self.keys.lock().remember(&keys);
-            *wal_bytes += bytes + COMMIT_BYTES;
-            self.committed(wal_bytes, open);
+            self.committed(open);
         }
         done
     }
@@ -288,7 +281,6 @@ impl Tx<'_> {
                 body
             ],
         )?;
-        self.bytes += block.bytes().len() as u64;
         self.counts.added(base.0, count);
         Ok(base)
     }
