@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use record::{AddArgs, EventArgs, RunArgs};
-pub use select::{ListArgs, SelectArgs, ShowArgs, StatusArgs, TailArgs};
+pub use select::{Lines, ListArgs, SelectArgs, ShowArgs, StatusArgs, StatusFormat, TailArgs};
 pub use store::{CheckArgs, SalvageArgs, ServeArgs};
 
 /// The whole command line.

@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use crate::view::escape::escaped;
+
 /// How a command ended, as its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -32,9 +34,10 @@ impl From<Exit> for ExitCode {
 }
 
 /// Prints one line of words to the standard error, where they are not mistaken for
-/// data. A closed standard error is nobody's fault.
+/// data. What a terminal would obey in them is escaped: they may quote a stranger.
+/// A closed standard error is nobody's fault.
 pub fn say(words: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{words}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", escaped(words));
 }
 
 /// Why a command failed: the words for stderr, a next step, and the exit code.

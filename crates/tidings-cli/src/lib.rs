@@ -4,8 +4,10 @@
 #![allow(clippy::todo, unused, missing_debug_implementations)]
 
 pub mod args;
+pub mod client;
 pub mod commands;
 pub mod exit;
+mod interrupt;
 pub mod protocols;
 pub mod server;
 pub mod settings;
@@ -32,5 +34,5 @@ pub fn main() -> ExitCode {
     };
     let ended = Settings::load(cli.global.config.as_deref(), Environment::of_process())
         .and_then(|settings| commands::run(&cli.command, &cli.global, &settings));
-    ended.unwrap_or_else(|failure| failure.tell()).into()
+    ended.unwrap_or_else(|failure| failure.tell().into())
 }

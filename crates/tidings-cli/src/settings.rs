@@ -23,6 +23,8 @@ use crate::settings::value::{Given, Source};
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8434";
 /// How long events are kept unless told otherwise.
 pub const DEFAULT_RETENTION: &str = "24h";
+/// How far back a list goes unless told otherwise.
+pub const LIST_SPAN_DEFAULT: Duration = Duration::from_hours(24);
 /// Bytes on disk beyond which the oldest events go first.
 pub const DEFAULT_RETENTION_SIZE: &str = "2GiB";
 /// What shows a long list on a terminal.
@@ -93,7 +95,6 @@ pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
     /// The variables of this process that are text.
-    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
     pub fn of_process() -> Environment {
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -146,9 +147,10 @@ impl Settings {
             return Some(Given { key, values: flag.to_vec(), source: Source::Flag });
         }
         if let Some(value) = self.environment.get(&value::variable(key)) {
-            let values = match value::is_list(key) {
-                true => value.split(',').map(|v| v.trim().to_owned()).collect(),
-                false => vec![value.to_owned()],
+            let values = if value::is_list(key) {
+                value.split(',').map(|v| v.trim().to_owned()).collect()
+            } else {
+                vec![value.to_owned()]
             };
             return Some(Given { key, values, source: Source::Variable });
         }
@@ -202,6 +204,11 @@ impl Settings {
             Failure::new(Exit::Usage, "no data directory: neither --data nor HOME is set")
                 .hint("name one with --data DIR")
         })
+    }
+
+    /// Where files may lie for a moment: `TMPDIR`, or `/tmp`.
+    pub fn scratch(&self) -> PathBuf {
+        PathBuf::from(self.environment.get("TMPDIR").unwrap_or("/tmp"))
     }
 
     /// Who records: given, or the name of this host.

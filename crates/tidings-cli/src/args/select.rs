@@ -123,7 +123,7 @@ With -f a lost connection is taken up again where it ended: nothing is shown twi
 and what cannot be shown any more is said on the standard error.")]
 pub struct TailArgs {
     /// Go on with new events until ^C
-    #[arg(short = 'f', long)]
+    #[arg(short = 'f', long, conflicts_with_all = ["until", "show_cursor", "exit_code"])]
     pub follow: bool,
     /// Newest first
     #[arg(short = 'r', long, conflicts_with = "follow")]

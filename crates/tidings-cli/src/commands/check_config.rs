@@ -13,7 +13,7 @@ use crate::view::out::Out;
 /// # Errors
 ///
 /// The output cannot be written.
-pub fn run(settings: &ServeSettings) -> Result<(), Failure> {
+pub(super) fn run(settings: &ServeSettings) -> Result<(), Failure> {
     let mut out = Out::plain();
     out.write_all(as_toml(settings).as_bytes()).map_err(|error| Failure::output(&error))?;
     out.finish().map_err(|error| Failure::output(&error))
@@ -33,7 +33,8 @@ fn as_toml(settings: &ServeSettings) -> String {
         ("retention_size", settings.retention_bytes.to_string()),
         ("allowed_host", list(settings.allowed_hosts.clone())),
     ];
-    lines.iter().map(|(key, value)| format!("{key} = {value}\n")).collect()
+    let lines = lines.map(|(key, value)| format!("{key} = {value}\n"));
+    lines.concat()
 }
 
 /// The span in words if they say all of it, else in milliseconds.
@@ -49,7 +50,7 @@ mod tests {
 
     #[test]
     fn a_span_is_never_rounded() {
-        assert_eq!(exact_span(Duration::from_secs(90_061)), "90061000ms");
+        assert_eq!(exact_span(Duration::from_millis(90_061_001)), "90061001ms");
     }
 
     #[test]
@@ -58,7 +59,7 @@ mod tests {
             listen: vec!["127.0.0.1:8434".parse().unwrap(), "[::1]:1".parse().unwrap()],
             data: "/var/lib/tidings".into(),
             member: "db \"1\"".into(),
-            retention: std::time::Duration::from_secs(90_000),
+            retention: std::time::Duration::from_hours(25),
             retention_bytes: 2 << 30,
             allowed_hosts: vec!["events.example.org".into()],
         };

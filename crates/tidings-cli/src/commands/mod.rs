@@ -1,26 +1,94 @@
 //! One file for each command.
 
-pub mod check_config;
+mod add;
+mod add_lines;
+mod check;
+mod check_config;
+mod cursors;
+mod follow;
+mod list;
+mod pages;
+mod run;
+mod salvage;
+mod selection;
 pub mod serve;
-pub mod version;
+mod show;
+mod status;
+mod tail;
+mod version;
+
+use std::process::ExitCode;
+
+use tidings::Clock;
 
 use crate::args::{Command, GlobalArgs};
+use crate::client::Client;
 use crate::exit::{Exit, Failure};
-use crate::settings::Settings;
+use crate::interrupt::Interrupt;
+use crate::settings::{ColorChoice, Settings};
+use crate::view::out;
+
+/// What every command has at hand.
+#[derive(Debug)]
+struct Context<'a> {
+    global: &'a GlobalArgs,
+    settings: &'a Settings,
+    clock: Clock,
+}
+
+impl Context<'_> {
+    fn client(&self) -> Result<Client, Failure> {
+        self.settings.server(self.global.server.as_ref()).map(Client::new)
+    }
+
+    /// Whether what goes to the standard output is coloured.
+    fn colors(&self) -> Result<bool, Failure> {
+        Ok(match self.settings.color(self.global.color.as_ref())? {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => out::is_terminal() && self.settings.terminal_has_colors(),
+        })
+    }
+}
 
 /// Does what the command line asks.
 ///
 /// # Errors
 ///
 /// Whatever made the command fail.
-pub fn run(command: &Command, global: &GlobalArgs, settings: &Settings) -> Result<Exit, Failure> {
-    match command {
+pub fn run(
+    command: &Command,
+    global: &GlobalArgs,
+    settings: &Settings,
+) -> Result<ExitCode, Failure> {
+    let context = Context { global, settings, clock: Clock::system() };
+    // A server and a command under `run` have their own ways with signals.
+    let interruptible = || {
+        Interrupt::install()
+            .map_err(|error| Failure::new(Exit::Failed, format!("cannot handle ^C: {error}")))
+    };
+    let exit = match command {
         Command::Serve(args) => {
             let serve = settings.serve(&args.flags())?;
-            if args.check_config { check_config::run(&serve)? } else { serve::run(&serve)? }
+            if args.check_config {
+                check_config::run(&serve)?;
+            } else {
+                serve::run(&serve)?;
+            }
+            Exit::Ok
         }
-        Command::Version => version::run()?,
-        _ => {}
-    }
-    Ok(Exit::Ok)
+        Command::Run(args) => return run::run(args, &context),
+        Command::Add(args) => interruptible().and_then(|_| add::run(args, &context))?,
+        Command::List(args) => {
+            let interrupt = interruptible()?;
+            list::run(&args.select, args.reverse, &context, &interrupt)?
+        }
+        Command::Tail(args) => tail::run(args, &context, &interruptible()?)?,
+        Command::Show(args) => interruptible().and_then(|_| show::run(args, &context))?,
+        Command::Status(args) => interruptible().and_then(|_| status::run(args, &context))?,
+        Command::Check(args) => interruptible().and_then(|_| check::run(args, &context))?,
+        Command::Salvage(args) => interruptible().and_then(|_| salvage::run(args, &context))?,
+        Command::Version => version::run().map(|()| Exit::Ok)?,
+    };
+    Ok(exit.into())
 }

@@ -10,7 +10,7 @@ use crate::view::out::Out;
 /// # Errors
 ///
 /// The output cannot be written.
-pub fn run() -> Result<(), Failure> {
+pub(super) fn run() -> Result<(), Failure> {
     let mut out = Out::plain();
     writeln!(out, "tidings {}", env!("CARGO_PKG_VERSION")).map_err(|e| Failure::output(&e))?;
     out.finish().map_err(|error| Failure::output(&error))

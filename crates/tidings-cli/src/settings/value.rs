@@ -72,7 +72,7 @@ impl Value<'_> {
 }
 
 /// The text of a setting that has one value only.
-fn single<'a>(value: Value<'a>) -> Result<&'a str, Failure> {
+fn single(value: Value<'_>) -> Result<&str, Failure> {
     match value.given.values.len() {
         1 => Ok(value.text),
         count => Err(value.bad(format!("one value is wanted, {count} are given"))),

@@ -94,6 +94,13 @@ impl Event {
         }
     }
 
+    /// Replaces what happened.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> Event {
+        self.message = message.into();
+        self
+    }
+
     /// Sets when it happened, by the producer's clock. Default: when it is taken.
     #[must_use]
     pub fn with_timestamp(mut self, at: Timestamp) -> Event {

@@ -1,0 +1,189 @@
+//! `tidings list`: what happened?
+//!
+//! The whole window, oldest first, page by page; the last N are asked for newest
+//! first and turned around. How much that was, how far back the log reaches and
+//! what is missing goes to the standard error.
+
+use std::collections::VecDeque;
+
+use tidings::query::PageCursor;
+
+use super::Context;
+use super::cursors;
+use super::pages::Pages;
+use super::selection::Selection;
+use crate::args::{Lines, SelectArgs};
+use crate::client::answers::Page;
+use crate::client::{Client, Params};
+use crate::exit::{Exit, Failure, say};
+use crate::interrupt::Interrupt;
+use crate::view::out::{self, Out};
+use crate::view::row::Row;
+use crate::view::summary::{self, Coverage};
+
+/// Lists what was asked for.
+///
+/// # Errors
+///
+/// The flags contradict each other, the server is not reached or refuses, or the
+/// output or the cursor file cannot be written.
+pub(super) fn run(
+    args: &SelectArgs,
+    reverse: bool,
+    context: &Context<'_>,
+    interrupt: &Interrupt,
+) -> Result<Exit, Failure> {
+    let after =
+        cursors::given::<PageCursor>(args.after_cursor.as_deref(), args.cursor_file.as_deref())?;
+    let keeps_cursor = args.show_cursor || args.cursor_file.is_some();
+    if reverse && (keeps_cursor || after.is_some()) {
+        let message = "cursors go from old to new: they cannot be used with --reverse";
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    let selection = Selection::read(args, after.is_some(), context)?;
+    let client = context.client()?;
+    let verbose = selection.shows_everything() || keeps_cursor;
+    let mut listing = Listing::begin(&client, &selection, after, reverse, verbose)?;
+
+    let pager = context.settings.pager().filter(|_| !args.no_pager && out::is_terminal());
+    interrupt.set_ends_us(pager.is_none());
+    let mut out = pager.as_deref().map_or_else(Out::plain, Out::paged);
+    let printed = listing.print(&mut out, &selection);
+    let finished = out.finish().map_err(|error| Failure::output(&error));
+    interrupt.set_ends_us(true);
+    printed.and(finished)?;
+
+    if let Some(cursor) = listing.last.as_ref().and_then(|row| cursors::after(&row.event)) {
+        if args.show_cursor {
+            say(&format!("-- cursor: {cursor}"));
+        }
+        if let Some(file) = &args.cursor_file {
+            cursors::keep(file, &cursor)?;
+        }
+    }
+    listing.tell(&selection, context);
+    let nothing = args.exit_code && listing.shown == 0;
+    Ok(if nothing { Exit::Failed } else { Exit::Ok })
+}
+
+/// A list that is being printed.
+#[derive(Debug)]
+pub(super) struct Listing<'a> {
+    pages: Pages<'a>,
+    /// Not printed yet. The first page is here before any output begins, so that
+    /// an error is not hidden behind a pager.
+    waiting: Option<Page>,
+    order: Order,
+    shown: u64,
+    /// The event that was printed last.
+    last: Option<Row>,
+    total: Option<u64>,
+    coverage: Coverage,
+}
+
+/// In which order events come, and how many of them are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// As they come.
+    AsTheyCome,
+    /// They come newest first, and go out oldest first.
+    Turned,
+    /// They come oldest first, and only the last so many go out.
+    LastOf(usize),
+}
+
+impl<'a> Listing<'a> {
+    /// Asks for the first page.
+    ///
+    /// # Errors
+    ///
+    /// The server is not reached or refuses.
+    pub(super) fn begin(
+        client: &'a Client,
+        selection: &Selection,
+        after: Option<String>,
+        reverse: bool,
+        verbose: bool,
+    ) -> Result<Listing<'a>, Failure> {
+        let (direction, order, limit) = match selection.lines {
+            Lines::Last(lines) if reverse => ("desc", Order::AsTheyCome, lines),
+            Lines::All if reverse => ("desc", Order::AsTheyCome, usize::MAX),
+            Lines::Last(lines) if after.is_some() => ("asc", Order::LastOf(lines), usize::MAX),
+            Lines::Last(lines) => ("desc", Order::Turned, lines),
+            Lines::All => ("asc", Order::AsTheyCome, usize::MAX),
+        };
+        let mut params: Params = selection.list_params();
+        params.push(("order".to_owned(), direction.to_owned()));
+        if verbose {
+            params.push(("verbose".to_owned(), "1".to_owned()));
+        }
+        let mut pages = Pages::new(client, params, after, limit);
+        let waiting = pages.next().transpose()?;
+        let coverage = waiting.as_ref().map(|page| page.coverage.clone()).unwrap_or_default();
+        let total = waiting.as_ref().and_then(|page| page.total);
+        Ok(Listing { pages, waiting, order, shown: 0, last: None, total, coverage })
+    }
+
+    /// Prints all of it.
+    ///
+    /// # Errors
+    ///
+    /// A later page cannot be had, or the output cannot be written.
+    pub(super) fn print(&mut self, out: &mut Out, selection: &Selection) -> Result<(), Failure> {
+        self.print_with(out, selection, &mut |_| {})
+    }
+
+    /// As [`Listing::print`], and shows each event to `seen` besides.
+    ///
+    /// # Errors
+    ///
+    /// As [`Listing::print`].
+    pub(super) fn print_with(
+        &mut self,
+        out: &mut Out,
+        selection: &Selection,
+        seen: &mut dyn FnMut(&Row),
+    ) -> Result<(), Failure> {
+        let mut printer = selection.printer();
+        let mut kept: VecDeque<Row> = VecDeque::new();
+        printer.begin(out).map_err(|error| Failure::output(&error))?;
+        while let Some(page) = self.waiting.take() {
+            match self.order {
+                Order::AsTheyCome => {
+                    printer.rows(out, &page.rows).map_err(|error| Failure::output(&error))?;
+                    std::io::Write::flush(out).map_err(|error| Failure::output(&error))?;
+                    self.count(page.rows, seen);
+                }
+                Order::Turned => page.rows.into_iter().for_each(|row| kept.push_front(row)),
+                Order::LastOf(lines) => {
+                    kept.extend(page.rows);
+                    kept.drain(..kept.len().saturating_sub(lines));
+                }
+            }
+            self.waiting = self.pages.next().transpose()?;
+        }
+        let kept = Vec::from(kept);
+        printer.rows(out, &kept).map_err(|error| Failure::output(&error))?;
+        self.count(kept, seen);
+        Ok(())
+    }
+
+    fn count(&mut self, mut rows: Vec<Row>, seen: &mut dyn FnMut(&Row)) {
+        for row in &rows {
+            seen(row);
+        }
+        self.shown += rows.len() as u64;
+        self.last = rows.pop().or(self.last.take());
+    }
+
+    /// Tells how much was shown and what is missing: to a person always, to a
+    /// program only that something is missing.
+    fn tell(&self, selection: &Selection, context: &Context<'_>) {
+        let wall = selection.wall(context.clock.now());
+        let window = selection.window;
+        if out::is_terminal() || self.coverage.is_incomplete_in(window) {
+            let shown = summary::shown(self.shown, self.total, window, &wall);
+            say(&format!("{shown}; {}", summary::reach(&self.coverage, window, &wall)));
+        }
+    }
+}

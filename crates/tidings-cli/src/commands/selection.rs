@@ -1,0 +1,180 @@
+//! Which events were asked for, and how shall they look?
+
+use jiff::tz::TimeZone;
+use tidings::Timestamp;
+
+use super::Context;
+use crate::args::{Lines, SelectArgs};
+use crate::client::Params;
+use crate::exit::{Exit, Failure};
+use crate::settings::LIST_SPAN_DEFAULT;
+use crate::times::parse_time;
+use crate::view::summary::{Wall, Window};
+use crate::view::{Format, Printer, out};
+
+/// The shared flags, understood.
+#[derive(Clone, Debug)]
+pub(super) struct Selection {
+    /// Parameters that say which events, without the window.
+    pub(super) filter: Params,
+    pub(super) window: Window,
+    pub(super) lines: Lines,
+    pub(super) zone: TimeZone,
+    format: Format,
+    colors: bool,
+    /// The moment from which `10m` and the default window are counted.
+    pub(super) now: Timestamp,
+}
+
+impl Selection {
+    /// Reads the shared flags. Without `--since` the window begins 24 h before its
+    /// end, or with `whole_log` where the log begins.
+    pub(super) fn read(
+        args: &SelectArgs,
+        whole_log: bool,
+        context: &Context<'_>,
+    ) -> Result<Selection, Failure> {
+        let now = context.clock.now();
+        let zone = context.settings.zone(args.tz.as_ref(), args.utc)?;
+        let time = |flag: &str, text: &str| {
+            parse_time(text, now, &zone)
+                .map_err(|error| Failure::new(Exit::Usage, format!("{flag}: {error}")))
+        };
+        let until = args.until.as_deref().map(|text| time("--until", text)).transpose()?;
+        let since = match args.since.as_deref() {
+            Some("all") => None,
+            Some(text) => Some(time("--since", text)?),
+            None if whole_log => None,
+            None => Some(until.map_or(now, |until| until.min(now)).before(LIST_SPAN_DEFAULT)),
+        };
+        if let Some((since, until)) = since.zip(until)
+            && since > until
+        {
+            let message = format!("--since ({since}) is after --until ({until})");
+            return Err(Failure::new(Exit::Usage, message));
+        }
+        Ok(Selection {
+            filter: filter(args),
+            window: Window { since, until },
+            lines: args.lines.unwrap_or(Lines::All),
+            zone,
+            format: args.output,
+            colors: context.colors()?,
+            now,
+        })
+    }
+
+    /// The filter and the window as parameters of a list.
+    pub(super) fn list_params(&self) -> Params {
+        let mut params = self.filter.clone();
+        let since = self.window.since.map_or_else(|| "all".to_owned(), |at| at.to_string());
+        params.push(("since".to_owned(), since));
+        params.extend(self.window.until.map(|at| ("until".to_owned(), at.to_string())));
+        params
+    }
+
+    /// Whether everything about an event is shown, so that it must be asked for.
+    pub(super) fn shows_everything(&self) -> bool {
+        matches!(self.format, Format::Verbose | Format::Json | Format::JsonPretty)
+    }
+
+    pub(super) fn printer(&self) -> Printer {
+        Printer::new(self.format, self.zone.clone(), self.colors, out::is_terminal())
+    }
+
+    pub(super) fn wall(&self, now: Timestamp) -> Wall {
+        Wall { now, zone: self.zone.clone() }
+    }
+}
+
+fn filter(args: &SelectArgs) -> Params {
+    let mut params = Params::new();
+    let mut push = |name: &str, value: &str| params.push((name.to_owned(), value.to_owned()));
+    let lists = [
+        ("type", &args.types),
+        ("member", &args.members),
+        ("subject", &args.subjects),
+        ("source", &args.sources),
+    ];
+    for (name, values) in lists {
+        for value in values {
+            push(name, value);
+        }
+    }
+    let texts = [("severity", &args.severity), ("grep", &args.grep), ("q", &args.query)];
+    texts.iter().filter_map(|(n, text)| Some((n, text.as_ref()?))).for_each(|(n, t)| push(n, t));
+    args.fields.iter().for_each(|(name, value)| push(&format!("field.{name}"), value));
+    params
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+    use crate::settings::{Environment, Settings};
+
+    fn read(line: &str) -> Result<Selection, Failure> {
+        let words = ["tidings", "list"].into_iter().chain(line.split_whitespace());
+        let cli = Cli::try_parse_from(words).unwrap();
+        let Command::List(list) = &cli.command else { panic!("list is list") };
+        let now = "2026-11-22T10:00:00Z".parse().unwrap();
+        let clock = tidings::Clock::by_hand(now);
+        // No home, so no configuration file of whoever runs the tests.
+        let settings = Settings::load(None, Environment::default()).unwrap();
+        let context = Context { global: &cli.global, settings: &settings, clock };
+        Selection::read(&list.select, false, &context)
+    }
+
+    #[track_caller]
+    fn assert_params(line: &str, expected: &[(&str, &str)]) {
+        let params = read(line).unwrap().list_params();
+        let params: Vec<_> = params.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        assert_eq!(params, expected);
+    }
+
+    #[test]
+    fn local_times_are_resolved_before_they_are_sent() {
+        let utc = [("since", "2026-11-21T17:00:00Z"), ("until", "2026-11-22T09:50:00Z")];
+
+        assert_params("--tz Europe/Berlin -S 2026-11-21T18:00 -U 10m", &utc);
+        assert_params("-S all", &[("since", "all")]);
+        assert_params("", &[("since", "2026-11-21T10:00:00Z")]);
+        let before = [("since", "2026-10-31T00:00:00Z"), ("until", "2026-11-01T00:00:00Z")];
+        assert_params("--utc -U 2026-11-01", &before);
+    }
+
+    #[test]
+    fn every_condition_is_a_parameter() {
+        let line =
+            "-S all -t a,!b -t c -m db1 --for x --source s -p warn..error -g re -q words -a k=v";
+
+        assert_params(
+            line,
+            &[
+                ("type", "a,!b"),
+                ("type", "c"),
+                ("member", "db1"),
+                ("subject", "x"),
+                ("source", "s"),
+                ("severity", "warn..error"),
+                ("grep", "re"),
+                ("q", "words"),
+                ("field.k", "v"),
+                ("since", "all"),
+            ],
+        );
+    }
+
+    #[test]
+    fn times_that_are_none_or_in_the_wrong_order_name_their_flag() {
+        for (line, words) in
+            [("-S noon", "--since: not a time \"noon\""), ("-S 1h -U 2h", "--since (")]
+        {
+            let failure = read(line).unwrap_err();
+            assert!(failure.message.starts_with(words), "{}", failure.message);
+            assert_eq!(failure.exit, Exit::Usage);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! How does an event look to a spreadsheet?
+//!
+//! RFC 4180: commas, CRLF, quotes doubled. A cell that a spreadsheet would take
+//! for a formula (`=`, `+`, `-`, `@`, tab or CR in front) gets a `'` before it:
+//! CSV is for people with spreadsheets, JSON is the exact form.
+
+use super::row::RowEvent;
+
+/// The first row.
+pub const HEADER: &str =
+    "id,timestamp,memberid,type,severity,subject,source,message,fields,received\r\n";
+
+/// One event as a row. Times are UTC; `fields` is JSON.
+pub fn row(event: &RowEvent) -> String {
+    // Names and JSON values always serialise.
+    let json = || serde_json::to_string(&event.fields).unwrap_or_default();
+    let fields = if event.fields.is_empty() { String::new() } else { json() };
+    let cells = [
+        event.id.clone(),
+        event.timestamp.to_string(),
+        event.memberid.clone(),
+        event.event_type.clone(),
+        event.severity.clone(),
+        event.subject.clone().unwrap_or_default(),
+        event.source.clone().unwrap_or_default(),
+        event.message.clone(),
+        fields,
+        event.received.map(|at| at.to_string()).unwrap_or_default(),
+    ];
+    let cells: Vec<String> = cells.iter().map(|text| cell(text)).collect();
+    format!("{}\r\n", cells.join(","))
+}
+
+fn cell(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let guard = if formula { "'" } else { "" };
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{guard}{}\"", text.replace('"', "\"\""))
+    } else {
+        format!("{guard}{text}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_quotes_and_line_ends_are_quoted() {
+        assert_eq!(cell("plain"), "plain");
+        assert_eq!(cell("a,b"), "\"a,b\"");
+        assert_eq!(cell("say \"hi\"\r\n"), "\"say \"\"hi\"\"\r\n\"");
+    }
+
+    #[test]
+    fn nothing_is_a_formula() {
+        for text in ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\tx"] {
+            assert_eq!(cell(text), format!("'{text}"));
+        }
+        assert_eq!(cell("=1,2"), "\"'=1,2\"");
+        assert_eq!(cell("\rx"), "\"'\rx\"");
+        assert_eq!(cell("a=b"), "a=b");
+    }
+
+    #[test]
+    fn a_row_has_a_cell_for_each_name_of_the_header() {
+        let event = serde_json::from_str(
+            r#"{"id":"i","type":"t","message":"m","timestamp":"2026-11-22T09:45:57Z",
+                "memberid":"db1","severity":"info","fields":{"a":"x","b":1}}"#,
+        );
+
+        assert_eq!(
+            row(&event.unwrap()),
+            "i,2026-11-22T09:45:57Z,db1,t,info,,,m,\"{\"\"a\"\":\"\"x\"\",\"\"b\"\":1}\",\r\n"
+        );
+        assert_eq!(HEADER.matches(',').count(), 9);
+    }
+}

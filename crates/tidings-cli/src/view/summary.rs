@@ -1,0 +1,260 @@
+//! How much was shown, how far back does the log reach, and what is missing?
+//!
+//! `38 of 1,204 events since Sat 18:00; the log reaches back 23h58m (retention
+//! 24h), nothing missing`
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use tidings::Timestamp;
+
+use super::escape::escaped;
+use crate::times::{format_span, zoned};
+
+/// Gaps that are told one by one; the rest are counted.
+const GAPS_TOLD_MAX: usize = 3;
+
+/// For so long a day is told by its name.
+const NAMED_DAYS: Duration = Duration::from_hours(6 * 24);
+
+/// What the server's log can answer for.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Coverage {
+    /// When the oldest event kept was received.
+    pub oldest: Option<Timestamp>,
+    /// When the newest event kept was received.
+    pub newest: Option<Timestamp>,
+    /// How long events are kept, in seconds.
+    pub retention: Option<u64>,
+    /// Nothing is known to be missing.
+    pub complete: bool,
+    /// What is missing, oldest first.
+    #[serde(default)]
+    pub gaps: Vec<Gap>,
+    /// What forced events out before their time.
+    pub cut_by: Option<String>,
+}
+
+/// Something that should be in the log and is not.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Gap {
+    /// From when, if that is known.
+    pub from: Option<Timestamp>,
+    /// Until when, if that is known.
+    pub to: Option<Timestamp>,
+    /// How many, if that is known.
+    pub events: Option<u64>,
+    /// Why.
+    pub reason: String,
+}
+
+/// The part of time that was asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Window {
+    /// From here on; `None` is whatever is kept.
+    pub since: Option<Timestamp>,
+    /// Up to here.
+    pub until: Option<Timestamp>,
+}
+
+/// How times are told.
+#[derive(Clone, Debug)]
+pub struct Wall {
+    /// The time of telling.
+    pub now: Timestamp,
+    /// On whose clock.
+    pub zone: TimeZone,
+}
+
+impl Coverage {
+    /// What is missing in a window. A gap whose times nobody knows is in every
+    /// window.
+    fn missing_in(&self, window: Window) -> Vec<&Gap> {
+        let before = |gap: &Gap| gap.to.zip(window.since).is_some_and(|(to, since)| to < since);
+        let after = |gap: &Gap| gap.from.zip(window.until).is_some_and(|(at, until)| at >= until);
+        self.gaps.iter().filter(|gap| !before(gap) && !after(gap)).collect()
+    }
+
+    /// Whether an answer about this window may lack something.
+    pub fn is_incomplete_in(&self, window: Window) -> bool {
+        !self.missing_in(window).is_empty()
+            || self.cut_by.is_some()
+            || (!self.complete && self.gaps.is_empty())
+    }
+}
+
+/// `38 of 1,204 events since Sat 18:00`
+pub fn shown(shown: u64, total: Option<u64>, window: Window, wall: &Wall) -> String {
+    let events = |count: u64| if count == 1 { "event" } else { "events" };
+    let mut words = match total {
+        Some(total) => format!("{} of {} {}", grouped(shown), grouped(total), events(total)),
+        None => format!("{} {}", grouped(shown), events(shown)),
+    };
+    for (word, time) in [("since", window.since), ("until", window.until)] {
+        if let Some(time) = time {
+            words.extend([" ", word, " ", &wall.clock(time)]);
+        }
+    }
+    words
+}
+
+/// `the log reaches back 23h58m (retention 24h), nothing missing`
+pub fn reach(coverage: &Coverage, window: Window, wall: &Wall) -> String {
+    let mut words = match coverage.oldest {
+        Some(oldest) => format!("the log reaches back {}", format_span(wall.now.since(oldest))),
+        None => "the log is empty".to_owned(),
+    };
+    if let Some(seconds) = coverage.retention {
+        words.extend([" (retention ", &format_span(Duration::from_secs(seconds)), ")"]);
+    }
+    if let Some(cut_by) = &coverage.cut_by {
+        words.extend([", cut by its ", &escaped(cut_by), " limit"]);
+    }
+    let missing = coverage.missing_in(window);
+    match missing.len() {
+        0 if coverage.is_incomplete_in(window) && coverage.cut_by.is_none() => {
+            words.push_str(", and something is missing");
+        }
+        0 => words.push_str(", nothing missing"),
+        count => {
+            let told = missing.iter().take(GAPS_TOLD_MAX).map(|gap| gap.told(wall));
+            let mut told: Vec<String> = told.collect();
+            if count > GAPS_TOLD_MAX {
+                told.push(format!("and {} more gaps", count - GAPS_TOLD_MAX));
+            }
+            words.extend(["; missing: ", &told.join("; ")]);
+        }
+    }
+    words
+}
+
+impl Gap {
+    /// `12 events Sat 18:00 to Sat 18:05 (buffer full)`
+    fn told(&self, wall: &Wall) -> String {
+        let count = match self.events {
+            Some(1) => "1 event".to_owned(),
+            Some(events) => format!("{} events", grouped(events)),
+            None => "nobody knows how many events".to_owned(),
+        };
+        let when = match (self.from, self.to) {
+            (Some(from), Some(to)) => format!(" {} to {}", wall.clock(from), wall.clock(to)),
+            (Some(from), None) => format!(" after {}", wall.clock(from)),
+            (None, Some(to)) => format!(" before {}", wall.clock(to)),
+            (None, None) => String::new(),
+        };
+        format!("{count}{when} ({})", escaped(&self.reason).replace('_', " "))
+    }
+}
+
+impl Wall {
+    /// `18:00` today, `Sat 18:00` within a week, else `2026-11-14 18:00`.
+    pub fn clock(&self, at: Timestamp) -> String {
+        let (Some(then), Some(now)) = (zoned(at, &self.zone), zoned(self.now, &self.zone)) else {
+            return at.to_string();
+        };
+        let near = self.now.since(at) < NAMED_DAYS && at <= self.now;
+        let format = match near {
+            _ if then.date() == now.date() => "%H:%M",
+            true => "%a %H:%M",
+            false => "%Y-%m-%d %H:%M",
+        };
+        then.strftime(format).to_string()
+    }
+}
+
+/// `1,204`
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wall() -> Wall {
+        let now = "2026-11-22T18:00:00Z".parse().unwrap();
+        Wall { now, zone: TimeZone::UTC }
+    }
+
+    fn coverage(json: &str) -> Coverage {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn since(text: &str) -> Window {
+        Window { since: Some(text.parse().unwrap()), until: None }
+    }
+
+    #[test]
+    fn a_whole_log_says_so_in_one_line() {
+        let whole = coverage(
+            r#"{"oldest":"2026-11-21T18:02:00Z","newest":"2026-11-22T17:00:00Z",
+                "retention":86400,"complete":true,"gaps":[]}"#,
+        );
+        let window = since("2026-11-21T18:00:00Z");
+
+        assert_eq!(shown(38, Some(1204), window, &wall()), "38 of 1,204 events since Sat 18:00");
+        assert_eq!(
+            reach(&whole, window, &wall()),
+            "the log reaches back 23h58m (retention 24h), nothing missing"
+        );
+        assert!(!whole.is_incomplete_in(window));
+    }
+
+    const GAPS: &str = r#"{"oldest":"2026-11-21T18:02:00Z","newest":null,"retention":86400,
+        "complete":false,"gaps":[
+        {"from":"2026-11-21T19:00:00Z","to":"2026-11-21T19:05:00Z","events":1200,"reason":"buffer_full"},
+        {"from":"2026-11-22T09:00:00Z","to":null,"events":null,"reason":"end_unknown"}]}"#;
+
+    #[test]
+    fn what_is_missing_is_said_with_time_number_and_reason() {
+        assert_eq!(
+            reach(&coverage(GAPS), Window::default(), &wall()),
+            "the log reaches back 23h58m (retention 24h); missing: \
+             1,200 events Sat 19:00 to Sat 19:05 (buffer full); \
+             nobody knows how many events after 09:00 (end unknown)"
+        );
+    }
+
+    #[test]
+    fn a_gap_outside_the_window_is_not_missed() {
+        let before = Window { since: None, until: Some("2026-11-21T18:30:00Z".parse().unwrap()) };
+
+        assert!(reach(&coverage(GAPS), before, &wall()).ends_with("nothing missing"));
+        assert!(coverage(GAPS).is_incomplete_in(since("2026-11-22T00:00:00Z")));
+    }
+
+    #[test]
+    fn a_log_that_is_incomplete_never_claims_that_nothing_is_missing() {
+        let vague = coverage(r#"{"oldest":null,"newest":null,"complete":false}"#);
+        let cut = coverage(r#"{"oldest":null,"newest":null,"complete":true,"cut_by":"size"}"#);
+
+        let told = reach(&vague, Window::default(), &wall());
+        assert_eq!(told, "the log is empty, and something is missing");
+        assert!(reach(&cut, Window::default(), &wall()).contains("cut by its size limit"));
+        assert!(cut.is_incomplete_in(Window::default()));
+    }
+
+    #[test]
+    fn many_gaps_are_counted() {
+        let mut many = coverage(GAPS);
+        many.gaps = vec![many.gaps[0].clone(); 10];
+
+        assert!(reach(&many, Window::default(), &wall()).ends_with("; and 7 more gaps"));
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        let all = [0, 999, 1_000, 1_234_567].map(grouped);
+
+        assert_eq!(all, ["0", "999", "1,000", "1,234,567"]);
+    }
+}
