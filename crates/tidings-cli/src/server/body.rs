@@ -55,20 +55,20 @@ pub(super) async fn read(
     }
     let mut room = Room::new(bodies);
     room.grow_to(announced)?;
-    let mut parts = Parts::default();
+    let mut arrived = Parts::default();
     let mut progress = Progress::start();
     while let Some(frame) = progress.wait(body.frame()).await? {
         let frame = frame.map_err(|_| Problem::new(Kind::Malformed, "the body was cut off"))?;
         let Ok(bytes) = frame.into_data() else { continue };
         progress.made(bytes.len());
-        let total = parts.len() + bytes.len();
+        let total = arrived.len() + bytes.len();
         if total > BODY_BYTES_MAX {
             return Err(too_large(total));
         }
         room.grow_to(total)?;
-        parts.push(bytes, announced);
+        arrived.push(bytes, announced);
     }
-    Ok(WholeBody { bytes: parts.into_bytes(), encoding, room })
+    Ok(WholeBody { bytes: arrived.into_bytes(), encoding, room })
 }
 
 fn too_large(bytes: usize) -> Problem {
@@ -254,7 +254,6 @@ impl Progress {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the runtime's own timers count in its own instants")]
 fn later(span: Duration) -> Instant {
     Instant::now() + span
 }

@@ -177,7 +177,7 @@ async fn stream(
     if query.order == Order::Ascending && query.until.is_none() {
         // Without an end, a reader slower than the producers would never arrive.
         // A list time lies at most five minutes after its `received`.
-        query.until = Some(app.clock.now().after(std::time::Duration::from_secs(300)));
+        query.until = Some(app.clock.now().after(std::time::Duration::from_mins(5)));
     }
     let (write, media): (fn(&mut Vec<u8>, &StoredEvent, bool), _) = match format {
         Format::Text => (write_text, PLAIN),
@@ -276,12 +276,10 @@ pub(super) async fn show(
 }
 
 fn context(text: &str) -> Result<usize, Problem> {
-    match text.parse() {
-        Ok(count @ 0..=CONTEXT_EVENTS_MAX) => Ok(count),
-        _ => {
-            let problem =
-                format!("is {:?}; it may be a whole number up to {CONTEXT_EVENTS_MAX}", cut(text));
-            Err(invalid("context", &problem).with("limit", CONTEXT_EVENTS_MAX))
-        }
+    if let Ok(count @ 0..=CONTEXT_EVENTS_MAX) = text.parse() {
+        return Ok(count);
     }
+    let problem =
+        format!("is {:?}; it may be a whole number up to {CONTEXT_EVENTS_MAX}", cut(text));
+    Err(invalid("context", &problem).with("limit", CONTEXT_EVENTS_MAX))
 }

@@ -1,5 +1,7 @@
 //! What does the query string say? Strictly: an unknown name is an error.
 
+use std::fmt::Write;
+
 use super::problem::{Kind, Problem};
 
 /// The parameters of one request.
@@ -87,12 +89,13 @@ fn unknown(name: &str, known: &[&str]) -> Problem {
         .min()
         .filter(|(distance, known)| *distance <= 2 || known.starts_with(name));
     let mut detail = format!("there is no parameter {:?} here", cut(name));
+    // Writing to a string cannot fail.
     let mut problem_hint = None;
     if let Some((_, nearest)) = nearest {
-        detail.push_str(&format!("; did you mean {nearest}?"));
+        let _ = write!(detail, "; did you mean {nearest}?");
         problem_hint = Some(nearest);
     } else {
-        detail.push_str(&format!("; there are {}", known.join(", ")));
+        let _ = write!(detail, "; there are {}", known.join(", "));
     }
     let problem = Problem::new(Kind::UnknownParameter, detail).with("parameter", cut(name));
     match problem_hint {

@@ -166,14 +166,12 @@ fn window(
 }
 
 fn limit(text: &str) -> Result<usize, Problem> {
-    match text.parse::<usize>() {
-        Ok(limit @ 1..=LIST_EVENTS_MAX) => Ok(limit),
-        _ => {
-            let problem =
-                format!("is {:?}; it may be a whole number from 1 to {LIST_EVENTS_MAX}", cut(text));
-            Err(invalid("limit", &problem).with("limit", LIST_EVENTS_MAX))
-        }
+    if let Ok(limit @ 1..=LIST_EVENTS_MAX) = text.parse::<usize>() {
+        return Ok(limit);
     }
+    let problem =
+        format!("is {:?}; it may be a whole number from 1 to {LIST_EVENTS_MAX}", cut(text));
+    Err(invalid("limit", &problem).with("limit", LIST_EVENTS_MAX))
 }
 
 fn order(params: &Params) -> Result<Order, Problem> {

@@ -197,11 +197,10 @@ pub(super) fn problem_of(unread: Unread) -> Problem {
 
 /// What a client hears of a body that was not read at all.
 pub(super) fn problem_of_body(bad: BadBody) -> Problem {
+    let words = bad.to_string();
     match bad {
-        BadBody::TooMany { limit } => {
-            Problem::too_large(bad.to_string(), limit).with("index", limit)
-        }
-        BadBody::Empty | BadBody::Malformed(_) => Problem::new(Kind::Malformed, bad.to_string()),
+        BadBody::TooMany { limit } => Problem::too_large(words, limit).with("index", limit),
+        BadBody::Malformed(_) | BadBody::Empty => Problem::new(Kind::Malformed, words),
     }
 }
 

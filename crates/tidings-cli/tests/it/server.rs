@@ -26,14 +26,16 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Nothing here takes this long unless it hangs.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running `tidings serve`; dropping it kills it.
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
     stderr: Option<JoinHandle<String>>,
-    _own_dir: Option<TempDir>,
+    /// Vanishes with the server.
+    #[expect(dead_code, reason = "held for its drop")]
+    own_dir: Option<TempDir>,
 }
 
 /// What a stopped server left.
@@ -90,7 +92,7 @@ impl Server {
     pub(crate) fn start() -> Server {
         let dir = TempDir::new().expect("a temporary directory");
         let mut server = Server::start_in(dir.path());
-        server._own_dir = Some(dir);
+        server.own_dir = Some(dir);
         server
     }
 
@@ -112,13 +114,11 @@ impl Server {
         let (found, address) = mpsc::sync_channel(1);
         let stderr = child.stderr.take().expect("piped");
         let reader = std::thread::spawn(move || collect(stderr, &found));
-        match address.recv_timeout(PATIENCE) {
-            Ok(address) => Server { child, address, stderr: Some(reader), _own_dir: None },
-            Err(_) => {
-                let _ = child.kill();
-                panic!("the server did not start: {}", reader.join().unwrap_or_default());
-            }
+        if let Ok(address) = address.recv_timeout(PATIENCE) {
+            return Server { child, address, stderr: Some(reader), own_dir: None };
         }
+        let _ = child.kill();
+        panic!("the server did not start: {}", reader.join().unwrap_or_default());
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -167,15 +167,16 @@ impl Server {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> std::io::Result<Answer> {
+        use std::fmt::Write as _;
         let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            head.push_str(&format!("Host: {}\r\n", self.address));
+            let _ = write!(head, "Host: {}\r\n", self.address);
         }
         for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            let _ = write!(head, "{name}: {value}\r\n");
         }
         if !body.is_empty() || method != "GET" {
-            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+            let _ = write!(head, "Content-Length: {}\r\n", body.len());
         }
         head.push_str("\r\n");
         let bytes = exchange(self.address, &[head.as_bytes(), body].concat())?;
