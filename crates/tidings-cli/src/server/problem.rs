@@ -6,6 +6,7 @@
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 /// Why a request has no answer, for machines: the last part of `type`, the
@@ -154,16 +155,25 @@ impl Problem {
     }
 
     fn body(&self) -> String {
-        let (name, title) = self.kind.name_and_title();
-        let mut body = Map::new();
-        body.insert("type".to_owned(), format!("urn:tidings:problem:{name}").into());
-        body.insert("title".to_owned(), title.into());
-        body.insert("status".to_owned(), self.kind.status().as_u16().into());
-        body.insert("detail".to_owned(), self.detail.as_str().into());
-        body.extend(self.more.clone());
-        let mut text = Value::Object(body).to_string();
+        let mut text = serde_json::to_string(self).unwrap_or_default();
         text.push('\n');
         text
+    }
+}
+
+impl Serialize for Problem {
+    /// In the order in which people read it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (name, title) = self.kind.name_and_title();
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("type", &format!("urn:tidings:problem:{name}"))?;
+        map.serialize_entry("title", title)?;
+        map.serialize_entry("status", &self.kind.status().as_u16())?;
+        map.serialize_entry("detail", &self.detail)?;
+        for (name, value) in &self.more {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
     }
 }
 

@@ -40,8 +40,7 @@ const DEFAULT_TYPE: &str = "message";
 
 /// Records the body as the message of an event: `curl -d "disk 91%" …/e/disk.high`.
 #[utoipa::path(
-    post,
-    put,
+    method(post, put),
     path = "/e/{type}",
     tag = "record",
     params(

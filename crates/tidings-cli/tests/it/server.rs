@@ -12,7 +12,7 @@
 //!
 //! For commands against it: `server.tidings(&["list", "-o", "json"])` runs the
 //! program with `--server` set. `Server::start_in(&dir)` serves a directory that
-//! the test keeps, for instance after [`Server::kill`].
+//! the test keeps, for instance after a `signal("KILL")`.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -34,7 +34,6 @@ pub(crate) struct Server {
     address: SocketAddr,
     stderr: Option<JoinHandle<String>>,
     /// Vanishes with the server.
-    #[expect(dead_code, reason = "held for its drop")]
     own_dir: Option<TempDir>,
 }
 
@@ -207,12 +206,6 @@ impl Server {
 
     pub(crate) fn signal(&self, name: &str) {
         signal(self.pid(), name);
-    }
-
-    /// SIGKILL, then waits for the end.
-    pub(crate) fn kill(mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 
     /// Waits for the end.
