@@ -226,10 +226,10 @@ impl FromStr for EventId {
     fn from_str(text: &str) -> Result<EventId, BadId> {
         let dashes = [8, 13, 18, 23];
         let shaped = text.len() == 36
-            && text.bytes().enumerate().all(|(i, b)| match dashes.contains(&i) {
-                true => b == b'-',
-                false => b.is_ascii_hexdigit(),
-            });
+            && text
+                .bytes()
+                .enumerate()
+                .all(|(i, b)| if dashes.contains(&i) { b == b'-' } else { b.is_ascii_hexdigit() });
         shaped
             .then(|| u128::from_str_radix(&text.replace('-', ""), 16).ok())
             .flatten()

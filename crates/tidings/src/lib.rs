@@ -56,4 +56,4 @@ pub const WORKER_COUNT: usize = 20;
 /// [`WORKER_COUNT`] it makes the default pace of 40 writes a second.
 pub const WORKER_SLEEP: std::time::Duration = std::time::Duration::from_millis(500);
 /// How long an event is kept by default, and retried at most.
-pub const MAX_EVENT_AGE: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
+pub const MAX_EVENT_AGE: std::time::Duration = std::time::Duration::from_hours(24);

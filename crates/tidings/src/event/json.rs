@@ -146,8 +146,9 @@ impl<'de> Visitor<'de> for EventVisitor {
     }
 }
 
+/// Of 16 hexadecimal digits, which are 64 bits.
 fn low_bits(id: u128) -> u64 {
-    (id & u128::from(u64::MAX)) as u64
+    u64::try_from(id).unwrap_or_default()
 }
 
 /// A text or null; anything else names the field in its error.

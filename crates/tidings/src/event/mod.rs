@@ -59,6 +59,7 @@ pub const CLOSED_TYPE: &str = "tidings.closed";
 /// assert_eq!(event.event_type(), "deploy");
 /// assert!(event.validate().is_ok());
 /// ```
+#[expect(clippy::struct_field_names, reason = "`type` is a keyword")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     pub(crate) event_type: String,
