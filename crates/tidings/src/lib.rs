@@ -12,17 +12,21 @@ pub mod block;
 mod clock;
 mod component;
 mod event;
+mod exit;
 mod id;
 pub mod log;
 mod overwatch;
 mod pause;
 pub mod query;
+mod queue;
 mod severity;
 pub mod store;
 mod sync;
 mod tally;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "tracing")]
+mod tracing_layer;
 
 pub use clock::{BadTimestamp, Clock, Timestamp};
 pub use component::{Component, ComponentError};
@@ -32,6 +36,7 @@ pub use event::{
     RESERVED_TYPE_PREFIX, SOURCE_BYTES_MAX, SUBJECT_BYTES_MAX, StoredEvent, TYPE_BYTES_MAX,
     Verbose,
 };
+pub use exit::{EXIT_DEADLINE, PANIC_DEADLINE, close_on_exit, exit, flush_on_panic};
 pub use id::{BadId, Boot, EventId, NoRandomness, Origin, Position};
 pub use log::{
     Ack, AppendError, COVERAGE_GAPS_MAX, Coverage, DEDUPE_WINDOW, INFLIGHT_BYTES_MAX, Log,
@@ -45,8 +50,17 @@ pub use query::{
     Arrived, BadCursor, Filter, FilterError, FollowCursor, FollowFrom, Followed, Follower, Found,
     ListKey, Order, Page, PageCursor, Patterns, Query, QueryError, Regex, TextTerm, parse_q,
 };
+pub use queue::{
+    BUFFER_BYTES, BUFFER_BYTES_LIMIT, BUFFER_EVENTS_LIMIT, Client, DROP_DEADLINE,
+    DROP_DEADLINE_LIMIT, Fate, JOIN_GRACE, LOG_TARGET, LOSS_RECORD_PERIOD, QUEUE_IDENTITY, Queue,
+    QueueBuilder, QueueError, RESERVED_BYTES, RESERVED_SLOTS, RETRY_CLOSING_MAX, RETRY_FIRST,
+    RETRY_MAX, Reason, Receipt, Recorder, Refused, Report, StartError, WORKER_SLEEP_LIMIT,
+    WORKERS_LIMIT, WhenPaused,
+};
 pub use severity::{SEVERITY_NUMBER_MAX, Severity, UnknownSeverity};
 pub use tally::{LossReason, Refusal, Tally};
+#[cfg(feature = "tracing")]
+pub use tracing_layer::{EventLayer, TYPE_FIELD, layer};
 
 /// How many events a queue's buffer holds by default.
 pub const BUFFER_LEN: usize = 1000;

@@ -9,8 +9,8 @@ pub(crate) use shuttle::{sync, thread};
 #[cfg(not(feature = "shuttle"))]
 pub(crate) use std::{sync, thread};
 
-pub(crate) use self::sync::Arc;
 pub(crate) use self::sync::atomic;
+pub(crate) use self::sync::{Arc, Weak};
 pub(crate) use self::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 

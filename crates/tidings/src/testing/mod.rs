@@ -1,10 +1,16 @@
-//! How does a host test what it builds on tidings? With doubles and suites.
+//! How does a host test what it builds on tidings? With doubles and suites, and
+//! clocks moved by hand (see [`crate::Clock::by_hand`]).
 //!
 //! Under the feature `testing`, for tests only.
 
 pub mod blocks;
 pub mod faulty;
+mod recorder;
+mod scripted;
 pub mod store_suite;
 
+pub use crate::queue::{Audit, SteppedQueue};
 pub use blocks::Blocks;
 pub use faulty::{Fault, FaultyStore};
+pub use recorder::FakeRecorder;
+pub use scripted::{Answer, ScriptedSink};

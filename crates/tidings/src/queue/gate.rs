@@ -1,0 +1,471 @@
+//! May it come in, and where is everything that did?
+//!
+//! The state that the queue's one short lock guards, as plain data with plain
+//! transitions: books, pauses, buffer, and the blocks on their way. Nothing here
+//! allocates, reads files or waits; what has to be dropped is handed out, to be
+//! dropped after the lock.
+//!
+//! An accepted event is in exactly one place: the buffer, the sealer's hands
+//! ([`Held`]), or a [`Job`]. `pending` is their sum, always.
+
+use std::time::Duration;
+
+use super::buffer::{Item, RESERVED_BYTES, RESERVED_SLOTS, Ring};
+use super::builder::{Settings, WhenPaused};
+use super::jobs::{Job, Jobs, Pick, Retry, Settled};
+use super::loss::{Misses, OwnEvent};
+use super::reason::Reason;
+use crate::clock::Timestamp;
+use crate::id::Boot;
+use crate::pause::{PauseReason, PauseSet, State};
+use crate::store::{Placed, StoreError};
+use crate::tally::{LossReason, Refusal, Tally};
+
+/// How far a queue has come in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// Made, not started: takes events, stores none.
+    Fresh,
+    Running,
+    /// Takes no more, stores what it has, pauses or not.
+    Closing,
+    Closed,
+}
+
+/// What the sealer has taken out of the buffer and not made a block of yet.
+#[derive(Debug, Default)]
+struct Held {
+    events: u64,
+    first_seq: u64,
+    /// Grows when these events are counted lost: the sealer drops them then.
+    epoch: u64,
+    lost_as: Option<LossReason>,
+    tells_losses: bool,
+}
+
+/// What the lock guards.
+#[derive(Debug)]
+pub(super) struct Gate {
+    pub(super) boot: Boot,
+    pub(super) phase: Phase,
+    pub(super) tally: Tally,
+    pub(super) jobs: Jobs,
+    pub(super) misses: Misses,
+    events_max: usize,
+    bytes_max: usize,
+    when_paused: WhenPaused,
+    pauses: PauseSet,
+    since: Timestamp,
+    buffer: Ring,
+    held: Held,
+    /// When the buffer's oldest event was first seen by the sealer, on the
+    /// monotonic clock: events grow old by it, not by jumps of the time of day.
+    waiting_since: Option<Duration>,
+    /// How many buffered events wake the sealer.
+    pub(super) wake_at: usize,
+    /// A block that says it is the boot's last is on its way or stored.
+    finale_sealed: bool,
+    /// The event that ends the boot has been made; there is one only.
+    finale_made: bool,
+    sealed_blocks: u64,
+}
+
+/// What was taken out of the gate, to be settled and dropped after the lock.
+#[derive(Debug)]
+pub(super) struct Swept {
+    ring: Ring,
+    ring_reason: LossReason,
+    jobs: Vec<(Job, LossReason)>,
+    pub(super) events: u64,
+}
+
+impl Swept {
+    /// An empty one with room for everything; made before the lock.
+    pub(super) fn with_room(settings: &Settings) -> Swept {
+        Swept {
+            ring: Ring::for_events(settings.buffer_events_max),
+            ring_reason: LossReason::Paused,
+            jobs: Vec::with_capacity(settings.workers),
+            events: 0,
+        }
+    }
+
+    /// Tells every receipt, and drops.
+    pub(super) fn settle(mut self) {
+        while let Some(item) = self.ring.pop() {
+            if let Some(ticket) = item.into_ticket() {
+                ticket.settle(super::receipt::Fate::of_loss(self.ring_reason));
+            }
+        }
+        for (job, reason) in self.jobs {
+            job.settle_lost(reason);
+        }
+    }
+}
+
+/// What the sealer does next.
+#[derive(Debug)]
+pub(super) enum Take {
+    /// Its ring now has the buffer's events, perhaps none; `own` goes after them.
+    Taken { own: Option<OwnEvent>, epoch: u64, waiting_since: Duration },
+    /// Everything else is settled: this event ends the boot.
+    Finale { own: OwnEvent, epoch: u64 },
+    /// Nothing to do, for so long or until woken.
+    Wait(Option<Duration>),
+    /// The queue is closed.
+    Done,
+}
+
+impl Gate {
+    pub(super) fn new(boot: Boot, settings: &Settings, jobs: Jobs) -> Gate {
+        Gate {
+            boot,
+            phase: Phase::Fresh,
+            tally: Tally::default(),
+            jobs,
+            misses: Misses::default(),
+            events_max: settings.buffer_events_max,
+            bytes_max: settings.buffer_bytes_max,
+            when_paused: settings.when_paused,
+            pauses: PauseSet::new(),
+            since: settings.clock.now(),
+            buffer: Ring::for_events(settings.buffer_events_max),
+            held: Held::default(),
+            waiting_since: None,
+            wake_at: 1,
+            finale_sealed: false,
+            finale_made: false,
+            sealed_blocks: 0,
+        }
+    }
+
+    /// Whether an event of this size gets a place.
+    #[inline]
+    pub(super) fn admit(&self, size_bytes: usize, urgent: bool) -> Result<(), Reason> {
+        if self.phase >= Phase::Closing {
+            return Err(Reason::Closed);
+        }
+        if self.discards() {
+            return Err(Reason::Paused);
+        }
+        let (slots, bytes) = if urgent { (RESERVED_SLOTS, RESERVED_BYTES) } else { (0, 0) };
+        if self.buffer.len() >= self.events_max + slots {
+            return Err(Reason::BufferFull);
+        }
+        if self.buffer.bytes() + size_bytes > self.bytes_max + bytes {
+            return Err(Reason::BytesFull);
+        }
+        Ok(())
+    }
+
+    /// The size of the largest event that [`Gate::admit`] would let in; 0: none.
+    #[inline]
+    pub(super) fn room(&self, urgent: bool) -> usize {
+        if self.admit(0, urgent).is_err() {
+            return 0;
+        }
+        let reserved = if urgent { RESERVED_BYTES } else { 0 };
+        self.bytes_max + reserved - self.buffer.bytes()
+    }
+
+    fn discards(&self) -> bool {
+        !self.pauses.is_empty() && self.when_paused == WhenPaused::Discard
+    }
+
+    /// Whether a put may start. Closing is the last chance, pauses or not.
+    pub(super) fn may_put(&self) -> bool {
+        match self.phase {
+            Phase::Running => self.pauses.is_empty(),
+            Phase::Closing => true,
+            Phase::Fresh | Phase::Closed => false,
+        }
+    }
+
+    /// Counts a refusal; reads the clock only for the first one to be told.
+    #[inline]
+    pub(super) fn refuse(&mut self, reason: Refusal, now: impl FnOnce() -> Timestamp) {
+        self.tally.count_refused(reason, 1);
+        self.misses.note(now);
+    }
+
+    /// Takes an event that was admitted; says its number and whether the sealer
+    /// has to be woken.
+    #[inline]
+    pub(super) fn take_in(&mut self, mut item: Item, size_bytes: usize) -> (u64, bool) {
+        self.tally.count_taken(1);
+        let seq = self.tally.offered;
+        item.seq = seq;
+        self.misses.stamp(item.added);
+        self.buffer.push(item, size_bytes);
+        let wake = self.buffer.len() >= self.wake_at;
+        if wake {
+            self.wake_at = usize::MAX;
+        }
+        (seq, wake)
+    }
+
+    pub(super) fn state(&self) -> State {
+        match self.phase {
+            Phase::Closing | Phase::Closed => State::Closed,
+            Phase::Fresh => {
+                let mut reasons = self.pauses;
+                reasons.insert(PauseReason::Manual);
+                State::Paused { reasons, since: self.since }
+            }
+            Phase::Running if self.pauses.is_empty() => State::Running,
+            Phase::Running => State::Paused { reasons: self.pauses, since: self.since },
+        }
+    }
+
+    /// Begins to put; says whether that is new.
+    pub(super) fn start(&mut self) -> bool {
+        let first = self.phase == Phase::Fresh;
+        if first {
+            self.phase = Phase::Running;
+        }
+        first
+    }
+
+    /// Sets a reason; under `Discard` sweeps out what nobody may put any more.
+    pub(super) fn suspend(&mut self, reason: PauseReason, now: Timestamp, swept: &mut Swept) {
+        if self.phase >= Phase::Closing {
+            return;
+        }
+        if self.pauses.is_empty() {
+            self.since = now;
+        }
+        self.pauses.insert(reason);
+        if self.discards() {
+            self.sweep_buffer(LossReason::Paused, swept);
+            // A put in flight, or one of unknown outcome, may be in the store:
+            // what became of it is found out, now or after the pause.
+            while let Some(job) = self.jobs.remove_untried_or_failed() {
+                self.lose_job(job, LossReason::Paused, swept);
+            }
+            self.note_swept(now, swept);
+        }
+    }
+
+    /// Lifts a reason; says whether the queue runs (again).
+    pub(super) fn resume(&mut self, reason: PauseReason, now: Timestamp) -> bool {
+        if !self.pauses.remove(reason) || !self.pauses.is_empty() {
+            return false;
+        }
+        self.misses.stamp(now);
+        self.misses.resumed(&self.tally);
+        self.jobs.hurry();
+        self.phase == Phase::Running
+    }
+
+    /// Closes the inbound side; what is inside gets its last chance.
+    pub(super) fn begin_close(&mut self) {
+        if self.phase < Phase::Closing {
+            self.phase = Phase::Closing;
+            self.jobs.hurry();
+            self.jobs.close();
+        }
+    }
+
+    /// The time is up: whatever is inside is lost, and the books are final.
+    pub(super) fn abandon(&mut self, now: Timestamp, swept: &mut Swept) {
+        if self.phase == Phase::Closed {
+            return;
+        }
+        self.sweep_buffer(LossReason::Closed, swept);
+        while let Some(job) = self.jobs.remove_any() {
+            let reason = if job.may_be_stored() { LossReason::Unknown } else { LossReason::Closed };
+            self.lose_job(job, reason, swept);
+        }
+        self.note_swept(now, swept);
+        self.phase = Phase::Closed;
+    }
+
+    fn sweep_buffer(&mut self, reason: LossReason, swept: &mut Swept) {
+        let events = self.buffer.len() as u64 + self.held.events;
+        std::mem::swap(&mut self.buffer, &mut swept.ring);
+        swept.ring_reason = reason;
+        self.waiting_since = None;
+        if self.held.events > 0 {
+            self.held.events = 0;
+            self.held.epoch += 1;
+            self.held.lost_as = Some(reason);
+            if std::mem::take(&mut self.held.tells_losses) {
+                self.misses.not_told();
+            }
+        }
+        self.tally.count_lost(reason, events);
+        swept.events += events;
+    }
+
+    fn lose_job(&mut self, job: Job, reason: LossReason, swept: &mut Swept) {
+        self.tally.count_lost(reason, job.events);
+        if job.tells_losses {
+            self.misses.not_told();
+        }
+        swept.events += job.events;
+        swept.jobs.push((job, reason));
+    }
+
+    fn note_swept(&mut self, now: Timestamp, swept: &Swept) {
+        if swept.events > 0 {
+            self.misses.note(|| now);
+            self.misses.stamp(now);
+        }
+    }
+
+    /// Gives the sealer, whose `ring` is empty, what it should seal next.
+    pub(super) fn take(&mut self, ring: &mut Ring, now: Timestamp, mono: Duration) -> Take {
+        if self.phase == Phase::Closed {
+            return Take::Done;
+        }
+        self.note_waiting(mono);
+        if !self.may_put() || !self.jobs.has_slot() {
+            return Take::Wait(None);
+        }
+        let due_in = self.misses.due_in(&self.tally, mono);
+        let due = due_in == Some(Duration::ZERO) && self.phase == Phase::Running;
+        if self.buffer.is_empty() && !due {
+            return self.take_nothing(due_in, now, mono);
+        }
+        let first_seq = self.buffer.first_seq().unwrap_or(self.tally.offered + 1);
+        std::mem::swap(ring, &mut self.buffer);
+        let own = due.then(|| self.own_event(now, mono));
+        self.held.first_seq = first_seq;
+        self.held.events = ring.len() as u64 + u64::from(own.is_some());
+        self.held.tells_losses = own.is_some();
+        let waiting_since = self.waiting_since.take().unwrap_or(mono);
+        Take::Taken { own, epoch: self.held.epoch, waiting_since }
+    }
+
+    /// Remembers when the buffer's oldest event was first seen.
+    pub(super) fn note_waiting(&mut self, mono: Duration) {
+        if !self.buffer.is_empty() {
+            self.waiting_since.get_or_insert(mono);
+        }
+    }
+
+    fn take_nothing(&mut self, due_in: Option<Duration>, now: Timestamp, mono: Duration) -> Take {
+        if self.phase != Phase::Closing {
+            return Take::Wait(due_in);
+        }
+        if !self.jobs.is_empty() {
+            return Take::Wait(None);
+        }
+        let nothing_to_end = self.sealed_blocks == 0 && self.tally.missing() == 0;
+        if self.finale_sealed || self.finale_made || nothing_to_end {
+            self.phase = Phase::Closed;
+            return Take::Done;
+        }
+        self.finale_made = true;
+        let own = self.own_event(now, mono);
+        self.held.first_seq = own.seq();
+        self.held.events = 1;
+        self.held.tells_losses = own.tells_losses();
+        Take::Finale { own, epoch: self.held.epoch }
+    }
+
+    /// A loss record, or the end of a boot that has nothing to tell.
+    fn own_event(&mut self, now: Timestamp, mono: Duration) -> OwnEvent {
+        let untold = self.misses.is_untold(&self.tally);
+        self.tally.count_taken(1);
+        self.tally.own += 1;
+        if untold {
+            self.misses.tell(self.tally, now, mono)
+        } else {
+            OwnEvent::closed(self.tally, now)
+        }
+    }
+
+    /// Whether what the sealer holds was counted lost meanwhile, and as what.
+    pub(super) fn lost_since(&self, epoch: u64) -> Option<LossReason> {
+        self.held.lost_as.filter(|_| self.held.epoch != epoch)
+    }
+
+    /// Whether a block of everything that the sealer holds would be the last of a
+    /// boot in which nothing went missing.
+    pub(super) fn ends_here(&self) -> bool {
+        self.phase == Phase::Closing
+            && self.buffer.is_empty()
+            && self.jobs.is_empty()
+            && self.tally.missing() == 0
+    }
+
+    /// Takes a sealed block of the events held since `epoch`; gives it back with
+    /// the reason if they were counted lost meanwhile. `next_seq` is the first
+    /// number that the sealer still holds.
+    pub(super) fn submit(
+        &mut self,
+        job: Job,
+        epoch: u64,
+        next_seq: u64,
+    ) -> Option<(Job, LossReason)> {
+        if let Some(reason) = self.lost_since(epoch) {
+            return Some((job, reason));
+        }
+        self.held.events -= job.events;
+        self.held.first_seq = next_seq;
+        self.held.tells_losses &= !job.tells_losses;
+        self.finale_sealed |= job.last;
+        self.sealed_blocks += 1;
+        self.jobs.push(job);
+        None
+    }
+
+    /// Gives a worker the next block to put, if a put may start.
+    pub(super) fn pick(&mut self, mono: Duration) -> Pick {
+        match self.phase {
+            Phase::Closed => Pick::Done,
+            _ if self.may_put() => self.jobs.pick(mono),
+            _ => Pick::Wait(None),
+        }
+    }
+
+    /// Books what a put has come to.
+    pub(super) fn settle(
+        &mut self,
+        number: u64,
+        put: &Result<Placed, StoreError>,
+        now: Timestamp,
+        mono: Duration,
+    ) -> Settled {
+        let discards = self.discards() && self.phase == Phase::Running;
+        let retry = if discards { Retry::UnknownOnly } else { Retry::All };
+        let settled = self.jobs.settle(number, put, retry, mono);
+        match &settled {
+            Settled::Stored { job, .. } => {
+                self.tally.count_stored(job.events);
+                if job.tells_losses {
+                    self.misses.told();
+                }
+            }
+            Settled::Lost { job, reason } => {
+                self.tally.count_lost(*reason, job.events);
+                if job.tells_losses {
+                    self.misses.not_told();
+                }
+                self.misses.note(|| now);
+                self.misses.stamp(now);
+                self.finale_sealed &= !job.last;
+            }
+            Settled::Again { .. } | Settled::Late => {}
+        }
+        settled
+    }
+
+    /// The lowest number that is neither stored nor lost; `None` if all are.
+    pub(super) fn first_pending(&self) -> Option<u64> {
+        let held = (self.held.events > 0).then_some(self.held.first_seq);
+        [self.jobs.first_seq(), held, self.buffer.first_seq()].into_iter().flatten().min()
+    }
+
+    /// Whether no event waits in the buffer.
+    pub(super) fn is_drained(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// Events that are somewhere inside, counted one by one place.
+    #[cfg(feature = "testing")]
+    pub(super) fn inside(&self) -> u64 {
+        self.buffer.len() as u64 + self.held.events + self.jobs.events()
+    }
+}

@@ -1,0 +1,171 @@
+//! How is an event offered? The caller's side of the gate: what is checked, built
+//! and counted, in the order that costs a refused event the least.
+
+use super::buffer::{Body, Item, Offered, lowered, lowers_in_place};
+use super::echo;
+use super::gate::Gate;
+use super::reason::{Reason, Refused};
+use super::shared::Shared;
+use crate::event::{
+    EVENT_OVERHEAD_BYTES, Event, Invalid, MESSAGE_BYTES_MAX, Problem, RESERVED_TYPE_PREFIX,
+    validate_type,
+};
+use crate::id::EventId;
+use crate::severity::Severity;
+use crate::sync::MutexGuard;
+use crate::sync::atomic::Ordering;
+
+impl Shared {
+    fn room(&self, urgent: bool) -> usize {
+        let room = if urgent { &self.room_urgent } else { &self.room };
+        room.load(Ordering::Relaxed)
+    }
+
+    /// `Client::add`.
+    #[inline]
+    pub(super) fn offer_text(&self, event_type: &str, message: &str) -> Result<EventId, Reason> {
+        if echo::is_echo() {
+            return Err(Reason::Echo);
+        }
+        let severity = severity_of(event_type);
+        let urgent = severity >= Severity::WARN;
+        let size_bytes = EVENT_OVERHEAD_BYTES + event_type.len() + message.len();
+        if self.room(urgent) == 0 {
+            self.refuse_without_room(size_bytes, urgent)?;
+        }
+        if let Err(invalid) = validate_text(event_type, message) {
+            return Err(self.refuse_invalid(invalid));
+        }
+        let lower;
+        let event_type = if lowers_in_place(event_type) {
+            event_type
+        } else {
+            lower = lowered(event_type);
+            // Lower case can be longer: `İ` becomes two characters.
+            validate_type(&lower).map_err(|invalid| self.refuse_invalid(invalid))?;
+            &lower
+        };
+        let size_bytes = EVENT_OVERHEAD_BYTES + event_type.len() + message.len();
+        if size_bytes > self.room(urgent) {
+            self.refuse_without_room(size_bytes, urgent)?;
+        }
+        self.admit(Body::of_text(event_type, message), severity, size_bytes)
+            .map_err(|(reason, _)| reason)
+    }
+
+    /// `Client::record` and its kin.
+    pub(super) fn offer(&self, offered: Box<Offered>) -> Result<EventId, (Reason, Box<Offered>)> {
+        if echo::is_echo() {
+            return Err((Reason::Echo, offered));
+        }
+        let severity = offered.event.severity();
+        let urgent = severity >= Severity::WARN;
+        if self.room(urgent) == 0
+            && let Err(reason) = self.refuse_without_room(EVENT_OVERHEAD_BYTES, urgent)
+        {
+            return Err((reason, offered));
+        }
+        if let Err(invalid) = validate(&offered.event) {
+            return Err((self.refuse_invalid(invalid), offered));
+        }
+        let size_bytes = offered.event.size_bytes();
+        self.admit(Body::Event(offered), severity, size_bytes).map_err(
+            |(reason, body)| match body {
+                Body::Event(offered) => (reason, offered),
+                Body::Text { .. } => unreachable!("it went in as an event"),
+            },
+        )
+    }
+
+    fn admit(
+        &self,
+        body: Body,
+        severity: Severity,
+        size_bytes: usize,
+    ) -> Result<EventId, (Reason, Body)> {
+        let added = self.clock.now();
+        let mut gate = self.gate();
+        if let Err(reason) = gate.admit(size_bytes, severity >= Severity::WARN) {
+            self.count_refused(gate, &reason);
+            return Err((reason, body));
+        }
+        let (seq, wake) = gate.take_in(Item { seq: 0, added, severity, body }, size_bytes);
+        let boot = gate.boot;
+        self.publish(&gate);
+        drop(gate);
+        if wake {
+            self.wake_sealer();
+        }
+        Ok(EventId::new(added, boot, seq))
+    }
+
+    /// Refuses with the lock alone; `Ok` if there is room after all.
+    #[inline]
+    fn refuse_without_room(&self, size_bytes: usize, urgent: bool) -> Result<(), Reason> {
+        let gate = self.gate();
+        let Err(reason) = gate.admit(size_bytes, urgent) else { return Ok(()) };
+        self.count_refused(gate, &reason);
+        Err(reason)
+    }
+
+    fn refuse_invalid(&self, invalid: Invalid) -> Reason {
+        let reason = Reason::of_invalid(invalid);
+        self.count_refused(self.gate(), &reason);
+        reason
+    }
+
+    #[inline]
+    fn count_refused(&self, mut gate: MutexGuard<'_, Gate>, reason: &Reason) {
+        let Some(refusal) = reason.refusal() else { return };
+        #[cfg(feature = "shuttle")]
+        if self.settings.planted_race {
+            // The planted mistake: the books are read and written under two locks.
+            let mut tally = gate.tally;
+            drop(gate);
+            tally.count_refused(refusal, 1);
+            self.gate().tally = tally;
+            return;
+        }
+        gate.refuse(refusal, || self.clock.now());
+    }
+}
+
+/// As [`Severity::of_type`], before the type is lower-cased.
+#[inline]
+fn severity_of(event_type: &str) -> Severity {
+    match event_type.len() {
+        5 if event_type.eq_ignore_ascii_case("error") => Severity::ERROR,
+        7 if event_type.eq_ignore_ascii_case("warning") => Severity::WARN,
+        _ => Severity::INFO,
+    }
+}
+
+/// The rules that type and message of an event have.
+fn validate_text(event_type: &str, message: &str) -> Result<(), Invalid> {
+    validate_type(event_type)?;
+    if message.len() > MESSAGE_BYTES_MAX {
+        let problem = Problem::TooLong { bytes: message.len(), limit: MESSAGE_BYTES_MAX };
+        return Err(Invalid { field: "message", problem });
+    }
+    not_reserved(event_type)
+}
+
+fn validate(event: &Event) -> Result<(), Invalid> {
+    event.validate()?;
+    not_reserved(event.event_type())
+}
+
+fn not_reserved(event_type: &str) -> Result<(), Invalid> {
+    match event_type.get(..RESERVED_TYPE_PREFIX.len()) {
+        Some(start) if start.eq_ignore_ascii_case(RESERVED_TYPE_PREFIX) => {
+            Err(Invalid { field: "type", problem: Problem::Reserved })
+        }
+        _ => Ok(()),
+    }
+}
+
+impl From<(Reason, Box<Offered>)> for Refused {
+    fn from((reason, offered): (Reason, Box<Offered>)) -> Refused {
+        Refused { reason, event: Box::new(offered.event) }
+    }
+}

@@ -1,0 +1,310 @@
+//! Who may touch the gate when? The one lock, and who is woken by what.
+//!
+//! Order of locks: `threads` before `gate`; nothing else is taken under `gate`,
+//! and no foreign code (sink, waker, logger) runs under either. Every wait is on
+//! `gate`: the sealer for events, slots or time; workers for blocks or time;
+//! `flush` and `close` for progress.
+
+use std::time::Duration;
+
+use super::buffer::Ring;
+use super::builder::Settings;
+use super::gate::{Gate, Swept, Take};
+use super::jobs::{Job, Jobs, Pick, Settled};
+use super::pace::Pace;
+use crate::clock::Clock;
+use crate::id::{Boot, Origin};
+use crate::store::{Placed, Reach, StoreError};
+use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
+use crate::tally::LossReason;
+
+/// After sealing, the sealer rests this long before an event can wake it, so
+/// that a flood pays for no wake-ups; half a buffer wakes it all the same.
+pub(super) const SEALER_NAP: Duration = Duration::from_micros(100);
+/// The longest that a thread of the queue sleeps without looking around.
+pub(super) const THREAD_TICK: Duration = Duration::from_secs(10);
+
+/// What the queue, its clients and its threads share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) member: Box<str>,
+    pub(super) origin: Origin,
+    pub(super) reach: Reach,
+    pub(super) settings: Settings,
+    pub(super) clock: Clock,
+    /// The process that made or adopted the queue's threads.
+    pub(super) pid: AtomicU32,
+    gate: Mutex<Gate>,
+    /// The largest event that would get in, for lesser and for urgent events, as
+    /// of the last change: read without the lock, to build nothing for a refusal.
+    pub(super) room: AtomicUsize,
+    pub(super) room_urgent: AtomicUsize,
+    for_sealer: Condvar,
+    for_workers: Condvar,
+    progress: Condvar,
+    sleepers: Sleepers,
+}
+
+/// Who sleeps on which condition; changed under the gate's lock only. A notify
+/// costs a system call even if nobody listens.
+#[derive(Debug, Default)]
+struct Sleepers {
+    sealer: AtomicUsize,
+    workers: AtomicUsize,
+    waiters: AtomicUsize,
+}
+
+impl Shared {
+    pub(super) fn new(
+        member: String,
+        settings: Settings,
+        reach: Reach,
+        origin: Origin,
+        boot: Boot,
+    ) -> Shared {
+        let gate = new_gate(&settings, reach, boot);
+        let shared = Shared {
+            member: member.into_boxed_str(),
+            origin,
+            reach,
+            clock: settings.clock.clone(),
+            settings,
+            pid: AtomicU32::new(std::process::id()),
+            room: AtomicUsize::new(0),
+            room_urgent: AtomicUsize::new(0),
+            gate: Mutex::new(gate),
+            for_sealer: Condvar::new(),
+            for_workers: Condvar::new(),
+            progress: Condvar::new(),
+            sleepers: Sleepers::default(),
+        };
+        shared.publish(&shared.gate.lock());
+        shared
+    }
+
+    pub(super) fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.gate.lock()
+    }
+
+    /// Says aloud what would get in; after every change, under the lock.
+    #[inline]
+    pub(super) fn publish(&self, gate: &Gate) {
+        self.room.store(gate.room(false), Ordering::Relaxed);
+        self.room_urgent.store(gate.room(true), Ordering::Relaxed);
+    }
+
+    /// Waits, if it may, until the sealer has something to do.
+    pub(super) fn take(&self, ring: &mut Ring, may_wait: bool) -> Take {
+        let mut napped = false;
+        let mut gate = self.gate.lock();
+        loop {
+            let (now, mono) = (self.clock.now(), self.clock.monotonic());
+            let wait = match gate.take(ring, now, mono) {
+                Take::Wait(wait) if may_wait => wait,
+                other => {
+                    self.publish(&gate);
+                    drop(gate);
+                    if matches!(other, Take::Done) {
+                        self.progressed();
+                        self.wake_workers();
+                    }
+                    return other;
+                }
+            };
+            let drained = gate.is_drained();
+            let nap = drained && !napped;
+            gate.wake_at = match (drained, nap) {
+                (true, true) => (self.settings.buffer_events_max / 2).max(1),
+                (true, false) => 1,
+                (false, _) => usize::MAX,
+            };
+            napped = true;
+            let longest = if nap { SEALER_NAP } else { THREAD_TICK };
+            gate = sleep(
+                &self.for_sealer,
+                &self.sleepers.sealer,
+                gate,
+                wait.unwrap_or(longest).min(longest),
+            );
+        }
+    }
+
+    /// Waits, if it may, for a slot for the events held since `epoch`; says
+    /// whether they end the boot, or as what they were lost meanwhile.
+    pub(super) fn slot(&self, epoch: u64, may_wait: bool) -> Slot {
+        let mut gate = self.gate.lock();
+        loop {
+            if let Some(reason) = gate.lost_since(epoch) {
+                return Slot::Lost(reason);
+            }
+            if gate.jobs.has_slot() {
+                return Slot::Free { ends_here: gate.ends_here() };
+            }
+            if !may_wait {
+                return Slot::None;
+            }
+            gate.note_waiting(self.clock.monotonic());
+            gate = sleep(&self.for_sealer, &self.sleepers.sealer, gate, THREAD_TICK);
+        }
+    }
+
+    /// Hands a sealed block over.
+    pub(super) fn submit(&self, job: Job, epoch: u64, next_seq: u64) {
+        let lost = self.gate.lock().submit(job, epoch, next_seq);
+        match lost {
+            None => self.wake_worker(),
+            Some((job, reason)) => job.settle_lost(reason),
+        }
+    }
+
+    /// Waits, if it may, until there is a block to put.
+    pub(super) fn pick(&self, may_wait: bool) -> Pick {
+        let mut gate = self.gate.lock();
+        loop {
+            match gate.pick(self.clock.monotonic()) {
+                Pick::Wait(wait) if may_wait => {
+                    let wait = wait.unwrap_or(THREAD_TICK).min(THREAD_TICK);
+                    gate = sleep(&self.for_workers, &self.sleepers.workers, gate, wait);
+                }
+                pick => {
+                    // The one who leaves passes the word on: what is left may
+                    // have been this thread's to wait for.
+                    let others_wait = gate.jobs.any_waiting();
+                    drop(gate);
+                    if others_wait {
+                        self.wake_worker();
+                    }
+                    return pick;
+                }
+            }
+        }
+    }
+
+    /// Books what a put has come to.
+    pub(super) fn settle(&self, number: u64, put: &Result<Placed, StoreError>) -> Settled {
+        let (now, mono) = (self.clock.now(), self.clock.monotonic());
+        let settled = self.gate.lock().settle(number, put, now, mono);
+        if matches!(settled, Settled::Stored { .. } | Settled::Lost { .. }) {
+            self.progressed();
+            self.wake_sealer();
+        }
+        settled
+    }
+
+    /// Waits until `done` or the deadline on the system's monotonic clock.
+    pub(super) fn wait_until(&self, deadline: Duration, done: impl Fn(&Gate) -> bool) -> bool {
+        let clock = Clock::system();
+        let mut gate = self.gate.lock();
+        loop {
+            if done(&gate) {
+                return true;
+            }
+            let left = deadline.saturating_sub(clock.monotonic());
+            if left.is_zero() {
+                return false;
+            }
+            gate = sleep(&self.progress, &self.sleepers.waiters, gate, left);
+        }
+    }
+
+    /// Changes the gate and sweeps out what the change lost; says how much.
+    pub(super) fn sweep(&self, change: impl FnOnce(&mut Gate, &mut Swept)) -> u64 {
+        let mut swept = Swept::with_room(&self.settings);
+        let mut gate = self.gate.lock();
+        change(&mut gate, &mut swept);
+        self.publish(&gate);
+        drop(gate);
+        let events = swept.events;
+        swept.settle();
+        self.wake_all();
+        events
+    }
+
+    pub(super) fn wake_all(&self) {
+        self.wake_sealer();
+        self.wake_workers();
+        self.progressed();
+    }
+
+    pub(super) fn progressed(&self) {
+        if self.sleepers.waiters.load(Ordering::Relaxed) > 0 {
+            self.progress.notify_all();
+        }
+    }
+
+    pub(super) fn wake_sealer(&self) {
+        if self.sleepers.sealer.load(Ordering::Relaxed) > 0 {
+            self.for_sealer.notify_all();
+        }
+    }
+
+    fn wake_worker(&self) {
+        if self.sleepers.workers.load(Ordering::Relaxed) > 0 {
+            self.for_workers.notify_one();
+        }
+    }
+
+    fn wake_workers(&self) {
+        if self.sleepers.workers.load(Ordering::Relaxed) > 0 {
+            self.for_workers.notify_all();
+        }
+    }
+
+    /// Whether this process is a fork of the one that started the queue: its
+    /// threads and its events are the other's. Starts the books afresh then.
+    pub(super) fn adopt_if_forked(&self) -> bool {
+        let pid = std::process::id();
+        if self.pid.swap(pid, Ordering::SeqCst) == pid {
+            return false;
+        }
+        // Two processes must not name events alike. Without random bytes the boot
+        // differs at least by the process.
+        let boot = Boot::random().unwrap_or_else(|_| {
+            let old = u64::from_be_bytes(self.gate.lock().boot.to_bytes());
+            Boot::from_bytes((old ^ u64::from(pid).rotate_left(32)).to_be_bytes())
+        });
+        let fresh = new_gate(&self.settings, self.reach, boot);
+        let old = std::mem::replace(&mut *self.gate.lock(), fresh);
+        self.publish(&self.gate.lock());
+        drop(old);
+        true
+    }
+}
+
+/// Waits on one of the conditions, counted among those who sleep there.
+fn sleep<'a>(
+    on: &Condvar,
+    sleepers: &AtomicUsize,
+    gate: MutexGuard<'a, Gate>,
+    longest: Duration,
+) -> MutexGuard<'a, Gate> {
+    sleepers.fetch_add(1, Ordering::Relaxed);
+    let gate = on.wait_timeout(gate, longest);
+    sleepers.fetch_sub(1, Ordering::Relaxed);
+    gate
+}
+
+/// Whether the sealer may hand a block over.
+#[derive(Debug)]
+pub(super) enum Slot {
+    Free { ends_here: bool },
+    Lost(LossReason),
+    None,
+}
+
+/// How many puts may be in flight, each by a thread of its own.
+pub(super) fn slots(settings: &Settings, reach: Reach) -> usize {
+    match reach {
+        Reach::Local => 1,
+        Reach::Remote => settings.workers,
+    }
+}
+
+fn new_gate(settings: &Settings, reach: Reach, boot: Boot) -> Gate {
+    let pace = match reach {
+        Reach::Local => Pace::none(),
+        Reach::Remote => Pace::new(settings.workers, settings.worker_sleep),
+    };
+    Gate::new(boot, settings, Jobs::new(slots(settings, reach), settings.max_event_age, pace))
+}
