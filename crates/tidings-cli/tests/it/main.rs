@@ -5,6 +5,7 @@ mod crash;
 mod framing;
 mod lists;
 mod ninevolt;
+mod readme;
 mod secrets;
 mod server;
 mod stop;
