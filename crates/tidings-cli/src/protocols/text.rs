@@ -5,6 +5,7 @@ use std::fmt::Write;
 use tidings::StoredEvent;
 
 use super::BadBody;
+use crate::view::escape::escaped;
 
 /// The messages of a body in which each line is one: empty lines are passed
 /// over, and a carriage return before the end of a line is not part of it.
@@ -44,45 +45,26 @@ pub fn write_line(line: &mut String, stored: &StoredEvent) {
     let event = &stored.event;
     // Writing to a string cannot fail.
     let _ = write!(line, "{} {:<5} ", stored.timestamp, event.severity());
-    escape(line, stored.member());
+    line.push_str(&escaped(stored.member()));
     line.push(' ');
-    escape(line, event.event_type());
+    line.push_str(&escaped(event.event_type()));
     if let Some(subject) = event.subject() {
         line.push_str(" (");
-        escape(line, subject);
+        line.push_str(&escaped(subject));
         line.push(')');
     }
     line.push_str(": ");
-    escape(line, event.message());
+    line.push_str(&escaped(event.message()));
     for (name, value) in event.fields().iter() {
         line.push(' ');
-        escape(line, name);
+        line.push_str(&escaped(name));
         line.push('=');
         match value {
-            serde_json::Value::String(text) => escape(line, text),
-            other => escape(line, &other.to_string()),
+            serde_json::Value::String(text) => line.push_str(&escaped(text)),
+            other => line.push_str(&escaped(&other.to_string())),
         }
     }
     line.push('\n');
-}
-
-fn escape(line: &mut String, text: &str) {
-    for c in text.chars() {
-        if c.is_control() || is_invisible(c) {
-            line.extend(c.escape_default());
-        } else {
-            line.push(c);
-        }
-    }
-}
-
-/// Characters that reorder, hide or break a line without being controls.
-fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-    )
 }
 
 #[cfg(test)]
@@ -95,14 +77,5 @@ mod tests {
         assert_eq!(read_lines(b"a\nb\n", 1), Err(BadBody::TooMany { limit: 1 }));
         assert_eq!(read_lines(b"\n\n", 1), Err(BadBody::Empty));
         assert!(read_lines(b"\xff", 1).is_err());
-    }
-
-    #[test]
-    fn what_could_fool_a_terminal_is_escaped() {
-        let mut line = String::new();
-
-        escape(&mut line, "a\x1b[2J\nb\u{202e}c\0é");
-
-        assert_eq!(line, "a\\u{1b}[2J\\nb\\u{202e}c\\u{0}é");
     }
 }

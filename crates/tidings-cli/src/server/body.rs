@@ -126,14 +126,14 @@ impl WholeBody {
 }
 
 fn read_bounded(decoder: impl Read, name: &str) -> Result<Vec<u8>, Problem> {
-    let mut decoded = Vec::new();
+    let mut bytes = Vec::new();
     let limit = BODY_BYTES_MAX as u64 + 1;
-    decoder.take(limit).read_to_end(&mut decoded).map_err(|_| not_decoded(name))?;
-    if decoded.len() > BODY_BYTES_MAX {
+    decoder.take(limit).read_to_end(&mut bytes).map_err(|_| not_decoded(name))?;
+    if bytes.len() > BODY_BYTES_MAX {
         let detail = format!("the body is over {BODY_BYTES_MAX} bytes once it is decoded");
         return Err(Problem::too_large(detail, BODY_BYTES_MAX));
     }
-    Ok(decoded)
+    Ok(bytes)
 }
 
 fn not_decoded(name: &str) -> Problem {

@@ -171,6 +171,14 @@ impl Start {
             return Err(gone("the cursor lies before the oldest event that is kept"));
         }
         match (blocking(|| app.log.follow(from, filter.clone())), self) {
+            (Ok(follower), Start::After(asked) | Start::GoOn(asked))
+                if asked.next > follower.cursor().next =>
+            {
+                // The log lost its end, and with it what this client may have seen
+                // and what it has not.
+                let (from, to) = (follower.cursor().next, asked.next);
+                Ok((follower, Some(json!({"from": from, "to": to, "reason": "missing_tail"}))))
+            }
             (Ok(follower), _) => Ok((follower, None)),
             (Err(QueryError::ForeignCursor { .. }), Start::GoOn(_)) => {
                 let from = FollowFrom::Since(Timestamp::MIN);

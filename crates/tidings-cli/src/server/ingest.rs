@@ -71,10 +71,11 @@ pub(super) async fn post_events(
     blocking(|| {
         let (bytes, _room) = whole.decode()?;
         if format == Format::Ndjson {
-            let entries = ndjson::read(&bytes, BATCH_EVENTS_MAX).map_err(take::problem_of_body)?;
+            let entries = ndjson::read(&bytes, BATCH_EVENTS_MAX)
+                .map_err(|bad| take::problem_of_body(&bad))?;
             return take::many(&app, entries, how, "ndjson");
         }
-        match json::read(&bytes, BATCH_EVENTS_MAX).map_err(take::problem_of_body)? {
+        match json::read(&bytes, BATCH_EVENTS_MAX).map_err(|bad| take::problem_of_body(&bad))? {
             Document::One(entry) => {
                 let accepted = take::one(&app, *entry, how, "json")?;
                 Ok(take::answer_one(accepted, how))

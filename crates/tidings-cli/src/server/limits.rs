@@ -41,7 +41,7 @@ pub const STREAM_PAGE_EVENTS: usize = 500;
 /// Events before and after one that is shown, at most.
 pub const CONTEXT_EVENTS_MAX: usize = 1000;
 /// Events that a follower is sent at a time.
-pub const FOLLOW_EVENTS_MAX: usize = 256;
+pub const FOLLOW_EVENTS_MAX: usize = 64;
 /// A silent stream says that it lives this often.
 pub const FOLLOW_COMMENT_EVERY: Duration = Duration::from_secs(15);
 /// What a follower is told to wait before it connects again, in milliseconds.

@@ -112,12 +112,12 @@ pub(super) async fn take(
     blocking(|| {
         let (bytes, _room) = whole.decode()?;
         if lines {
-            let lines =
-                text::read_lines(&bytes, BATCH_EVENTS_MAX).map_err(take::problem_of_body)?;
+            let lines = text::read_lines(&bytes, BATCH_EVENTS_MAX)
+                .map_err(|bad| take::problem_of_body(&bad))?;
             let entries = lines.into_iter().map(|line| Ok(with_message(&template, line))).collect();
             return take::many(app, entries, how, "text");
         }
-        let message = text::read_whole(&bytes).map_err(take::problem_of_body)?;
+        let message = text::read_whole(&bytes).map_err(|bad| take::problem_of_body(&bad))?;
         let event = with_message(&template, message);
         let accepted = take::one(app, Ok(event.clone()), how, "text")?;
         if in_path {

@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tidings::store::{Outcome, StoreError};
-use tidings::{Ack, AppendError, Event, EventId, Invalid, Taken};
+use tidings::{Ack, AppendError, Event, EventId, Taken};
 
 use super::app::App;
 use super::params::{Params, invalid};
@@ -63,7 +63,7 @@ pub(super) fn one(
     how: How,
     protocol: &'static str,
 ) -> Result<Accepted, Problem> {
-    let event = entry.and_then(not_reserved).map_err(|unread| {
+    let event = entry.map_err(|unread| {
         app.metrics.unread(protocol, 1);
         problem_of(unread)
     })?;
@@ -111,7 +111,7 @@ pub(super) fn many(
     let mut rejected = Vec::new();
     let (mut events, mut indexes) = (Vec::new(), Vec::new());
     for (index, entry) in entries.into_iter().enumerate() {
-        match entry.and_then(not_reserved) {
+        match entry {
             Ok(event) => {
                 events.push(event);
                 indexes.push(index);
@@ -174,14 +174,6 @@ fn unread_json(index: usize, unread: &Unread) -> Value {
     entry
 }
 
-fn not_reserved(event: Event) -> Result<Event, Unread> {
-    if event.is_reserved() {
-        let problem = tidings::Problem::Reserved;
-        return Err(Invalid { field: "type", problem }.into());
-    }
-    Ok(event)
-}
-
 /// What a client hears of one event that was not read.
 pub(super) fn problem_of(unread: Unread) -> Problem {
     let problem = match unread.fault {
@@ -196,10 +188,10 @@ pub(super) fn problem_of(unread: Unread) -> Problem {
 }
 
 /// What a client hears of a body that was not read at all.
-pub(super) fn problem_of_body(bad: BadBody) -> Problem {
+pub(super) fn problem_of_body(bad: &BadBody) -> Problem {
     let words = bad.to_string();
     match bad {
-        BadBody::TooMany { limit } => Problem::too_large(words, limit).with("index", limit),
+        BadBody::TooMany { limit } => Problem::too_large(words, *limit).with("index", *limit),
         BadBody::Malformed(_) | BadBody::Empty => Problem::new(Kind::Malformed, words),
     }
 }

@@ -11,9 +11,9 @@ const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
 
 #[track_caller]
-fn assert_problem(answer: &Answer, status: u16, member: &str, value: serde_json::Value) {
+fn assert_problem(answer: &Answer, status: u16, member: &str, value: &serde_json::Value) {
     let body = answer.json();
-    assert_eq!((answer.status, &body[member]), (status, &value), "{body}");
+    assert_eq!((answer.status, &body[member]), (status, value), "{body}");
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
 }
 
@@ -61,7 +61,7 @@ fn a_strict_batch_is_taken_whole_or_not_at_all() {
 
     let unreadable = server.post("/api/v1/events?strict=1", NDJSON, b"{\"type\":\"a\"}\n{");
     let invalid = server.post("/api/v1/events?strict=1", JSON, br#"[{"type":"a"},{"type":""}]"#);
-    assert_problem(&unreadable, 422, "status", json!(422));
+    assert_problem(&unreadable, 422, "status", &json!(422));
     assert_eq!(invalid.json()["rejected"][0]["index"], 1);
     assert_eq!(server.get(EVENTS).events().len(), 0);
 
@@ -106,9 +106,9 @@ fn limits_are_named_before_memory_grows() {
     let big = format!(r#"{{"type":"a","fields":{{"x":"{}"}}}}"#, "x".repeat(256 * 1024));
     let long = format!(r#"{{"type":"a","message":"{}"}}"#, "x".repeat(64 * 1024 + 1));
 
-    assert_problem(&server.post(EVENTS, NDJSON, lines.as_bytes()), 413, "index", json!(10_000));
-    assert_problem(&server.post(EVENTS, JSON, big.as_bytes()), 413, "limit", json!(256 * 1024));
-    assert_problem(&server.post(EVENTS, JSON, long.as_bytes()), 413, "limit", json!(64 * 1024));
+    assert_problem(&server.post(EVENTS, NDJSON, lines.as_bytes()), 413, "index", &json!(10_000));
+    assert_problem(&server.post(EVENTS, JSON, big.as_bytes()), 413, "limit", &json!(256 * 1024));
+    assert_problem(&server.post(EVENTS, JSON, long.as_bytes()), 413, "limit", &json!(64 * 1024));
     let batch = server.post(EVENTS, JSON, format!(r#"[{{"type":"a"}},{big}]"#).as_bytes()).json();
     assert_eq!((&batch["accepted"], &batch["rejected"][0]["index"]), (&json!(1), &json!(1)));
     let exact = "{\"type\":\"a\"}\n".repeat(10_000);
@@ -125,8 +125,8 @@ fn a_body_past_all_limits_gets_its_answer_while_it_is_still_being_sent() {
     let plain = server.post("/e/a", "text/plain", &huge);
     let decoded = server.request("POST", EVENTS, &encoded, &bomb);
 
-    assert_problem(&plain, 413, "limit", json!(16 * 1024 * 1024));
-    assert_problem(&decoded, 413, "limit", json!(16 * 1024 * 1024));
+    assert_problem(&plain, 413, "limit", &json!(16 * 1024 * 1024));
+    assert_problem(&decoded, 413, "limit", &json!(16 * 1024 * 1024));
     let peak = peak_memory_kib(server.pid());
     assert!(peak < 300 * 1024, "{peak} KiB at its peak");
 }
@@ -184,7 +184,7 @@ fn a_queued_event_is_answered_before_it_is_durable_and_comes_all_the_same() {
         &server.post("/e/a?ack=shared", "text/plain", b"x"),
         422,
         "parameter",
-        json!("ack"),
+        &json!("ack"),
     );
 
     let stopped = server.stop();

@@ -1,5 +1,8 @@
 //! The program from outside: real processes, real sockets, real files.
 
+#![expect(clippy::unwrap_used, reason = "a test's helper fails as its test does")]
+#![expect(clippy::format_collect, reason = "bodies of tests are short")]
+
 mod bodies;
 mod crash;
 mod framing;

@@ -117,6 +117,7 @@ impl Server {
             return Server { child, address, stderr: Some(reader), own_dir: None };
         }
         let _ = child.kill();
+        let _ = child.wait();
         panic!("the server did not start: {}", reader.join().unwrap_or_default());
     }
 

@@ -8,11 +8,11 @@ use tempfile::TempDir;
 use crate::server::{Server, Stopped, signal};
 
 /// Records until the server is gone; returns the ids that were acknowledged.
-fn record_until_gone(address: String, server: Arc<Server>, stop: Arc<AtomicBool>) -> Vec<String> {
+fn record_until_gone(name: usize, server: &Server, stop: &AtomicBool) -> Vec<String> {
     let mut acknowledged = Vec::new();
     let headers = [("Content-Type", "application/json")];
     while !stop.load(Ordering::SeqCst) {
-        let body = format!(r#"{{"type":"a","message":"{address}"}}"#);
+        let body = format!(r#"{{"type":"a","message":"{name}"}}"#);
         match server.try_request("POST", "/api/v1/events", &headers, body.as_bytes()) {
             Ok(answer) if answer.status == 201 => {
                 acknowledged.push(answer.json()["id"].as_str().unwrap().to_owned());
@@ -50,7 +50,7 @@ fn round(signals: &[&str]) {
     let recorders: Vec<_> = (0..4)
         .map(|n| {
             let (server, over) = (server.clone(), over.clone());
-            std::thread::spawn(move || record_until_gone(n.to_string(), server, over))
+            std::thread::spawn(move || record_until_gone(n, &server, &over))
         })
         .collect();
     // A handshake instead of a sleep: the signals come in the middle of it.

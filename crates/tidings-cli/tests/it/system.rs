@@ -109,3 +109,13 @@ fn closed_outputs_are_nobodys_trouble() {
     // A signal before the handler stands ends it by itself: also quiet.
     assert!(matches!(code, Some(0) | None), "{code:?}");
 }
+
+#[test]
+fn a_command_finds_the_server_it_is_pointed_at() {
+    let server = Server::start();
+
+    let output = server.tidings(&["status"]);
+
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("test-server"));
+}
