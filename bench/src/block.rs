@@ -4,7 +4,7 @@
 use tidings::block::{Block, BlockBuilder, Entry};
 use tidings::{Boot, Event, Origin, Position, Timestamp};
 
-use crate::events::Events;
+use crate::events::{Events, ndjson};
 use crate::measure::{cpu_seconds, median, short, table};
 
 /// Events of one round, in blocks of different sizes.
@@ -108,15 +108,6 @@ fn entry(event: &Event, seq: u64) -> Entry<'_> {
         trace_id: event.trace_id(),
         span_id: event.span_id(),
     }
-}
-
-fn ndjson(events: &[Event]) -> Vec<u8> {
-    let mut text = Vec::new();
-    for event in events {
-        serde_json::to_writer(&mut text, event).expect("events are JSON");
-        text.push(b'\n');
-    }
-    text
 }
 
 /// The same as text: made, compressed by zstd-1, decompressed, parsed.

@@ -223,3 +223,13 @@ impl Iterator for Events {
         Some(event)
     }
 }
+
+/// The events as text, one a line.
+pub(crate) fn ndjson(events: &[Event]) -> Vec<u8> {
+    let mut text = Vec::new();
+    for event in events {
+        serde_json::to_writer(&mut text, event).expect("events are JSON");
+        text.push(b'\n');
+    }
+    text
+}

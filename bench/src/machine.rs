@@ -27,3 +27,20 @@ pub(crate) fn thread_cpu() -> Duration {
     let nanos = text.split_whitespace().next().and_then(|nanos| nanos.parse().ok());
     Duration::from_nanos(nanos.unwrap_or(0))
 }
+
+/// Seconds that all threads of this process have used, to a hundredth.
+pub(crate) fn process_cpu() -> f64 {
+    let text = read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name in brackets may have spaces; user and system time are the 12th and
+    // 13th words after it, in the hundredths that Linux shows to programs.
+    let words = text.rsplit(')').next().unwrap_or_default().split_whitespace();
+    words.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+/// Bytes of memory that this process occupies.
+pub(crate) fn resident_bytes() -> u64 {
+    let text = read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("VmRSS"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}

@@ -7,8 +7,10 @@
 
 mod block;
 mod events;
+mod ingest;
 mod machine;
 mod measure;
+mod memory;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -16,10 +18,18 @@ use std::process::ExitCode;
 /// A target's name and what measures it.
 type Target = (&'static str, fn() -> String);
 
-const TARGETS: [Target; 1] = [("block", block::report)];
+const TARGETS: [Target; 3] = [
+    ("block", block::report),
+    ("ingest", ingest::report),
+    ("memory", memory::report),
+];
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).collect();
+    if asked == [memory::CHILD] {
+        let _ = write!(std::io::stdout(), "{}", memory::measure());
+        return ExitCode::SUCCESS;
+    }
     if let Some(unknown) = asked.iter().find(|name| !TARGETS.iter().any(|(known, _)| known == name))
     {
         let known = TARGETS.map(|(name, _)| name).join(", ");

@@ -1,5 +1,7 @@
 //! How long does something take? The median of several rounds.
 
+use std::time::Duration;
+
 use crate::machine;
 
 /// Rounds of which the median is told.
@@ -8,9 +10,17 @@ pub(crate) const ROUNDS: usize = 7;
 /// The median of what `round` says, after one round that does not count.
 pub(crate) fn median(mut round: impl FnMut() -> f64) -> f64 {
     round();
-    let mut all: Vec<f64> = (0..ROUNDS).map(|_| round()).collect();
+    middle((0..ROUNDS).map(|_| round()).collect())
+}
+
+/// The median.
+pub(crate) fn middle(mut all: Vec<f64>) -> f64 {
     all.sort_by(f64::total_cmp);
-    all[ROUNDS / 2]
+    all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+pub(crate) fn seconds(span: Duration) -> f64 {
+    span.as_secs_f64()
 }
 
 /// Processor seconds that this thread spends in `work`: other programs on the
