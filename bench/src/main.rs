@@ -18,11 +18,8 @@ use std::process::ExitCode;
 /// A target's name and what measures it.
 type Target = (&'static str, fn() -> String);
 
-const TARGETS: [Target; 3] = [
-    ("block", block::report),
-    ("ingest", ingest::report),
-    ("memory", memory::report),
-];
+const TARGETS: [Target; 3] =
+    [("block", block::report), ("ingest", ingest::report), ("memory", memory::report)];
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).collect();
