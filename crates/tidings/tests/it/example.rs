@@ -1,0 +1,26 @@
+//! Does the example do what the README says? Run as a program, twice.
+
+use std::path::Path;
+use std::process::Command;
+
+/// What it prints, run over this directory. Cargo builds examples beside tests.
+fn run_over(directory: &Path) -> String {
+    let test = std::env::current_exe().unwrap();
+    let example = test.ancestors().nth(2).unwrap().join("examples/record");
+    let output = Command::new(&example).arg(directory).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {stderr}", example.display());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_program_of_ten_lines_records_and_reads_back() {
+    let directory = tempfile::tempdir().unwrap();
+
+    let first = run_over(directory.path());
+    let second = run_over(directory.path());
+
+    assert!(first.starts_with("offered 1 = stored 1 "), "{first}");
+    assert_eq!(first.matches("deploy api rolled out").count(), 1, "{first}");
+    assert_eq!(second.matches("deploy api rolled out").count(), 2, "{second}");
+}
