@@ -154,11 +154,21 @@ pub(super) struct Jobs {
     age_max: Duration,
     pace: Pace,
     closing: bool,
+    #[cfg(feature = "testing")]
+    pub(super) puts_started: u64,
 }
 
 impl Jobs {
     pub(super) fn new(slots: usize, age_max: Duration, pace: Pace) -> Jobs {
-        Jobs { all: Vec::with_capacity(slots), slots, age_max, pace, closing: false }
+        Jobs {
+            all: Vec::with_capacity(slots),
+            slots,
+            age_max,
+            pace,
+            closing: false,
+            #[cfg(feature = "testing")]
+            puts_started: 0,
+        }
     }
 
     pub(super) fn has_slot(&self) -> bool {
@@ -199,6 +209,10 @@ impl Jobs {
             return Pick::Wait(Some(wait));
         }
         job.doing = Doing::Putting;
+        #[cfg(feature = "testing")]
+        {
+            self.puts_started += 1;
+        }
         Pick::Put { number: job.number, block: job.block.clone() }
     }
 

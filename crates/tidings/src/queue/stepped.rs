@@ -41,6 +41,8 @@ pub struct Audit {
     pub tally: Tally,
     /// Events found inside: in the buffer, with the sealer, in blocks.
     pub inside: u64,
+    /// Puts that have been let start since the queue was made.
+    pub puts_started: u64,
 }
 
 impl Audit {
@@ -115,7 +117,7 @@ impl SteppedQueue {
     /// One exact snapshot.
     pub fn audit(&self) -> Audit {
         let gate = self.queue.core().shared().gate();
-        Audit { tally: gate.tally, inside: gate.inside() }
+        Audit { tally: gate.tally, inside: gate.inside(), puts_started: gate.jobs.puts_started }
     }
 
     /// As [`Queue::flush`] after all that can be done was done.

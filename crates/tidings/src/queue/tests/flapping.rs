@@ -57,8 +57,8 @@ impl Run {
                 let event = Event::new("a", format!("{}", self.receipts.len()));
                 self.receipts.push(self.queue.client().record_tracked(event));
             }
-            4 | 5 => drop(self.queue.seal()),
-            6 | 7 => drop(self.queue.put()),
+            4 | 5 => _ = self.queue.seal(),
+            6 | 7 => _ = self.queue.put(),
             8 => self.queue.suspend(reason),
             9 => self.queue.resume(reason),
             10 => self.clock.advance(RETRY_MAX / [1, 2, 5, 9][self.random.below(4)]),
