@@ -12,7 +12,7 @@ use tidings::{Clock, Event, MESSAGE_BYTES_MAX};
 
 use crate::client::Client;
 use crate::exit::{Exit, Failure, say};
-use crate::view::summary::grouped;
+use crate::view::summary::{counted, grouped};
 
 /// Events of one batch, at most.
 const BATCH_EVENTS_MAX: usize = 1000;
@@ -50,8 +50,8 @@ pub(super) fn run(template: &Event, client: &Client, clock: &Clock) -> Result<Ex
         sent.send(template, client, batch?)?;
     }
     let Sent { accepted, duplicates, rejected } = sent;
-    let mut words = format!("tidings: recorded {} events", grouped(accepted));
-    for (count, what) in [(duplicates, "were there already"), (rejected, "were refused")] {
+    let mut words = format!("tidings: recorded {}", counted(accepted, "event"));
+    for (count, what) in [(duplicates, "there already"), (rejected, "refused")] {
         if count > 0 {
             words.extend([", ", &grouped(count), " ", what]);
         }

@@ -12,7 +12,7 @@ use crate::args::CheckArgs;
 use crate::exit::{Exit, Failure};
 use crate::view::escape::escaped;
 use crate::view::out::Out;
-use crate::view::summary::grouped;
+use crate::view::summary::counted;
 
 /// Files of a data directory, any of which shows that there was one.
 const OUR_FILES: [&str; 3] = ["log.sqlite", "tail", "lock"];
@@ -88,10 +88,10 @@ fn summary(inspection: &Inspection) -> String {
     }
     let Inspection { blocks, events, damaged, next, .. } = inspection;
     let counts = format!(
-        "{} events in {} blocks are whole, {} blocks are damaged; log {}, next position {next}\n",
-        grouped(*events),
-        grouped(*blocks),
-        grouped(*damaged),
+        "whole: {} in {}; damaged: {}; log {}, next position {next}\n",
+        counted(*events, "event"),
+        counted(*blocks, "block"),
+        counted(*damaged, "block"),
         inspection.origin,
     );
     text.push_str(&counts);

@@ -23,6 +23,7 @@ use crate::exit::{Exit, Failure, say};
 use crate::view::Printer;
 use crate::view::out::Out;
 use crate::view::row::Row;
+use crate::view::summary::counted;
 
 /// The first pause before a lost connection is tried again; each further one is
 /// twice as long, up to [`BACK_OFF_MAX`].
@@ -176,9 +177,10 @@ fn gap(data: &str) -> String {
     let reason = reason.replace('_', " ");
     match (position("from"), position("to")) {
         (Some(from), Some(to)) => {
-            format!("{} events before this point are missing ({reason})", to.saturating_sub(from))
+            let count = counted(to.saturating_sub(from), "event");
+            format!("{count} before this point missing ({reason})")
         }
-        _ => format!("events before this point are missing ({reason})"),
+        _ => format!("events before this point missing ({reason})"),
     }
 }
 
@@ -190,11 +192,11 @@ mod tests {
     fn a_gap_is_told_in_numbers() {
         assert_eq!(
             gap(r#"{"from":3,"to":15,"reason":"missing_tail"}"#),
-            "12 events before this point are missing (missing tail)"
+            "12 events before this point missing (missing tail)"
         );
         assert_eq!(
             gap(r#"{"from":null,"to":15,"reason":"another_log"}"#),
-            "events before this point are missing (another log)"
+            "events before this point missing (another log)"
         );
     }
 }

@@ -18,6 +18,7 @@ use super::add::described;
 use crate::args::RunArgs;
 use crate::client::Client;
 use crate::exit::{Exit, Failure, say};
+use crate::times::format_span;
 
 /// How long a server may be silent before a record is given up.
 const RECORD_PATIENCE: Duration = Duration::from_secs(5);
@@ -100,8 +101,9 @@ impl Records {
     }
 
     fn record_end(&self, command: &str, ended: &Ended, took: Duration, only_failures: bool) {
-        let seconds = took.as_secs_f64();
-        let shown = format!("{seconds:.1}s");
+        // To the millisecond: what is finer is our own doing.
+        let took = Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        let shown = for_people(took);
         let event = match ended {
             Ended { exit_code: Some(0), .. } if only_failures => return,
             Ended { exit_code: Some(0), .. } => {
@@ -116,7 +118,8 @@ impl Records {
                 child::signal_name(*signal)
             )),
         };
-        let mut event = event.with_timestamp(self.clock.now()).with_field("duration", seconds);
+        let mut event =
+            event.with_timestamp(self.clock.now()).with_field("duration", took.as_secs_f64());
         event = match ended.exit_code {
             Some(code) => event.with_field("exit_code", code),
             None => event.with_field("signal", child::signal_name(ended.signal)),
@@ -132,6 +135,14 @@ impl Records {
         if let Err(failure) = self.client.add(event) {
             say(&format!("tidings: {} is not recorded: {}", event.event_type(), failure.message));
         }
+    }
+}
+
+/// `41ms`, `3.2s`, `2m5s`
+fn for_people(took: Duration) -> String {
+    match took.as_secs() {
+        1..60 => format!("{:.1}s", took.as_secs_f64()),
+        _ => format_span(took),
     }
 }
 
@@ -164,6 +175,13 @@ mod tests {
 
     fn line(words: &[&str]) -> String {
         command_line(&words.iter().map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_duration_is_told_as_finely_as_people_want_it() {
+        let told = [41, 3_240, 125_000].map(|millis| for_people(Duration::from_millis(millis)));
+
+        assert_eq!(told, ["41ms", "3.2s", "2m5s"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::check::{cannot_open, gap, is_there};
 use crate::args::SalvageArgs;
 use crate::exit::{Exit, Failure};
 use crate::view::out::Out;
-use crate::view::summary::grouped;
+use crate::view::summary::counted;
 
 /// Copies what is whole, and says what is not. The copy of a log from which
 /// something is missing ends with [`Exit::Damaged`], so that a script notices.
@@ -25,11 +25,11 @@ pub(super) fn run(args: &SalvageArgs, context: &Context<'_>) -> Result<Exit, Fai
     let Salvaged { blocks, events, damaged, gaps } = &salvaged;
     let mut words: String = gaps.iter().map(gap).collect();
     let counts = format!(
-        "{} events in {} blocks are in {}, {} blocks were damaged and left behind\n",
-        grouped(*events),
-        grouped(*blocks),
+        "copied to {}: {} in {}; damaged and left behind: {}\n",
         args.into.display(),
-        grouped(*damaged),
+        counted(*events, "event"),
+        counted(*blocks, "block"),
+        counted(*damaged, "block"),
     );
     words.push_str(&counts);
     let mut out = Out::plain();

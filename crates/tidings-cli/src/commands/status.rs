@@ -15,7 +15,7 @@ use crate::exit::{Exit, Failure};
 use crate::times::{format_span, signed_between};
 use crate::view::escape::escaped;
 use crate::view::out::Out;
-use crate::view::summary::{self, Wall, Window, grouped};
+use crate::view::summary::{self, Wall, Window, counted, grouped};
 
 /// Clocks that differ by less are said to agree.
 const SKEW_TOLD_MIN: Duration = Duration::from_millis(100);
@@ -83,9 +83,9 @@ impl Found<'_> {
         );
         let store = &said.store;
         let store = format!(
-            "{} events in {} blocks, {}",
-            grouped(store.events),
-            grouped(store.blocks),
+            "{} in {}, {}",
+            counted(store.events, "event"),
+            counted(store.blocks, "block"),
             size(store.bytes)
         );
         let rows = [

@@ -86,10 +86,9 @@ impl Coverage {
 
 /// `38 of 1,204 events since Sat 18:00`
 pub fn shown(shown: u64, total: Option<u64>, window: Window, wall: &Wall) -> String {
-    let events = |count: u64| if count == 1 { "event" } else { "events" };
     let mut words = match total {
-        Some(total) => format!("{} of {} {}", grouped(shown), grouped(total), events(total)),
-        None => format!("{} {}", grouped(shown), events(shown)),
+        Some(total) => format!("{} of {}", grouped(shown), counted(total, "event")),
+        None => counted(shown, "event"),
     };
     for (word, time) in [("since", window.since), ("until", window.until)] {
         if let Some(time) = time {
@@ -133,8 +132,7 @@ impl Gap {
     /// `12 events Sat 18:00 to Sat 18:05 (buffer full)`
     fn told(&self, wall: &Wall) -> String {
         let count = match self.events {
-            Some(1) => "1 event".to_owned(),
-            Some(events) => format!("{} events", grouped(events)),
+            Some(events) => counted(events, "event"),
             None => "nobody knows how many events".to_owned(),
         };
         let when = match (self.from, self.to) {
@@ -161,6 +159,12 @@ impl Wall {
         };
         then.strftime(format).to_string()
     }
+}
+
+/// `1,204 events`, `1 event`
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(number))
 }
 
 /// `1,204`

@@ -4,14 +4,18 @@
 #![expect(clippy::format_collect, reason = "bodies of tests are short")]
 
 mod bodies;
+mod commands;
 mod crash;
+mod damage;
 mod framing;
 mod lists;
 mod ninevolt;
 mod readme;
+mod run;
 mod secrets;
 mod server;
 mod stop;
 mod streams;
 mod system;
+mod tail;
 mod values;
