@@ -65,10 +65,14 @@ fn of_batches((size, appends): (usize, usize)) -> Vec<String> {
         let texts: Vec<Vec<u8>> =
             batches.iter().map(|batch| crate::events::ndjson(batch)).collect();
         let (start, cpu) = (clock.monotonic(), machine::process_cpu());
-        batches.into_iter().for_each(|batch| append(&log, batch));
+        for batch in batches {
+            append(&log, batch);
+        }
         let taken = (clock.monotonic().saturating_sub(start), machine::process_cpu() - cpu);
         let start = clock.monotonic();
-        texts.iter().for_each(|text| sync(&mut bare, text).expect("a file that can be written"));
+        for text in &texts {
+            sync(&mut bare, text).expect("a file that can be written");
+        }
         let bare_taken = clock.monotonic().saturating_sub(start);
         if round > 0 {
             logs.push(seconds(taken.0));

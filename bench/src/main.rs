@@ -5,6 +5,7 @@
 
 #![expect(clippy::cast_precision_loss, reason = "figures are told with three digits")]
 
+mod add;
 mod block;
 mod events;
 mod ingest;
@@ -18,8 +19,12 @@ use std::process::ExitCode;
 /// A target's name and what measures it.
 type Target = (&'static str, fn() -> String);
 
-const TARGETS: [Target; 3] =
-    [("block", block::report), ("ingest", ingest::report), ("memory", memory::report)];
+const TARGETS: [Target; 4] = [
+    ("block", block::report),
+    ("add", add::report),
+    ("ingest", ingest::report),
+    ("memory", memory::report),
+];
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).collect();

@@ -4,13 +4,18 @@ use std::time::Duration;
 
 use crate::machine;
 
-/// Rounds of which the median is told.
+/// Rounds of which the median is told, where nothing else is said.
 pub(crate) const ROUNDS: usize = 7;
 
-/// The median of what `round` says, after one round that does not count.
-pub(crate) fn median(mut round: impl FnMut() -> f64) -> f64 {
+/// The median of what [`ROUNDS`] rounds say, after one that does not count.
+pub(crate) fn median(round: impl FnMut() -> f64) -> f64 {
+    median_of(ROUNDS, round)
+}
+
+/// The same of so many rounds.
+pub(crate) fn median_of(rounds: usize, mut round: impl FnMut() -> f64) -> f64 {
     round();
-    middle((0..ROUNDS).map(|_| round()).collect())
+    middle((0..rounds).map(|_| round()).collect())
 }
 
 /// The median.
