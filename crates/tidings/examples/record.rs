@@ -3,6 +3,8 @@
 //! `cargo run --example record -- DIRECTORY` keeps them there; without a directory
 //! they go into a temporary one.
 
+#![expect(clippy::print_stdout, reason = "a program speaks on stdout")]
+
 use std::time::Duration;
 
 use tidings::{Log, Query, Queue};
