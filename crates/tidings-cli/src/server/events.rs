@@ -3,24 +3,21 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
 use serde_json::json;
-use tidings::query::{Found, PageCursor};
-use tidings::{EventId, Order, Page, Query, StoredEvent, Verbose};
+use tidings::query::Found;
+use tidings::{EventId, StoredEvent, Verbose};
 
 use super::app::App;
-use super::limits::{CONTEXT_EVENTS_MAX, STREAM_PAGE_EVENTS};
-use super::media;
+use super::limits::CONTEXT_EVENTS_MAX;
 use super::params::{FIELD, Params, cut, invalid};
 use super::problem::{Kind, Problem};
 use super::question::Asked;
-use super::unfold::{self, BrokenOff, Step};
-use crate::protocols::text;
+use super::{media, pages};
 
 /// What a list may look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +35,6 @@ const OFFERED: [(&str, Format); 6] = [
     ("text/plain", Format::Text),
     ("application/problem+json", Format::Json),
 ];
-
-pub(super) const NDJSON: &str = "application/x-ndjson";
-pub(super) const PLAIN: &str = "text/plain; charset=utf-8";
 
 const LIST_PARAMETERS: [&str; 17] = [
     "type", "severity", "member", "source", "subject", FIELD, "q", "grep", "since", "until",
@@ -88,13 +82,7 @@ pub(super) async fn list(
     let format = format_of(&params, &headers)?;
     let verbose = params.switch("verbose")?;
     let asked = Asked::read(&params, app.clock.now())?;
-    match format {
-        Format::Json => {
-            let page = app.read(|log| log.query(&asked.query)).await?;
-            Ok(Json(Envelope::of(&page, verbose, asked.read_as.as_deref())).into_response())
-        }
-        Format::Ndjson | Format::Text => stream(app, asked, format, verbose).await,
-    }
+    pages::answer(app, asked, format, verbose).await
 }
 
 /// The `format` parameter, else `Accept`.
@@ -120,117 +108,6 @@ impl Serialize for Shown<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.1 { Verbose(self.0).serialize(serializer) } else { self.0.serialize(serializer) }
     }
-}
-
-#[derive(Serialize)]
-struct Envelope<'a> {
-    events: Vec<Shown<'a>>,
-    page: Cursors,
-    coverage: &'a tidings::Coverage,
-    matched: Option<u64>,
-    total: Option<u64>,
-    read_as: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Cursors {
-    next: Option<String>,
-    prev: Option<String>,
-}
-
-impl<'a> Envelope<'a> {
-    fn of(page: &'a Page, verbose: bool, read_as: Option<&'a str>) -> Envelope<'a> {
-        let text = |cursor: &PageCursor| cursor.to_string();
-        Envelope {
-            events: page.events.iter().map(|event| Shown(event, verbose)).collect(),
-            page: Cursors {
-                next: page.next.as_ref().map(text),
-                prev: page.prev.as_ref().map(text),
-            },
-            coverage: &page.coverage,
-            matched: page.matched,
-            total: page.total,
-            read_as,
-        }
-    }
-}
-
-/// A list that is sent page by page, to its end or to its limit.
-struct Streamed {
-    app: Arc<App>,
-    query: Query,
-    /// How many may still come.
-    left: usize,
-    write: fn(&mut Vec<u8>, &StoredEvent, bool),
-    verbose: bool,
-    ended: bool,
-}
-
-async fn stream(
-    app: Arc<App>,
-    asked: Asked,
-    format: Format,
-    verbose: bool,
-) -> Result<Response, Problem> {
-    let mut query = asked.query;
-    query.count_exactly = false;
-    if query.order == Order::Ascending && query.until.is_none() {
-        // Without an end, a reader slower than the producers would never arrive.
-        // A list time lies at most five minutes after its `received`.
-        query.until = Some(app.clock.now().after(std::time::Duration::from_mins(5)));
-    }
-    let (write, media): (fn(&mut Vec<u8>, &StoredEvent, bool), _) = match format {
-        Format::Text => (write_text, PLAIN),
-        Format::Json | Format::Ndjson => (write_json, NDJSON),
-    };
-    let left = asked.limit.unwrap_or(usize::MAX);
-    let mut list = Streamed { app, query, left, write, verbose, ended: false };
-    // The first page comes before the status is sent: if it fails, it can be told.
-    let first = list.next_page().await?;
-    let body = unfold::body((Some(first), list), step);
-    Ok(([(header::CONTENT_TYPE, media)], body).into_response())
-}
-
-async fn step((first, mut list): (Option<Bytes>, Streamed)) -> Step<(Option<Bytes>, Streamed)> {
-    if let Some(first) = first {
-        return Ok(Some((first, (None, list))));
-    }
-    if list.ended {
-        return Ok(None);
-    }
-    if *list.app.stopping.borrow() {
-        return Err(BrokenOff("the server is stopping".to_owned()));
-    }
-    let page = list.next_page().await.map_err(|problem| BrokenOff(problem.detail().to_owned()))?;
-    Ok(Some((page, (None, list))))
-}
-
-impl Streamed {
-    async fn next_page(&mut self) -> Result<Bytes, Problem> {
-        self.query.limit = self.left.min(STREAM_PAGE_EVENTS);
-        let page = self.app.read(|log| log.query(&self.query)).await?;
-        self.left -= page.events.len().min(self.left);
-        self.ended = self.left == 0 || page.next.is_none();
-        self.query.cursor = page.next;
-        let mut bytes = Vec::with_capacity(page.events.len() * 256);
-        for event in &page.events {
-            (self.write)(&mut bytes, event, self.verbose);
-        }
-        Ok(bytes.into())
-    }
-}
-
-/// Adds an event as a line of JSON.
-pub(super) fn write_json(bytes: &mut Vec<u8>, event: &StoredEvent, verbose: bool) {
-    // Writing to memory cannot fail, and events always serialise.
-    let _ = serde_json::to_writer(&mut *bytes, &Shown(event, verbose));
-    bytes.push(b'\n');
-}
-
-fn write_text(bytes: &mut Vec<u8>, event: &StoredEvent, _verbose: bool) {
-    let mut line = String::new();
-    text::write_line(&mut line, event);
-    bytes.extend_from_slice(line.as_bytes());
 }
 
 /// Shows one event in full, and what happened around it.

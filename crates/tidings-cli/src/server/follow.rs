@@ -17,9 +17,10 @@ use tidings::{Position, Timestamp};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::app::{App, blocking};
-use super::events::{NDJSON, Shown, write_json};
+use super::events::Shown;
 use super::limits::{FOLLOW_COMMENT_EVERY, FOLLOW_EVENTS_MAX, FOLLOW_RETRY_MILLIS};
 use super::media;
+use super::pages::{NDJSON, write_line};
 use super::params::{FIELD, Params, cut, invalid};
 use super::problem::{Kind, Problem};
 use super::question::{self, Wanted};
@@ -266,7 +267,7 @@ impl Following {
 
     fn write_as_ndjson(&self, bytes: &mut Vec<u8>, followed: &Followed) {
         match followed {
-            Followed::Event(event, _) => write_json(bytes, event, self.verbose),
+            Followed::Event(event, _) => write_line(bytes, event, self.verbose),
             Followed::Gap { from, to, reason, .. } => {
                 let gap = json!({"gap": {"from": from, "to": to, "reason": reason}});
                 bytes.extend_from_slice(gap.to_string().as_bytes());

@@ -14,6 +14,7 @@ mod media;
 mod metrics;
 mod ninevolt;
 mod page;
+mod pages;
 mod params;
 mod problem;
 mod question;
@@ -21,6 +22,8 @@ mod spoken;
 mod stalled;
 mod stats;
 mod take;
+#[cfg(test)]
+mod tests;
 mod unfold;
 
 use std::sync::Arc;

@@ -86,8 +86,8 @@ fn unknown(name: &str, known: &[&str]) -> Problem {
     let nearest = known
         .iter()
         .map(|known| (distance(name, known), *known))
-        .min()
-        .filter(|(distance, known)| *distance <= 2 || known.starts_with(name));
+        .filter(|(distance, known)| *distance <= 2 || known.starts_with(name))
+        .min();
     let mut detail = format!("there is no parameter {:?} here", cut(name));
     // Writing to a string cannot fail.
     let mut problem_hint = None;
@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_named_with_the_one_that_was_meant() {
-        let problem = Params::read(Some("sever=warn"), &["severity", "since"]).unwrap_err();
+        let problem =
+            Params::read(Some("sever=warn"), &["severity", "since", "member"]).unwrap_err();
         assert!(problem.detail().contains("did you mean severity?"), "{}", problem.detail());
 
         let problem = Params::read(Some("xyz=1"), &["severity", "since"]).unwrap_err();

@@ -9,7 +9,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use serde::Serialize;
 use tidings::{Event, Severity, StoredEvent};
 
 use super::app::{App, blocking};
@@ -141,13 +141,17 @@ fn answer_event(app: &App, event: Event, accepted: Accepted, how: How) -> Respon
         seq: accepted.id.seq_low().into(),
         position: tidings::Position::default(),
     };
-    let mut shown = serde_json::to_value(&stored).unwrap_or_default();
-    if accepted.duplicate
-        && let Value::Object(map) = &mut shown
-    {
-        map.insert("duplicate".to_owned(), true.into());
-    }
+    let shown = Recorded { event: &stored, duplicate: accepted.duplicate };
     (how.status(StatusCode::CREATED), [take::location(accepted.id)], Json(shown)).into_response()
+}
+
+/// An event as it is stored, and whether it was there already.
+#[derive(Serialize)]
+struct Recorded<'a> {
+    #[serde(flatten)]
+    event: &'a StoredEvent,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    duplicate: bool,
 }
 
 fn with_message(template: &Event, message: &str) -> Event {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
-use serde_json::{Value, json};
+use serde::Serialize;
+use tidings::{Boot, Coverage, Origin, Position, State as LogState, Tally, Timestamp};
 
 use super::app::App;
 use super::params::Params;
@@ -21,30 +22,50 @@ pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
     tag = "ask",
     responses((status = 200, description = "`{version, member, origin, boot, state, tally, store, coverage, now}`", body = serde_json::Value))
 )]
-pub(super) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<Value>, Problem> {
+pub(super) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<Stats>, Problem> {
     Params::read(uri.query(), &[])?;
     let (ends, coverage) = app.read(|log| log.ends().map(|ends| (ends, log.coverage()))).await?;
     let log = &app.log;
-    let mut stats = json!({
-        "version": VERSION,
-        "member": log.member(),
-        "origin": log.origin(),
-        "boot": log.boot(),
-    });
-    // The state brings `state`, and `reasons` and `since` while paused.
-    if let (Value::Object(all), Value::Object(state)) = (&mut stats, json!(log.state())) {
-        all.extend(state);
-        all.insert("tally".to_owned(), json!(log.tally()));
-        let store = json!({
-            "events": ends.events,
-            "blocks": ends.blocks,
-            "bytes": ends.bytes,
-            "first": ends.first,
-            "next": ends.next,
-        });
-        all.insert("store".to_owned(), store);
-        all.insert("coverage".to_owned(), json!(coverage));
-        all.insert("now".to_owned(), json!(app.clock.now()));
-    }
-    Ok(Json(stats))
+    Ok(Json(Stats {
+        version: VERSION,
+        member: log.member().to_owned(),
+        origin: log.origin(),
+        boot: log.boot(),
+        state: log.state(),
+        tally: log.tally(),
+        store: Store {
+            events: ends.events,
+            blocks: ends.blocks,
+            bytes: ends.bytes,
+            first: ends.first,
+            next: ends.next,
+        },
+        coverage,
+        now: app.clock.now(),
+    }))
+}
+
+/// The answer, in the order in which people read it.
+#[derive(Serialize)]
+pub(super) struct Stats {
+    version: &'static str,
+    member: String,
+    origin: Origin,
+    boot: Boot,
+    /// Brings `state`, and `reasons` and `since` while paused.
+    #[serde(flatten)]
+    state: LogState,
+    tally: Tally,
+    store: Store,
+    coverage: Coverage,
+    now: Timestamp,
+}
+
+#[derive(Serialize)]
+struct Store {
+    events: u64,
+    blocks: u64,
+    bytes: u64,
+    first: Position,
+    next: Position,
 }

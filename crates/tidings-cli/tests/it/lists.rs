@@ -121,6 +121,14 @@ fn lines_are_streamed_to_the_end_in_the_form_that_is_accepted() {
         ndjson.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(numbers(&events), (0..1203).rev().collect::<Vec<_>>());
 
+    let whole = server.get("/api/v1/events?limit=10000").json();
+    assert_eq!(
+        (numbers(whole["events"].as_array().unwrap()).len(), &whole["matched"]),
+        (1203, &json!(1203))
+    );
+    let (next, total) = (&whole["page"]["next"], &whole["total"]);
+    assert_eq!((next, total), (&json!(null), &json!(1203)));
+    assert_eq!(paged(&server, "limit=701").len(), 1203);
     assert_eq!(accept("text/plain").text().lines().count(), 1203);
     assert_eq!(accept("image/png").status, 406);
     assert_eq!(

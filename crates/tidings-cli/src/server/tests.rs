@@ -1,0 +1,102 @@
+//! A server whose log is in a state that no client can bring about.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::Response;
+use http_body_util::BodyExt;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use tidings::store::memory::MemoryStore;
+use tidings::{Log, LogOptions, PauseReason};
+use tokio::sync::watch;
+
+use super::{App, Hosts, router};
+
+fn log_with(inflight_bytes_max: usize) -> Log {
+    let options = LogOptions { inflight_bytes_max, background: false, ..LogOptions::default() };
+    Log::over(Arc::new(MemoryStore::new().unwrap()), options).unwrap()
+}
+
+async fn answer(log: &Log, method: &str, path: &str, body: &'static str) -> Response {
+    let (stop, stopping) = watch::channel(false);
+    // A server that nobody stops.
+    std::mem::forget(stop);
+    let app = Arc::new(App::new(log.clone(), Hosts::default(), stopping, String::new()));
+    let request = Request::builder().method(method).uri(path).header("host", "localhost");
+    let service = TowerToHyperService::new(router(app));
+    service.call(request.body(Body::from(body)).unwrap()).await.unwrap()
+}
+
+async fn text(response: Response) -> String {
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_log_refuses_with_its_reason_and_still_answers_questions() {
+    let log = log_with(1 << 20);
+    assert_eq!(answer(&log, "POST", "/e/a", "x").await.status(), StatusCode::CREATED);
+    log.suspend(PauseReason::DiskFull);
+
+    let refused = answer(&log, "POST", "/e/a", "x").await;
+
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.headers().contains_key("retry-after"));
+    assert!(text(refused).await.contains("the disk is full"));
+    assert_eq!(answer(&log, "GET", "/api/v1/events", "").await.status(), StatusCode::OK);
+    assert_eq!(answer(&log, "GET", "/livez", "").await.status(), StatusCode::OK);
+    for path in ["/readyz", "/healthz"] {
+        let status = answer(&log, "GET", path, "").await.status();
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+    }
+    let metrics = text(answer(&log, "GET", "/metrics", "").await).await;
+    assert!(metrics.contains("tidings_paused{reason=\"disk_full\"} 1"), "{metrics}");
+    assert!(metrics.contains("tidings_events_refused_total{reason=\"paused\"} 1"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_of_9volt_says_why_and_comes_back() {
+    let log = log_with(1 << 20);
+    log.suspend(PauseReason::StoreDown);
+
+    let down = answer(&log, "GET", "/status/check", "").await;
+    log.resume(PauseReason::StoreDown);
+    let up = answer(&log, "GET", "/status/check", "").await;
+
+    assert_eq!(down.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let message = format!("MemberID {}", log.member());
+    let expected = format!("{{\"message\":\"{message}\",\"status\":\"the store is down\"}}");
+    assert_eq!(text(down).await, expected);
+    assert_eq!(up.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_log_says_when_to_come_back_and_counts_it() {
+    let log = log_with(10);
+
+    let refused = answer(&log, "POST", "/e/a", "longer than ten bytes").await;
+
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.headers()["retry-after"], "1");
+    assert_eq!(log.tally().refused_total(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_log_ends_its_streams() {
+    let log = log_with(1 << 20);
+    let stream = answer(&log, "GET", "/api/v1/events/stream?format=ndjson", "").await;
+    assert_eq!(stream.status(), StatusCode::OK);
+
+    let closing = log.clone();
+    let closed = tokio::task::spawn_blocking(move || closing.close(Duration::from_secs(1)));
+    let told = text(stream).await;
+    closed.await.unwrap();
+
+    assert!(told.lines().all(|line| line.contains("tidings.")), "{told}");
+    let late = answer(&log, "POST", "/e/a", "x").await;
+    assert_eq!(late.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
