@@ -51,7 +51,7 @@ export function listenForKeys(actions) {
     if (click.target === help) help.close();
   });
   addEventListener("keydown", (press) => {
-    if (press.key === "Escape") return leave();
+    if (press.key === "Escape") return leave(press);
     if (press.ctrlKey || press.metaKey || press.altKey || !on.checked) return;
     if (isTyping(press.target) || help.open) return;
     const name = KEYS.find(([key]) => key === press.key)?.[2];
@@ -62,9 +62,16 @@ export function listenForKeys(actions) {
   });
 }
 
-/** Leaves a field; dialogs close by themselves. */
-function leave() {
-  if (isTyping(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
+/**
+ * Leaves a field and keeps what is in it, which a search field would drop;
+ * dialogs close by themselves.
+ * @param {KeyboardEvent} press
+ */
+function leave(press) {
+  const field = document.activeElement;
+  if (!(field instanceof HTMLElement) || !isTyping(field)) return;
+  press.preventDefault();
+  field.blur();
 }
 
 /** @param {EventTarget|null} target */
