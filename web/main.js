@@ -13,7 +13,7 @@ import {
 /** How often the top line is brought up to date. */
 const SUMMARY_EVERY_MILLIS = 15_000;
 /** A hidden page gives its connection back: a browser has six for a server. */
-const HIDDEN_CLOSE_MILLIS = 60_000;
+const HIDDEN_CLOSE_MILLIS = 10_000;
 /** A screen reader is told of changes once they pause. */
 const STATUS_PAUSE_MILLIS = 500;
 
@@ -124,6 +124,10 @@ function listenToTools() {
 function listenToWindow() {
   let hiddenTimer = 0;
   addEventListener("popstate", arrive);
+  // Browsers keep a page that was left, with its connection: six of those, and
+  // the seventh page would wait for ever.
+  addEventListener("pagehide", closeStream);
+  addEventListener("pageshow", (show) => show.persisted && load());
   document.addEventListener("visibilitychange", () => {
     clearTimeout(hiddenTimer);
     if (document.hidden) hiddenTimer = setTimeout(closeStream, HIDDEN_CLOSE_MILLIS);
