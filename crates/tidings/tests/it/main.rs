@@ -4,5 +4,6 @@
 
 mod block_format;
 mod example;
+mod damage;
 mod full_disk;
 mod salvage;

@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::directory::{Directory, DirectoryLock, failed, remove_if_there};
-use super::open::{Trouble, check_magic, compare, identify};
-use super::survey::{Survey, survey};
+use super::open::{Trouble, check_magic, examine, identify};
+use super::survey::Survey;
 use super::tail::{self, Found};
 use super::walk::{self, Met, Row};
 use super::{OpenError, schema};
 use crate::block::Block;
 use crate::id::{Origin, Position};
-use crate::store::{Damage, Gap};
+use crate::store::{Damage, Gap, Head};
 
 /// Complaints of the engine's own check that are told, at most.
 const COMPLAINTS_MAX: u32 = 20;
@@ -30,6 +30,8 @@ pub enum Finding<'a> {
         base: Position,
         /// The block.
         block: &'a Block,
+        /// It was put under its own name, not made by merging others.
+        named: bool,
     },
     /// A block that cannot be used.
     Damaged {
@@ -124,8 +126,7 @@ impl Source {
         };
         let conn = conn.map_err(|error| Trouble::Engine(error).at(&dir))?;
         let origin = identify(&conn).map_err(|trouble| trouble.at(&dir))?;
-        let mut survey = survey(&conn).map_err(|error| Trouble::Engine(error).at(&dir))?;
-        compare(&dir, origin, false, &mut survey)?;
+        let survey = examine(&dir, &conn, origin, false)?;
         Ok(Source { dir, conn, origin, survey, _copy: copy, _lock: lock })
     }
 
@@ -164,32 +165,20 @@ impl Source {
 
     fn each(&self, visit: &mut dyn FnMut(Finding<'_>)) -> rusqlite::Result<()> {
         let next = self.survey.counts.next;
-        walk::heads(&self.conn, 0, &mut |met| {
+        walk::rows(&self.conn, &mut |met| {
             match met {
                 Met::Hole(range) => {
                     let end = range.end.min(next).max(range.start);
                     visit(Finding::Unreadable { range: Position(range.start)..Position(end) });
                 }
-                Met::Head(head) => {
-                    let (block, count) = match self.row(head.base) {
-                        Some(row) => (row.block, row.count),
-                        None => (Err(Damage::Unreadable("vanished".to_owned())), head.count),
-                    };
-                    match block
-                        .and_then(|it| it.events(head.base).map(|_| it).map_err(Damage::from))
-                    {
-                        Ok(block) => visit(Finding::Whole { base: head.base, block: &block }),
-                        Err(cause) => visit(Finding::Damaged { base: head.base, count, cause }),
-                    }
+                Met::Head(Head { base, count, header: Err(cause), .. }) => {
+                    visit(Finding::Damaged { base, count, cause });
                 }
-                Met::Place { .. } => {}
+                Met::Row { base, row } => visit_row(Position(base), row, visit),
+                Met::Place { .. } | Met::Head(_) => {}
             }
             ControlFlow::Continue(())
         })
-    }
-
-    pub(super) fn row(&self, base: Position) -> Option<Row> {
-        walk::block(&self.conn, i64::try_from(base.0).ok()?).ok().flatten()
     }
 
     /// What SQLite itself finds wrong.
@@ -202,6 +191,15 @@ impl Source {
         complaints.retain(|complaint| complaint != "ok");
         complaints.extend(check.err().map(|error| error.to_string()));
         complaints.iter().map(|complaint| format!("the engine says: {complaint}")).collect()
+    }
+}
+
+/// The row's checksums held; now every frame is read too.
+fn visit_row(base: Position, row: Row, visit: &mut dyn FnMut(Finding<'_>)) {
+    let Row { count, named, block } = row;
+    match block.and_then(|block| block.events(base).map(|_| block).map_err(Damage::from)) {
+        Ok(block) => visit(Finding::Whole { base, block: &block, named }),
+        Err(cause) => visit(Finding::Damaged { base, count, cause }),
     }
 }
 

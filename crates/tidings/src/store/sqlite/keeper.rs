@@ -114,6 +114,7 @@ impl Inner {
         let counts = *self.counts.lock();
         tail.write(&Mark {
             origin: self.origin,
+            first: counts.first,
             next: counts.next,
             events: counts.events,
             at: self.clock.now(),

@@ -46,8 +46,7 @@ pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<Inner, OpenErr
     }
     .map_err(|trouble| trouble.at(&dir))?;
     let unread = |error: rusqlite::Error| Trouble::Engine(error).at(&dir);
-    let mut survey = survey(&conn).map_err(unread)?;
-    compare(&dir, origin, fresh, &mut survey)?;
+    let survey = examine(&dir, &conn, origin, fresh)?;
     let keys = KeyFilter::load(&conn).map_err(unread)?;
     let checkpointer = schema::writer(&dir.store()).map_err(unread)?;
     // It would wait while commits wait for it.
@@ -89,10 +88,14 @@ fn settle(inner: &Inner, new: &[Gap]) -> Result<(), OpenError> {
     }
     if raise && inner.latch.get() == Health::Up {
         // So that the hole stays explained when the mark has moved on.
-        inner.transact(Purpose::Store, "write down the ends", |tx| {
+        let raised = inner.transact(Purpose::Store, "write down the ends", |tx| {
             tx.raise_floor()?;
             Ok(())
-        })?;
+        });
+        if let Err(error) = raised {
+            // Where nothing can be written, much may still be read.
+            tracing::error!(store = %inner.name, %error, "the ends could not be written down");
+        }
     }
     if let Err(error) = inner.ballast.fill() {
         if error.kind() != io::ErrorKind::StorageFull {
@@ -211,21 +214,28 @@ fn connect(dir: &Directory) -> Result<(Connection, Origin, Option<String>), Trou
     }
 }
 
-/// Adds what the tail mark knows better than the store.
-pub(super) fn compare(
+/// Surveys the store and adds what the tail mark knows better.
+pub(super) fn examine(
     dir: &Directory,
+    conn: &Connection,
     origin: Origin,
     fresh: bool,
-    survey: &mut Survey,
-) -> Result<(), OpenError> {
+) -> Result<Survey, OpenError> {
     let path = dir.tail();
+    let found = tail::look(&path).map_err(failed("read", &path))?;
+    let mark = match found {
+        Found::Mark { mark, .. } => Some(mark),
+        Found::Nothing | Found::Damaged => None,
+    };
+    if let Some(mark) = mark.filter(|mark| mark.origin != origin) {
+        let found = format!("the tail mark of another log ({})", mark.origin);
+        return Err(OpenError::NotOurs { path, found });
+    }
+    let survey = survey(conn, mark.map_or(0, |mark| mark.first));
+    let mut survey = survey.map_err(|error| Trouble::Engine(error).at(dir))?;
     let counts = &mut survey.counts;
     let end = Position(counts.next);
-    match tail::look(&path).map_err(failed("read", &path))? {
-        Found::Mark { mark, .. } if mark.origin != origin => {
-            let found = format!("the tail mark of another log ({})", mark.origin);
-            return Err(OpenError::NotOurs { path, found });
-        }
+    match found {
         Found::Mark { mark, half } => {
             if half && mark.next > 0 {
                 tracing::warn!(path = %path.display(), "one of the two tail marks is unreadable");
@@ -244,5 +254,5 @@ pub(super) fn compare(
             survey.new.push(Gap { range: end..end, reason: GapReason::TailUnknown });
         }
     }
-    Ok(())
+    Ok(survey)
 }

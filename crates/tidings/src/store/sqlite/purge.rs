@@ -134,8 +134,13 @@ impl Tx<'_> {
             |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
         )?;
         let from = before.filter(|before| before.1 == first).map_or(first, |before| before.0);
-        self.execute("INSERT OR REPLACE INTO expired VALUES (?1, ?2)", params![from, next])?;
-        Ok(())
+        self.write_expired(from, next)
+    }
+
+    pub(super) fn write_expired(&mut self, first: i64, next: i64) -> Result<(), StoreError> {
+        let seal = super::row::expired_seal(first, next);
+        let sql = "INSERT OR REPLACE INTO expired VALUES (?1, ?2, ?3)";
+        self.execute(sql, params![first, next, seal]).map(drop)
     }
 
     /// Writes down where the store begins now, and forgets what lies before.

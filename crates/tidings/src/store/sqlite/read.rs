@@ -8,7 +8,7 @@ use super::row;
 use super::walk::{self, Met, Row};
 use crate::block::Block;
 use crate::id::Position;
-use crate::store::{Ends, Gap, GapReason, Head, Outcome, StoreError};
+use crate::store::{Damage, Ends, Gap, GapReason, Head, Outcome, StoreError};
 
 impl Inner {
     pub(super) fn heads(&self, from: Position, limit: usize) -> Result<Vec<Head>, StoreError> {
@@ -20,7 +20,7 @@ impl Inner {
                 match met {
                     Met::Hole(range) => holes.push(range),
                     Met::Head(head) => heads.push(head),
-                    Met::Place { .. } => {}
+                    Met::Place { .. } | Met::Row { .. } => {}
                 }
                 // One more than asked for: the last but one may have to be cut.
                 let ended = heads.iter().filter(|head| head.base.plus(head.count) > from);
@@ -52,10 +52,37 @@ impl Inner {
     pub(super) fn read(&self, base: Position) -> Result<Option<Block>, StoreError> {
         let Ok(key) = i64::try_from(base.0) else { return Ok(None) };
         match self.reading("read a block", |conn| walk::block(conn, key))? {
+            Some(row) => self.opened(base, row),
+            None => self.search(base, key),
+        }
+    }
+
+    fn opened(&self, base: Position, row: Row) -> Result<Option<Block>, StoreError> {
+        row.block.map(Some).map_err(|cause| {
+            self.note(&gap(base.0, row.count));
+            StoreError::Damaged { base, cause }
+        })
+    }
+
+    /// Nothing was found: rightly so, or because the way to it is damaged.
+    fn search(&self, base: Position, key: i64) -> Result<Option<Block>, StoreError> {
+        let told = self.gaps.lock().iter().any(|gap| gap.range.contains(&base));
+        if told || base.0 >= self.counts.lock().next {
+            return Ok(None);
+        }
+        let found = self.reading("look for a block", |conn| {
+            if walk::is_missed(conn, key)? {
+                walk::search(conn, base.0).map(Some)
+            } else {
+                Ok(None)
+            }
+        })?;
+        match found {
             None => Ok(None),
-            Some(Row { block: Ok(block), .. }) => Ok(Some(block)),
-            Some(Row { count, block: Err(cause), .. }) => {
-                self.note(&gap(base.0, count));
+            Some(Ok(row)) => self.opened(base, row),
+            Some(Err(next)) => {
+                self.note(&gap(base.0, next.map_or(1, |next| next - base.0)));
+                let cause = Damage::Unreadable("it cannot be found any more".to_owned());
                 Err(StoreError::Damaged { base, cause })
             }
         }

@@ -71,17 +71,18 @@ pub fn salvage(dir: &Path, into: &Path, options: SqliteOptions) -> Result<Salvag
 }
 
 fn carry(source: &Source, store: &SqliteStore) -> Result<Salvaged, OpenError> {
-    let mut waiting: Vec<(Position, Block)> = Vec::new();
+    let mut waiting: Vec<(Position, Option<BlockName>, Block)> = Vec::new();
     let mut failed = None;
     let mut lost = Vec::new();
-    let mut flush = |waiting: &mut Vec<(Position, Block)>| {
-        let carried = carry_some(source, store, waiting);
+    let mut flush = |waiting: &mut Vec<(Position, Option<BlockName>, Block)>| {
+        let carried = carry_some(store, waiting);
         waiting.clear();
         failed = failed.take().or(carried.err());
     };
     let seen = source.look(&mut |finding| match finding {
-        Finding::Whole { base, block } => {
-            waiting.push((base, block.clone()));
+        Finding::Whole { base, block, named } => {
+            let name = BlockName::of(block).filter(|_| named);
+            waiting.push((base, name, block.clone()));
             if waiting.len() == CARRIED_BLOCKS_MAX {
                 flush(&mut waiting);
             }
@@ -105,19 +106,17 @@ fn carry(source: &Source, store: &SqliteStore) -> Result<Salvaged, OpenError> {
 }
 
 fn carry_some(
-    source: &Source,
     store: &SqliteStore,
-    blocks: &[(Position, Block)],
+    blocks: &[(Position, Option<BlockName>, Block)],
 ) -> Result<(), StoreError> {
     store.inner.transact(Purpose::Store, "carry blocks over", |tx| {
-        for (base, block) in blocks {
-            let named = source.row(*base).is_some_and(|row| row.named);
+        for (base, name, block) in blocks {
             // Two whole blocks never overlap unless a page stands twice.
             if base.0 < tx.counts.next {
                 continue;
             }
             tx.counts.next = base.0;
-            tx.insert(BlockName::of(block).filter(|_| named), block)?;
+            tx.insert(*name, block)?;
         }
         Ok(())
     })
@@ -131,8 +130,7 @@ fn carry_ends(source: &Source, store: &SqliteStore, next: Position) -> Result<()
     let gone: Vec<([u8; 16], [u8; 8], i64, i64)> =
         rows(source, gone, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)));
     let outbox: Vec<i64> = rows(source, "SELECT base FROM outbox", |row| row.get(0));
-    let expired: Vec<(i64, i64)> =
-        rows(source, "SELECT first, next FROM expired", |row| Ok((row.get(0)?, row.get(1)?)));
+    let expired = super::survey::expired(&source.conn).unwrap_or_default();
     let keys = super::keys::every_key(&source.conn);
     store.inner.transact(Purpose::Store, "carry the ends over", |tx| {
         for (origin, boot, first, last) in &gone {
@@ -147,7 +145,7 @@ fn carry_ends(source: &Source, store: &SqliteStore, next: Position) -> Result<()
             tx.execute(sql, [base])?;
         }
         for (first, next) in &expired {
-            tx.execute("INSERT OR IGNORE INTO expired VALUES (?1, ?2)", [first, next])?;
+            tx.write_expired(*first, *next)?;
         }
         keys.iter().try_for_each(|key| tx.insert_key(key))?;
         tx.counts.next = tx.counts.next.max(next.0);

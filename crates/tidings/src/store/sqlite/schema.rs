@@ -57,7 +57,9 @@ CREATE TABLE gaps (
   first INTEGER NOT NULL, next INTEGER NOT NULL, reason INTEGER NOT NULL,
   seal INTEGER NOT NULL, PRIMARY KEY (first, next, reason)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE expired (first INTEGER PRIMARY KEY, next INTEGER NOT NULL) STRICT;
+CREATE TABLE expired (
+  first INTEGER PRIMARY KEY, next INTEGER NOT NULL, seal INTEGER NOT NULL
+) STRICT;
 ";
 
 /// Makes a store where nothing is. The caller gives it its name when it is whole.

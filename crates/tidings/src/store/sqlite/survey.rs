@@ -1,12 +1,12 @@
 //! What is in the store, as it is opened? Counts, ends, and positions that are
 //! missing without a reason.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::latch::{Fault, fault};
-use super::walk;
+use super::walk::{self, Met};
 use super::{Counts, row};
 use crate::id::{Origin, Position};
 use crate::store::{Gap, GapReason};
@@ -53,16 +53,18 @@ fn pardon<T>(read: rusqlite::Result<T>, instead: T) -> rusqlite::Result<T> {
     }
 }
 
-/// Looks at every block's place, but not into it.
-pub(super) fn survey(conn: &Connection) -> rusqlite::Result<Survey> {
-    let floor = floor(conn)?;
-    let mut places = Places { expected: floor.map(|floor| floor.0), ..Places::default() };
-    walk::places(conn, &mut |base, count| {
-        if places.expected == Some(base) || walk::head_is_whole(conn, base) {
-            places.add(base, count);
+/// Looks at every block's place, but not into it. `marked_first` is where the tail
+/// mark says that the store begins, should the store itself not know any more.
+pub(super) fn survey(conn: &Connection, marked_first: u64) -> rusqlite::Result<Survey> {
+    let (first, floor_next) = floor(conn)?.unwrap_or((marked_first, 0));
+    let mut places = Places { expected: first, ..Places::default() };
+    walk::places(conn, &mut |met| {
+        if let Met::Place { base, count, whole } = met {
+            places.meet(base, count, whole);
         }
+        ControlFlow::Continue(()) // what cannot be found shows beside what can
     })?;
-    let next = places.expected.unwrap_or(0).max(floor.map_or(0, |floor| floor.1));
+    let next = places.expected.max(floor_next).max(places.claimed.unwrap_or(0));
     places.hole_before(next);
     let Places { mut counts, holes, .. } = places;
     counts.next = next;
@@ -71,7 +73,9 @@ pub(super) fn survey(conn: &Connection) -> rusqlite::Result<Survey> {
     }
     let (known, unreadable) = pardon(super::read::written_gaps(conn), (Vec::new(), 1))?;
     let excused = known.iter().map(|gap| gap.range.start.0..gap.range.end.0);
-    let excused = excused.chain(pardon(expired(conn), Vec::new())?).collect();
+    let expired = pardon(expired(conn), Vec::new())?;
+    let expired = expired.iter().map(|range| range.0.unsigned_abs()..range.1.unsigned_abs());
+    let excused = excused.chain(expired).collect();
     let mut new: Vec<Gap> = unexplained(&holes, excused).into_iter().map(damaged).collect();
     if unreadable > 0 && counts.first < next {
         // Some gap was written down and cannot be read: it may be anywhere.
@@ -87,31 +91,45 @@ fn damaged(range: Range<u64>) -> Gap {
 #[derive(Debug, Default)]
 struct Places {
     counts: Counts,
-    /// Where the next block should stand; `None` if anywhere will do.
-    expected: Option<u64>,
+    /// Where the next block should stand.
+    expected: u64,
+    /// Where a row that is not whole says it ends.
+    claimed: Option<u64>,
     holes: Vec<Range<u64>>,
 }
 
 impl Places {
-    fn add(&mut self, base: u64, count: u64) {
-        self.hole_before(base);
-        self.counts.added(base, count);
-        self.expected = Some(self.expected.unwrap_or(0).max(self.counts.next));
+    /// A row that is not whole leaves a hole, up to the next that is. Only as the
+    /// last one it is believed where it ends, so that nothing is put on top of it.
+    fn meet(&mut self, base: u64, count: u64, whole: bool) {
+        let end = base.saturating_add(count);
+        if !whole {
+            self.claimed = (self.expected == base).then_some(end).or(self.claimed);
+        } else if base >= self.expected {
+            self.hole_before(base);
+            self.counts.added(base, count);
+            self.expected = end;
+            self.claimed = None;
+        }
     }
 
     fn hole_before(&mut self, base: u64) {
-        if let Some(expected) = self.expected.filter(|expected| *expected < base) {
-            self.holes.push(expected..base);
+        if self.expected < base {
+            self.holes.push(self.expected..base);
         }
     }
 }
 
-fn expired(conn: &Connection) -> rusqlite::Result<Vec<Range<u64>>> {
-    let mut statement = conn.prepare("SELECT first, next FROM expired")?;
+/// The stretches of positions that are rightly not there, those that can be
+/// trusted.
+pub(super) fn expired(conn: &Connection) -> rusqlite::Result<Vec<(i64, i64)>> {
+    let mut statement = conn.prepare_cached("SELECT first, next, seal FROM expired")?;
     let ranges = statement.query_map([], |row| {
-        Ok(row.get::<_, i64>(0)?.unsigned_abs()..row.get::<_, i64>(1)?.unsigned_abs())
+        let (first, next) = (row.get(0)?, row.get(1)?);
+        let whole = row::check(row.get(2)?, row::expired_seal(first, next)).is_ok();
+        Ok(whole.then_some((first, next)))
     })?;
-    ranges.collect()
+    ranges.filter_map(Result::transpose).collect()
 }
 
 /// The parts of holes that no excuse covers.

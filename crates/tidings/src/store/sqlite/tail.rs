@@ -13,6 +13,7 @@
 //! | 8 | `TIDTAIL` and the version, 1 |
 //! | 8 | generation: the larger is the newer |
 //! | 16 | origin of the log, big end first |
+//! | 8 | position of the oldest block |
 //! | 8 | next position |
 //! | 8 | events kept |
 //! | 8 | time of day, nanoseconds since 1970 |
@@ -27,13 +28,16 @@ use crate::clock::Timestamp;
 use crate::id::Origin;
 
 const MAGIC: [u8; 8] = *b"TIDTAIL\x01";
-const SLOT_BYTES: usize = 68;
+const SLOT_BYTES: usize = SAID_BYTES + 4;
+const SAID_BYTES: usize = 72;
 const SLOT_STRIDE: u64 = 4096;
 
 /// What the mark says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
     pub(super) origin: Origin,
+    /// Where the oldest block stood.
+    pub(super) first: u64,
     /// The position that came next.
     pub(super) next: u64,
     /// Events that were kept.
@@ -82,27 +86,29 @@ fn encode(generation: u64, mark: &Mark) -> [u8; SLOT_BYTES] {
     slot[..8].copy_from_slice(&MAGIC);
     slot[8..16].copy_from_slice(&generation.to_le_bytes());
     slot[16..32].copy_from_slice(&mark.origin.to_bytes());
-    slot[32..40].copy_from_slice(&mark.next.to_le_bytes());
-    slot[40..48].copy_from_slice(&mark.events.to_le_bytes());
-    slot[48..56].copy_from_slice(&mark.at.as_nanos().to_le_bytes());
-    slot[56..64].copy_from_slice(&u64::from(mark.clean).to_le_bytes());
-    let crc = crc32c::crc32c(&slot[..64]);
-    slot[64..].copy_from_slice(&crc.to_le_bytes());
+    slot[32..40].copy_from_slice(&mark.first.to_le_bytes());
+    slot[40..48].copy_from_slice(&mark.next.to_le_bytes());
+    slot[48..56].copy_from_slice(&mark.events.to_le_bytes());
+    slot[56..64].copy_from_slice(&mark.at.as_nanos().to_le_bytes());
+    slot[64..72].copy_from_slice(&u64::from(mark.clean).to_le_bytes());
+    let crc = crc32c::crc32c(&slot[..SAID_BYTES]);
+    slot[SAID_BYTES..].copy_from_slice(&crc.to_le_bytes());
     slot
 }
 
 fn decode(slot: &[u8]) -> Option<(u64, Mark)> {
-    let (said, crc) = slot.split_at_checked(64)?;
+    let (said, crc) = slot.split_at_checked(SAID_BYTES)?;
     if crc32c::crc32c(said).to_le_bytes() != crc || said[..8] != MAGIC {
         return None;
     }
     let word = |at: usize| said[at..].first_chunk::<8>().copied().unwrap_or_default();
     let mark = Mark {
         origin: Origin::from_bytes(*said[16..].first_chunk::<16>()?),
-        next: u64::from_le_bytes(word(32)),
-        events: u64::from_le_bytes(word(40)),
-        at: Timestamp::from_nanos(i64::from_le_bytes(word(48))),
-        clean: u64::from_le_bytes(word(56)) == 1,
+        first: u64::from_le_bytes(word(32)),
+        next: u64::from_le_bytes(word(40)),
+        events: u64::from_le_bytes(word(48)),
+        at: Timestamp::from_nanos(i64::from_le_bytes(word(56))),
+        clean: u64::from_le_bytes(word(64)) == 1,
     };
     Some((u64::from_le_bytes(word(8)), mark))
 }
@@ -162,7 +168,8 @@ mod tests {
 
     fn mark(next: u64) -> Mark {
         let origin = Origin::from_bytes([7; 16]);
-        Mark { origin, next, events: next / 2, at: Timestamp::from_nanos(5), clean: false }
+        let (first, events) = (next / 3, next / 2);
+        Mark { origin, first, next, events, at: Timestamp::from_nanos(5), clean: false }
     }
 
     #[test]

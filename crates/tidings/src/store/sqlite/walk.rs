@@ -21,8 +21,10 @@ const DETOURS_MAX: usize = 1000;
 pub(super) enum Met {
     /// A row whose head can be read, or not.
     Head(Head),
-    /// A row that was not looked into.
-    Place { base: u64, count: u64 },
+    /// A row whose head was not parsed, only checked: whether it is the row's own.
+    Place { base: u64, count: u64, whole: bool },
+    /// A row with everything in it.
+    Row { base: u64, row: Row },
     /// No row can be found between these keys.
     Hole(Range<u64>),
 }
@@ -37,16 +39,14 @@ pub(super) fn heads(conn: &Connection, from: i64, visit: Visit<'_>) -> rusqlite:
     around_damage(conn, from, read_heads, visit)
 }
 
-/// Walks over keys and counts only.
-pub(super) fn places(conn: &Connection, visit: &mut dyn FnMut(u64, u64)) -> rusqlite::Result<()> {
-    around_damage(conn, 0, read_places, &mut |met| {
-        match met {
-            Met::Place { base, count } => visit(base, count),
-            Met::Head(head) => visit(head.base.0, head.count),
-            Met::Hole(_) => {} // what is missing shows in the places beside it
-        }
-        ControlFlow::Continue(())
-    })
+/// Walks over all rows, checking heads without parsing them.
+pub(super) fn places(conn: &Connection, visit: Visit<'_>) -> rusqlite::Result<()> {
+    around_damage(conn, 0, read_places, visit)
+}
+
+/// Walks over all rows with everything in them.
+pub(super) fn rows(conn: &Connection, visit: Visit<'_>) -> rusqlite::Result<()> {
+    around_damage(conn, 0, read_rows, visit)
 }
 
 fn around_damage(
@@ -72,40 +72,70 @@ fn around_damage(
     Ok(())
 }
 
-fn read_heads(conn: &Connection, at: &mut i64, visit: Visit<'_>) -> rusqlite::Result<()> {
-    let sql = "SELECT base, count, boot, number, head_seal, head, length(head) + length(body)
-               FROM blocks WHERE base >= ?1 ORDER BY base";
+/// Visits rows in order. One that stands out of order is passed over: a page
+/// stands where it does not belong, and what it hides is missing elsewhere.
+fn each(
+    conn: &Connection,
+    sql: &str,
+    at: &mut i64,
+    visit: Visit<'_>,
+    read: impl Fn(&Place, &rusqlite::Row<'_>) -> rusqlite::Result<Met>,
+) -> rusqlite::Result<()> {
     let mut statement = conn.prepare_cached(sql)?;
     let mut rows = statement.query([*at])?;
     while let Some(row) = rows.next()? {
         let place = place(row)?;
-        let head = Head {
-            base: Position(place.base.unsigned_abs()),
-            count: likely_count(place.count),
-            bytes: row.get::<_, i64>(6)?.unsigned_abs(),
-            header: row::open_head(&place, row.get(4)?, row.get_ref(5)?.as_blob()?),
-        };
+        if place.base < *at {
+            continue;
+        }
+        let met = read(&place, row)?;
         *at = place.base.saturating_add(1);
-        if visit(Met::Head(head)).is_break() {
+        if visit(met).is_break() {
             break;
         }
     }
     Ok(())
 }
 
+fn read_heads(conn: &Connection, at: &mut i64, visit: Visit<'_>) -> rusqlite::Result<()> {
+    let sql = "SELECT base, count, boot, number, head_seal, head, length(head) + length(body)
+               FROM blocks WHERE base >= ?1 ORDER BY base";
+    each(conn, sql, at, visit, |place, row| {
+        Ok(Met::Head(Head {
+            base: Position(place.base.unsigned_abs()),
+            count: likely_count(place.count),
+            bytes: row.get::<_, i64>(6)?.unsigned_abs(),
+            header: row::open_head(place, row.get(4)?, row.get_ref(5)?.as_blob()?),
+        }))
+    })
+}
+
 fn read_places(conn: &Connection, at: &mut i64, visit: Visit<'_>) -> rusqlite::Result<()> {
-    let sql = "SELECT base, count FROM blocks WHERE base >= ?1 ORDER BY base";
-    let mut statement = conn.prepare_cached(sql)?;
-    let mut rows = statement.query([*at])?;
-    while let Some(row) = rows.next()? {
-        let base: i64 = row.get(0)?;
-        let count = likely_count(row.get(1)?);
-        *at = base.saturating_add(1);
-        if visit(Met::Place { base: base.unsigned_abs(), count }).is_break() {
-            break;
-        }
-    }
-    Ok(())
+    let sql = "SELECT base, count, boot, number, head_seal, head
+               FROM blocks WHERE base >= ?1 ORDER BY base";
+    each(conn, sql, at, visit, |place, row| {
+        let seal = row::head_seal(place, row.get_ref(5)?.as_blob()?);
+        Ok(Met::Place {
+            base: place.base.unsigned_abs(),
+            count: likely_count(place.count),
+            whole: row::check(row.get(4)?, seal).is_ok(),
+        })
+    })
+}
+
+const ROW: &str = "SELECT base, count, boot, number, head_seal, body_seal, head, body FROM blocks";
+
+fn read_rows(conn: &Connection, at: &mut i64, visit: Visit<'_>) -> rusqlite::Result<()> {
+    let sql = format!("{ROW} WHERE base >= ?1 ORDER BY base");
+    each(conn, &sql, at, visit, |place, row| {
+        Ok(Met::Row { base: place.base.unsigned_abs(), row: whole_row(place, row)? })
+    })
+}
+
+fn whole_row(place: &Place, row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    let (head, body) = (row.get_ref(6)?.as_blob()?, row.get_ref(7)?.as_blob()?);
+    let block = row::open_block(place, (row.get(4)?, row.get(5)?), head, body);
+    Ok(Row { count: likely_count(place.count), named: place.name.is_some(), block })
 }
 
 fn place(row: &rusqlite::Row<'_>) -> rusqlite::Result<Place> {
@@ -180,15 +210,9 @@ pub(super) struct Row {
 
 /// The row that has this key.
 pub(super) fn block(conn: &Connection, base: i64) -> rusqlite::Result<Option<Row>> {
-    let sql = "SELECT base, count, boot, number, head_seal, body_seal, head, body
-               FROM blocks WHERE base = ?1";
-    let read = conn.prepare_cached(sql)?.query_row([base], |row| {
-        let place = place(row)?;
-        let (head, body) = (row.get_ref(6)?.as_blob()?, row.get_ref(7)?.as_blob()?);
-        let block = row::open_block(&place, (row.get(4)?, row.get(5)?), head, body);
-        Ok(Row { count: likely_count(place.count), named: place.name.is_some(), block })
-    });
-    match read.optional() {
+    let sql = format!("{ROW} WHERE base = ?1");
+    let mut statement = conn.prepare_cached(&sql)?;
+    match statement.query_row([base], |row| whole_row(&place(row)?, row)).optional() {
         Err(error) if fault(&error) == Fault::Damage => {
             let sql = "SELECT count FROM blocks WHERE base = ?1";
             let count = conn.query_row(sql, [base], |row| row.get(0)).map_or(1, likely_count);
@@ -199,16 +223,48 @@ pub(super) fn block(conn: &Connection, base: i64) -> rusqlite::Result<Option<Row
     }
 }
 
-/// Whether the head of the row with this key is the row's own.
-pub(super) fn head_is_whole(conn: &Connection, base: u64) -> bool {
-    let Ok(base) = i64::try_from(base) else { return false };
-    let mut whole = false;
-    let read = read_heads(conn, &mut { base }, &mut |met| {
-        whole = matches!(met, Met::Head(head)
-            if head.base.0 == base.unsigned_abs() && head.header.is_ok());
-        ControlFlow::Break(())
-    });
-    read.is_ok() && whole
+/// Whether a row with this key should be there, though it was not found.
+pub(super) fn is_missed(conn: &Connection, base: i64) -> rusqlite::Result<bool> {
+    // One snapshot for all questions, or a purge between them would look like loss.
+    let snapshot = conn.unchecked_transaction()?;
+    let found = |sql: &str| -> rusqlite::Result<Option<(i64, i64)>> {
+        let mut statement = snapshot.prepare_cached(sql)?;
+        let found = statement.query_row([base], |row| Ok((row.get(0)?, row.get(1)?))).optional();
+        // What cannot be read explains nothing.
+        if found.as_ref().is_err_and(|error| fault(error) == Fault::Damage) {
+            Ok(None)
+        } else {
+            found
+        }
+    };
+    let floor = "SELECT first, next FROM floor WHERE first > ?1";
+    let inside = "SELECT base, count FROM blocks WHERE base < ?1 ORDER BY base DESC LIMIT 1";
+    let covers = |(first, next): (i64, i64)| first <= base && base < next;
+    let explained = found(floor)?.is_some()
+        || super::survey::expired(&snapshot).is_ok_and(|all| all.into_iter().any(covers))
+        // A misled search may answer with the very row, which explains nothing.
+        || found(inside)?.is_some_and(|(at, count)| {
+            at < base && covers((at, at.saturating_add(count)))
+        });
+    Ok(!explained)
+}
+
+/// Looks for a row among all of them, because a damaged page misleads the way to
+/// it. Answers with the row, or with the next key that is there.
+pub(super) fn search(conn: &Connection, base: u64) -> rusqlite::Result<Result<Row, Option<u64>>> {
+    let mut found = Err(None);
+    rows(conn, &mut |met| match met {
+        Met::Row { base: at, row } if at == base => {
+            found = Ok(row);
+            ControlFlow::Break(())
+        }
+        Met::Row { base: at, .. } if at > base => {
+            found = Err(Some(at));
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    })?;
+    Ok(found)
 }
 
 /// The largest key that is not above `from`, or `from`.
