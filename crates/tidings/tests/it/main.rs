@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod block_format;
-mod example;
 mod damage;
+mod example;
 mod full_disk;
 mod salvage;
