@@ -92,4 +92,10 @@ impl Arrivals {
     pub(crate) fn forget(&self, waiter: u64) {
         self.state.lock().wakers.remove(&waiter);
     }
+
+    /// How many futures wait.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.state.lock().wakers.len()
+    }
 }

@@ -187,6 +187,10 @@ impl Core {
         self.work.notify_all();
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.gate.lock().phase == Phase::Closed
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.gate.lock().phase == Phase::Open
     }

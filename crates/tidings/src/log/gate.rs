@@ -23,7 +23,7 @@ pub(crate) const COMMIT_EVENTS_MAX: usize = 65_536;
 /// it stands still until the clock has caught up. A clock that was set back
 /// further is believed, for it was wrong before; or one mistaken date in 2099
 /// would be stamped for ever.
-pub(crate) const RECEIVED_HOLD_MAX: Duration = Duration::from_secs(60);
+pub(crate) const RECEIVED_HOLD_MAX: Duration = Duration::from_mins(1);
 
 /// The taken events of one append: they are stored together or not at all.
 #[derive(Debug)]
@@ -209,7 +209,7 @@ impl Gate {
 
     /// Books the outcome of the running commit's events.
     pub(super) fn settle_stored(&mut self, events: u64) {
-        self.settle(events, |tally, events| tally.count_stored(events));
+        self.settle(events, Tally::count_stored);
     }
 
     /// Books events of the running commit as lost.

@@ -205,7 +205,9 @@ mod tests {
 
     fn index_of(slots: &[(u64, u32)]) -> Index {
         let mut index = Index::default();
-        slots.iter().for_each(|(base, count)| index.insert(slot(*base, *count)));
+        for (base, count) in slots {
+            index.insert(slot(*base, *count));
+        }
         index
     }
 

@@ -63,9 +63,10 @@ impl Telling {
 }
 
 fn message(lost: bool, tally: &Tally) -> String {
-    match lost {
-        true => format!("{} events are not in the log: {tally}", tally.missing()),
-        false => format!("closed; {tally}"),
+    if lost {
+        format!("{} events are not in the log: {tally}", tally.missing())
+    } else {
+        format!("closed; {tally}")
     }
 }
 
@@ -213,7 +214,7 @@ mod tests {
         telling.record(LOSS_TYPE, &Tally::default(), Duration::ZERO);
         telling.note(at(2));
 
-        assert!(!telling.is_due(LOSS_RECORD_PACE - Duration::from_nanos(1)));
+        assert!(!telling.is_due(LOSS_RECORD_PACE.checked_sub(Duration::from_nanos(1)).unwrap()));
         assert!(telling.is_due(LOSS_RECORD_PACE));
     }
 

@@ -9,6 +9,7 @@ mod arrivals;
 mod boots;
 mod cache;
 mod committer;
+mod component;
 mod core;
 mod coverage;
 mod dedupe;
@@ -47,7 +48,7 @@ pub const DEFAULT_MEMBER: &str = "tidings";
 /// Bytes of blocks that a log keeps by default, at most.
 pub const RETENTION_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 /// How long a caller's key is remembered by default.
-pub const DEDUPE_WINDOW: Duration = Duration::from_secs(60 * 60);
+pub const DEDUPE_WINDOW: Duration = Duration::from_hours(1);
 /// Bytes of events that may wait for a commit by default.
 pub const INFLIGHT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How long dropping the last handle of an open log may take.

@@ -10,13 +10,13 @@ use crate::store::StoreError;
 
 /// Time of day and monotonic time must drift apart by more than this to be called
 /// a jump.
-pub(crate) const CLOCK_JUMP_MIN: Duration = Duration::from_secs(60);
+pub(crate) const CLOCK_JUMP_MIN: Duration = Duration::from_mins(1);
 /// How long the clock must have run steadily, since a jump or since the log was
 /// opened, before anything is purged on its account. Until then what is over age
 /// is only hidden.
-pub(crate) const CLOCK_STEADY_MIN: Duration = Duration::from_secs(10 * 60);
+pub(crate) const CLOCK_STEADY_MIN: Duration = Duration::from_mins(10);
 /// A block received so far ahead of now was stamped by a clock that was wrong.
-pub(crate) const RECEIVED_AHEAD_MAX: Duration = Duration::from_secs(60 * 60);
+pub(crate) const RECEIVED_AHEAD_MAX: Duration = Duration::from_hours(1);
 /// Blocks that are expired in one call of the store, at most.
 pub(crate) const EXPIRE_BLOCKS_MAX: usize = 1000;
 
@@ -135,7 +135,7 @@ impl Core {
 mod tests {
     use super::*;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     fn start() -> Timestamp {
         "2026-11-22T10:00:00Z".parse().unwrap()
@@ -155,7 +155,7 @@ mod tests {
         for wall in [start().after(25 * HOUR), start().before(25 * HOUR), start().after(decade)] {
             let mut steady = Steady::since(start(), Duration::ZERO);
 
-            assert!(!steady.observe(wall, 24 * HOUR - HOUR), "{wall}");
+            assert!(!steady.observe(wall, (24 * HOUR).checked_sub(HOUR).unwrap()), "{wall}");
             assert!(
                 !steady.observe(wall.after(CLOCK_STEADY_MIN / 2), 23 * HOUR + CLOCK_STEADY_MIN / 2)
             );

@@ -50,7 +50,9 @@ impl Core {
             self.catch_up()?;
             self.gate.lock().index_unsure = false;
         }
-        caused.into_iter().for_each(|reason| self.resume(reason));
+        for reason in caused {
+            self.resume(reason);
+        }
         Ok(())
     }
 

@@ -85,7 +85,7 @@ impl Plan {
         }
         let hopeless = words.iter().any(Option::is_none);
         let (types, members) = (Matcher::lower(&filter.types), Matcher::new(&filter.members));
-        let mask = |matcher: &Matcher| matcher.exact().map_or(u64::MAX, |names| mask_of(names));
+        let mask = |matcher: &Matcher| matcher.exact().map_or(u64::MAX, mask_of);
         Plan {
             types_mask: mask(&types),
             members_mask: mask(&members),
@@ -200,7 +200,7 @@ fn has_value(fields: &Fields, name: &str, wanted: &str) -> bool {
     });
     found.is_some_and(|value| match value {
         Value::String(text) => text == wanted,
-        other => other.to_string() == wanted,
+        other => other.to_string().eq(wanted),
     })
 }
 

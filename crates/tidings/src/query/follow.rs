@@ -74,6 +74,7 @@ impl Log {
     /// # Errors
     ///
     /// The cursor belongs to another log.
+    #[expect(clippy::needless_pass_by_value, reason = "a follower may keep its filter")]
     pub fn follow(&self, from: FollowFrom, filter: Arc<Filter>) -> Result<Follower, QueryError> {
         let core = Arc::clone(self.core());
         let end = core.index.read().next();

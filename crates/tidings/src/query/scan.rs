@@ -116,7 +116,7 @@ impl Scan<'_> {
         match self.order {
             Order::Ascending => frames.sort_by_key(|f| block.frame_listed(*f).0),
             Order::Descending => {
-                frames.sort_by_key(|f| std::cmp::Reverse(block.frame_listed(*f).1))
+                frames.sort_by_key(|f| std::cmp::Reverse(block.frame_listed(*f).1));
             }
         }
         let mut matched = 0;
@@ -171,9 +171,10 @@ impl Scan<'_> {
 
 /// The positions of a frame: from its first event to the one after its last.
 pub(super) fn frame_range(base: Position, block: &Block, number: usize) -> (Position, Position) {
-    let end = match number + 1 < block.frames() {
-        true => block.frame_start(number + 1) as u64,
-        false => u64::from(block.header().count),
+    let end = if number + 1 < block.frames() {
+        block.frame_start(number + 1) as u64
+    } else {
+        u64::from(block.header().count)
     };
     (base.plus(block.frame_start(number) as u64), base.plus(end))
 }

@@ -98,7 +98,7 @@ fn keys_outlive_the_process_and_end_with_their_window() {
     log.close(SECOND);
     let log = log_over(&store, &options);
 
-    options.clock.advance(HOUR - SECOND);
+    options.clock.advance(HOUR.checked_sub(SECOND).unwrap());
     assert_eq!(id_of(&append(&log, keyed("m", "k"))), id_of(&first));
 
     options.clock.advance(2 * SECOND);

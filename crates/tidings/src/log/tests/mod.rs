@@ -19,7 +19,7 @@ use crate::severity::Severity;
 use crate::store::memory::MemoryStore;
 
 const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 pub(super) fn start() -> Timestamp {
     "2026-11-22T10:00:00Z".parse().unwrap()

@@ -125,10 +125,7 @@ impl Sink for Scripted {
     }
 
     fn probe(&self) -> Result<(), StoreError> {
-        match self.script.lock().down {
-            true => Err(failed(Outcome::NotStored)),
-            false => Ok(()),
-        }
+        if self.script.lock().down { Err(failed(Outcome::NotStored)) } else { Ok(()) }
     }
 
     fn reach(&self) -> Reach {

@@ -1,0 +1,84 @@
+//! Do questions get the answers that a plain list of all events would give?
+
+mod damage;
+mod follow;
+mod model;
+mod naive;
+mod odd;
+mod pages;
+mod words;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::block::{Block, BlockBuilder, Entry};
+use crate::clock::Clock;
+use crate::event::Event;
+use crate::id::{Boot, Position};
+use crate::log::{Ack, LogOptions, Taken};
+use crate::severity::Severity;
+use crate::store::memory::MemoryStore;
+use crate::store::{BlockStore, Sink};
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+fn start() -> Timestamp {
+    "2026-11-22T10:00:00Z".parse().unwrap()
+}
+
+fn options() -> LogOptions {
+    LogOptions { background: false, clock: Clock::by_hand(start()), ..LogOptions::default() }
+}
+
+fn log_with(options: &LogOptions) -> Log {
+    Log::over(Arc::new(MemoryStore::new().unwrap()), options.clone()).unwrap()
+}
+
+fn empty_log() -> Log {
+    log_with(&options())
+}
+
+#[track_caller]
+fn append(log: &Log, events: Vec<Event>) -> Vec<EventId> {
+    let id = |taken| match taken {
+        Taken::Accepted { id, .. } => id,
+        other => panic!("not accepted: {other:?}"),
+    };
+    log.append(events, Ack::Disk, false).unwrap().into_iter().map(id).collect()
+}
+
+#[track_caller]
+fn ask(log: &Log, query: &Query) -> Page {
+    log.query(query).unwrap()
+}
+
+/// A block of another origin with the given events, received and added when told.
+fn block_of(boot: u8, number: u64, first_seq: u64, events: &[(Event, Timestamp)]) -> Block {
+    let mut builder =
+        BlockBuilder::new(Origin::from_bytes([boot; 16]), Boot::from_bytes([boot; 8]));
+    for (i, (event, received)) in events.iter().enumerate() {
+        builder.push(&Entry {
+            event_type: event.event_type(),
+            message: event.message(),
+            member: event.member().unwrap_or("queue"),
+            severity: event.severity(),
+            timestamp: event.timestamp().unwrap_or(*received),
+            added: *received,
+            received: *received,
+            seq: first_seq + i as u64,
+            source: event.source(),
+            subject: event.subject(),
+            key: event.key(),
+            fields: Some(event.fields()).filter(|fields| !fields.is_empty()),
+            trace_id: event.trace_id(),
+            span_id: event.span_id(),
+        });
+    }
+    builder.seal(number, false).unwrap()
+}
+
+fn messages(events: &[StoredEvent]) -> Vec<&str> {
+    events.iter().map(|stored| stored.event.message()).collect()
+}

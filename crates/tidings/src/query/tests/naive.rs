@@ -1,0 +1,182 @@
+//! The reference: what an answer should be, written so plainly that it is right.
+
+use super::*;
+
+const WORDS: [&str; 8] = ["disk", "full", "Deploy", "rolled", "out", "db1", "error", "91%"];
+const TYPES: [&str; 5] = ["deploy.api", "deploy.web", "error", "disk.high", "tick"];
+const MEMBERS: [&str; 4] = ["db1", "db2", "web", "Web"];
+
+/// A random event: late, in the future, or of now.
+fn event(dice: &mut fastrand::Rng, now: Timestamp) -> Event {
+    let words: Vec<&str> = (0..dice.usize(0..5)).map(|_| pick(dice, &WORDS)).collect();
+    let mut event = Event::new(pick(dice, &TYPES), words.join(" "))
+        .with_member(pick(dice, &MEMBERS))
+        .with_severity(Severity::from_number(dice.u64(1..=24)).unwrap());
+    match dice.u8(0..6) {
+        0 => event = event.with_timestamp(now.before(SECOND * dice.u32(0..7200))),
+        1 => event = event.with_timestamp(now.after(HOUR * dice.u32(0..100))),
+        2 => event = event.with_timestamp(start()),
+        _ => {}
+    }
+    if dice.bool() {
+        event = event.with_source(pick(dice, &["cron", "kernel"]));
+    }
+    if dice.bool() {
+        event = event.with_subject(pick(dice, &["api", "sda"]));
+    }
+    if dice.bool() {
+        event = event.with_field("version", dice.u8(0..3)).with_field("note", pick(dice, &WORDS));
+    }
+    event
+}
+
+fn pick<T: Copy>(dice: &mut fastrand::Rng, of: &[T]) -> T {
+    of[dice.usize(..of.len())]
+}
+
+/// A log of random blocks of random events, its clock, and all it was given.
+pub(super) struct World {
+    pub(super) log: Log,
+    pub(super) all: Vec<StoredEvent>,
+    pub(super) options: LogOptions,
+}
+
+impl World {
+    pub(super) fn random(dice: &mut fastrand::Rng) -> World {
+        let options = LogOptions { retention: HOUR * 3, ..options() };
+        let log = log_with(&options);
+        for number in 0..dice.u64(1..16) {
+            let now = options.clock.now();
+            let largest = pick(dice, &[1, 3, 3, 40, 600]);
+            let events: Vec<Event> =
+                (0..dice.usize(1..=largest)).map(|_| event(dice, now)).collect();
+            if dice.u8(0..4) == 0 {
+                put(&log, dice, number, now, events);
+            } else {
+                append(&log, events);
+            }
+            options.clock.advance(SECOND * dice.u32(0..900));
+        }
+        let mut world = World { log, all: Vec::new(), options };
+        world.all = world.read_everything();
+        world
+    }
+
+    /// Every event by position, straight from the blocks.
+    fn read_everything(&self) -> Vec<StoredEvent> {
+        let store = &self.log.core().store;
+        let heads = store.heads(Position(0), 1000).unwrap();
+        let blocks = heads.iter().map(|head| (head.base, store.read(head.base).unwrap().unwrap()));
+        blocks.flat_map(|(base, block)| block.events(base).unwrap()).collect()
+    }
+
+    /// What the whole answer to a query is: filter, window and order, no pages.
+    pub(super) fn answer(&self, query: &Query) -> Vec<StoredEvent> {
+        let mut events: Vec<StoredEvent> = self.window(query);
+        events.retain(|stored| matches(&query.filter, stored));
+        events.sort_by_key(key_of);
+        if query.order == Order::Descending {
+            events.reverse();
+        }
+        events
+    }
+
+    pub(super) fn window(&self, query: &Query) -> Vec<StoredEvent> {
+        let cutoff = self.options.clock.now().before(self.options.retention);
+        let shown = |stored: &&StoredEvent| {
+            let time = key_of(stored).time;
+            stored.received >= cutoff
+                && query.since.is_none_or(|since| time >= since)
+                && query.until.is_none_or(|until| time < until)
+        };
+        self.all.iter().filter(shown).cloned().collect()
+    }
+}
+
+fn put(log: &Log, dice: &mut fastrand::Rng, number: u64, now: Timestamp, events: Vec<Event>) {
+    let received = |dice: &mut fastrand::Rng| now.before(SECOND * dice.u32(0..600));
+    let events: Vec<_> = events.into_iter().map(|event| (event, received(dice))).collect();
+    log.put(&block_of(dice.u8(1..3), number, number * 10_000, &events)).unwrap();
+}
+
+fn matches(filter: &Filter, stored: &StoredEvent) -> bool {
+    let event = &stored.event;
+    let named = |patterns: &Patterns, name: &str| patterns::Matcher::new(patterns).matches(name);
+    let severity = filter
+        .severity
+        .is_none_or(|(from, to)| (from.level()..=to.level()).contains(&event.severity().level()));
+    let fields = filter.fields.iter().all(|(name, value)| {
+        event.fields().get(name).is_some_and(|found| match found {
+            serde_json::Value::String(text) => text == value,
+            other => &other.to_string() == value,
+        })
+    });
+    let source =
+        filter.sources.is_empty() || event.source().is_some_and(|s| named(&filter.sources, s));
+    named(&filter.types, event.event_type())
+        && named(&filter.members, stored.member())
+        && source
+        && severity
+        && fields
+        && filter.text.iter().all(|term| has_term(event, term))
+        && filter.grep.as_ref().is_none_or(|grep| grep.is_match(event.message()))
+}
+
+fn has_term(event: &Event, term: &TextTerm) -> bool {
+    let word = match term {
+        TextTerm::Regex(regex) => return regex.is_match(event.message()),
+        TextTerm::Word(word) => word,
+    };
+    let mut texts = vec![event.message(), event.event_type(), event.member().unwrap_or_default()];
+    texts.extend(event.source());
+    texts.extend(event.subject());
+    texts.extend(event.fields().iter().map(|(name, _)| name));
+    let values = event.fields().iter().map(|(_, value)| value.to_string());
+    let exact = word.chars().any(char::is_uppercase);
+    let words = |text: &str| -> Vec<String> {
+        let text = if exact { text.to_owned() } else { text.to_lowercase() };
+        text.split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect()
+    };
+    texts.iter().any(|text| words(text).contains(word))
+        || values.into_iter().any(|v| words(&v).contains(word))
+}
+
+/// A random question, of the kinds that people ask.
+pub(super) fn question(dice: &mut fastrand::Rng, now: Timestamp) -> Query {
+    let mut filter = Filter::default();
+    if dice.u8(0..3) == 0 {
+        filter
+            .types
+            .add(pick(dice, &["deploy.*", "error,tick", "!tick", "*.high", "none"]))
+            .unwrap();
+    }
+    if dice.u8(0..4) == 0 {
+        filter.members.add(pick(dice, &["db*", "web", "!db1", "Web,db2"])).unwrap();
+    }
+    if dice.u8(0..5) == 0 {
+        filter.sources.add("cron").unwrap();
+    }
+    if dice.u8(0..4) == 0 {
+        filter.severity = Some((Severity::WARN, Severity::FATAL));
+    }
+    if dice.u8(0..5) == 0 {
+        filter.fields.push(("version".to_owned(), dice.u8(0..4).to_string()));
+    }
+    if dice.u8(0..4) == 0 {
+        filter.text =
+            parse_q(pick(dice, &["disk", "Deploy", "db1 error", "/full|out/", "deploy"])).0;
+    }
+    if dice.u8(0..6) == 0 {
+        filter.grep = Some(Regex::new("dis.|rolled$").unwrap());
+    }
+    let at = |dice: &mut fastrand::Rng| now.before(SECOND * dice.u32(0..10_000));
+    Query {
+        filter,
+        since: dice.bool().then(|| at(dice)),
+        until: (dice.u8(0..3) == 0).then(|| at(dice)),
+        order: if dice.bool() { Order::Ascending } else { Order::Descending },
+        limit: pick(dice, &[1, 2, 7, 50, 5000]),
+        cursor: None,
+        count_exactly: dice.u8(0..4) == 0,
+    }
+}

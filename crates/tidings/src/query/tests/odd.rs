@@ -1,0 +1,138 @@
+//! A store that counts what is read, and that a test damages.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::*;
+use crate::store::{Batch, Damage, Ends, Gap, Head, KeyRow, Placed, Reach};
+use crate::sync::Mutex;
+
+pub(super) struct Odd {
+    inner: MemoryStore,
+    reads: AtomicU32,
+    /// What is read in the place of a block; `None`: it is damaged.
+    instead: Mutex<BTreeMap<Position, Option<Block>>>,
+    gaps: Mutex<Vec<Gap>>,
+}
+
+impl Odd {
+    pub(super) fn new() -> Arc<Odd> {
+        Arc::new(Odd {
+            inner: MemoryStore::new().unwrap(),
+            reads: AtomicU32::new(0),
+            instead: Mutex::default(),
+            gaps: Mutex::default(),
+        })
+    }
+
+    pub(super) fn log(self: &Arc<Odd>, options: &LogOptions) -> Log {
+        Log::over(Arc::clone(self) as Arc<dyn BlockStore>, options.clone()).unwrap()
+    }
+
+    pub(super) fn reads(&self) -> u32 {
+        self.reads.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn damage(&self, base: u64) {
+        self.instead.lock().insert(Position(base), None);
+    }
+
+    /// Changes the last byte of a block, which lies in its last frame.
+    pub(super) fn damage_last_frame(&self, base: u64) {
+        let block = self.inner.read(Position(base)).unwrap().unwrap();
+        let mut bytes = block.bytes().to_vec();
+        *bytes.last_mut().unwrap() ^= 0x55;
+        self.instead.lock().insert(Position(base), Some(Block::parse(bytes).unwrap()));
+    }
+
+    pub(super) fn tell(&self, gap: Gap) {
+        self.gaps.lock().push(gap);
+    }
+}
+
+fn damage() -> Damage {
+    Damage::Unreadable("so told".to_owned())
+}
+
+impl Sink for Odd {
+    fn put(&self, block: &Block) -> Result<Placed, StoreError> {
+        self.inner.put(block)
+    }
+
+    fn probe(&self) -> Result<(), StoreError> {
+        self.inner.probe()
+    }
+
+    fn reach(&self) -> Reach {
+        self.inner.reach()
+    }
+
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+}
+
+impl BlockStore for Odd {
+    fn origin(&self) -> Origin {
+        self.inner.origin()
+    }
+
+    fn append(&self, batch: &Batch<'_>) -> Result<Position, StoreError> {
+        self.inner.append(batch)
+    }
+
+    fn heads(&self, from: Position, limit: usize) -> Result<Vec<Head>, StoreError> {
+        let mut heads = self.inner.heads(from, limit)?;
+        let instead = self.instead.lock();
+        for head in &mut heads {
+            if instead.get(&head.base).is_some_and(Option::is_none) {
+                head.header = Err(damage());
+            }
+        }
+        Ok(heads)
+    }
+
+    fn read(&self, base: Position) -> Result<Option<Block>, StoreError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        match self.instead.lock().get(&base) {
+            Some(Some(block)) => Ok(Some(block.clone())),
+            Some(None) => Err(StoreError::Damaged { base, cause: damage() }),
+            None => self.inner.read(base),
+        }
+    }
+
+    fn replace(&self, range: Range<Position>, with: &Block) -> Result<(), StoreError> {
+        self.inner.replace(range, with)
+    }
+
+    fn expire(&self, bases: &[Position]) -> Result<u64, StoreError> {
+        self.inner.expire(bases)
+    }
+
+    fn ends(&self) -> Result<Ends, StoreError> {
+        self.inner.ends()
+    }
+
+    fn gaps(&self) -> Result<Vec<Gap>, StoreError> {
+        Ok(self.gaps.lock().clone())
+    }
+
+    fn find_key(
+        &self,
+        name: &[u8],
+        now: Timestamp,
+        window: Duration,
+    ) -> Result<Option<KeyRow>, StoreError> {
+        self.inner.find_key(name, now, window)
+    }
+
+    fn forget_keys(&self, before: Timestamp) -> Result<(), StoreError> {
+        self.inner.forget_keys(before)
+    }
+
+    /// Stays readable, so that a test can open another log over it.
+    fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
