@@ -1,0 +1,37 @@
+//! What if the process dies? G4 and G14, with real processes.
+//!
+//! This binary has no test harness: it runs its tests, or, called with a role as
+//! its first argument, is the child that they start and kill. With another
+//! argument it runs the tests whose names contain it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::print_stdout, reason = "parent and child talk so")]
+
+mod children;
+mod killed;
+mod races;
+
+use std::path::Path;
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["append", dir, round] => killed::append(Path::new(dir), round.parse().unwrap()),
+        ["race", dir] => races::race(Path::new(dir)),
+        ["--list", ..] => {}
+        ref rest => run(rest.iter().find(|arg| !arg.starts_with('-')).copied().unwrap_or("")),
+    }
+}
+
+fn run(filter: &str) {
+    let tests: [(&str, fn()); 2] = [
+        ("what_was_acknowledged_survives_kill_9", killed::what_was_acknowledged_survives_kill_9),
+        ("exactly_one_of_racing_openers_wins", races::exactly_one_of_racing_openers_wins),
+    ];
+    for (name, test) in tests {
+        if name.contains(filter) {
+            test();
+            println!("test {name} ... ok");
+        }
+    }
+}
