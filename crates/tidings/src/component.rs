@@ -32,6 +32,12 @@ pub trait Component: Send + Sync {
         self.stop();
     }
 
+    /// Goes on resting, for another reason than before. A component that keeps
+    /// reasons apart overrides this too; for any other nothing changes.
+    fn change_reason(&self, was: PauseReason, is: PauseReason) {
+        let _ = (was, is);
+    }
+
     /// Goes on, as far as this reason is concerned.
     ///
     /// # Errors

@@ -85,4 +85,22 @@ mod tests {
         assert_eq!(queue.state(), State::Closed);
         assert_eq!(sink.events()[0].event.message(), "words");
     }
+
+    #[test]
+    fn a_panic_flushes_what_was_recorded_before_it() {
+        let sink = ScriptedSink::new();
+        let queue = Queue::new("web1", sink.clone()).unwrap();
+        queue.start().unwrap();
+        close_on_exit(&queue);
+        flush_on_panic();
+        let client = queue.client();
+
+        let panicked = std::panic::catch_unwind(|| {
+            client.add("last", "words").unwrap();
+            panic!("as the test wants");
+        });
+
+        assert!(panicked.is_err());
+        assert_eq!(sink.events()[0].event.message(), "words");
+    }
 }

@@ -4,6 +4,25 @@
 //! writes them to a store, and pauses when the store fails; a log keeps them for
 //! a day and answers questions about them. Every event offered is stored, or
 //! refused with a reason, or its absence is stated in the log itself.
+//!
+//! ```
+//! use std::time::Duration;
+//! use tidings::{Log, Query, Queue};
+//!
+//! # let directory = tempfile::tempdir()?.path().join("log");
+//! let log = Log::open(directory)?;
+//! let queue = Queue::new("web1", log.clone())?;
+//! queue.start()?;
+//!
+//! let client = queue.client(); // cheap to clone; give one to whoever records
+//! client.add("deploy", "api rolled out")?; // never blocks; a refusal says why
+//!
+//! let report = queue.close(Duration::from_secs(5));
+//! assert_eq!((report.stored(), report.lost_total()), (1, 0));
+//! let found = log.query(&Query::default())?;
+//! assert_eq!(found.events[0].event.message(), "api rolled out");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 // SKELETON: removed when the rooms are built.
 #![allow(clippy::todo, unused, missing_debug_implementations)]

@@ -76,7 +76,8 @@ struct Probe {
     wanted: bool,
     running_since: Option<Duration>,
     seen: Option<Seen>,
-    stop: bool,
+    /// Counts starts and stops: threads of another watch than this one end.
+    watch: u64,
 }
 
 impl Overwatch {
@@ -114,12 +115,12 @@ impl Overwatch {
         if !threads.is_empty() {
             return Ok(());
         }
-        self.inner.probe.lock().stop = false;
+        let watch = self.inner.next_watch();
         let prober = Arc::clone(&self.inner);
-        threads.push(spawn("tidings-probe", move || while prober.probe_once() {})?);
+        threads.push(spawn("tidings-probe", move || while prober.probe_once(watch) {})?);
         let decider = Arc::clone(&self.inner);
         threads.push(spawn("tidings-overwatch", move || {
-            while decider.rest() {
+            while decider.rest(watch) {
                 decider.step();
             }
         })?);
@@ -129,8 +130,7 @@ impl Overwatch {
     /// Stops watching; components stay as they are. Does not wait for a probe
     /// that hangs.
     pub fn stop(&self) {
-        self.inner.probe.lock().stop = true;
-        self.inner.changed.notify_all();
+        self.inner.next_watch();
         // Not joined: a probe may hang for as long as its store does, and both
         // threads only hold what they share with this handle.
         self.threads.lock().clear();
@@ -151,8 +151,11 @@ impl Overwatch {
     /// Runs one probe here and now, as the probing thread would.
     #[cfg(any(test, feature = "testing"))]
     pub fn probe(&self) {
-        self.inner.probe.lock().wanted = true;
-        self.inner.probe_once();
+        let mut probe = self.inner.probe.lock();
+        probe.wanted = true;
+        let watch = probe.watch;
+        drop(probe);
+        self.inner.probe_once(watch);
     }
 }
 
@@ -172,13 +175,21 @@ impl std::fmt::Debug for Overwatch {
 }
 
 impl Inner {
-    /// Waits until a probe is wanted and runs it; false when it is time to end.
-    fn probe_once(&self) -> bool {
+    /// Ends the watch that is on, if any, and numbers the next.
+    fn next_watch(&self) -> u64 {
         let mut probe = self.probe.lock();
-        while !probe.wanted && !probe.stop {
+        probe.watch += 1;
+        self.changed.notify_all();
+        probe.watch
+    }
+
+    /// Waits until a probe is wanted and runs it; false when the watch is over.
+    fn probe_once(&self, watch: u64) -> bool {
+        let mut probe = self.probe.lock();
+        while !probe.wanted && probe.watch == watch {
             probe = self.changed.wait(probe);
         }
-        if probe.stop {
+        if probe.watch != watch {
             return false;
         }
         probe.wanted = false;
@@ -199,14 +210,14 @@ impl Inner {
         true
     }
 
-    /// Waits for one interval; false when it is time to end.
-    fn rest(&self) -> bool {
+    /// Waits for one interval; false when the watch is over.
+    fn rest(&self, watch: u64) -> bool {
         let until = self.options.clock.monotonic() + self.options.probe_interval;
         let mut probe = self.probe.lock();
         loop {
             let left = until.saturating_sub(self.options.clock.monotonic());
-            if probe.stop || left.is_zero() {
-                return !probe.stop;
+            if probe.watch != watch || left.is_zero() {
+                return probe.watch == watch;
             }
             probe = self.changed.wait_timeout(probe, left);
         }
@@ -246,14 +257,9 @@ impl Inner {
     fn suspend(&self, reason: PauseReason, instead_of: Option<PauseReason>) {
         tracing::warn!(store = %self.store.describe(), reason = reason.name(), "store fails, components suspended");
         for component in &self.components {
-            component.suspend(reason);
-        }
-        if let Some(old) = instead_of {
-            // The new reason is set: lifting the old one cannot start anything.
-            for component in &self.components {
-                if let Err(error) = component.resume(old) {
-                    tracing::debug!(component = component.identify(), %error, "still suspended");
-                }
+            match instead_of {
+                None => component.suspend(reason),
+                Some(old) => component.change_reason(old, reason),
             }
         }
     }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::receipt::Ticket;
 use crate::block::Entry;
 use crate::clock::Timestamp;
-use crate::event::{EVENT_OVERHEAD_BYTES, Event, lower_cased};
+use crate::event::{Event, lower_cased};
 use crate::severity::Severity;
 
 /// Places that only events of severity warn and worse may take, so that a flood
@@ -41,14 +41,6 @@ impl Body {
         // Bounded by the check of the type before; a longer one would not split.
         let type_bytes = u8::try_from(event_type.len()).unwrap_or(u8::MAX);
         Body::Text { text: text.into_boxed_str(), type_bytes }
-    }
-
-    /// What it costs in bytes, as [`Event::size_bytes`] counts.
-    pub(super) fn size_bytes(&self) -> usize {
-        match self {
-            Body::Text { text, .. } => EVENT_OVERHEAD_BYTES + text.len(),
-            Body::Event(offered) => offered.event.size_bytes(),
-        }
     }
 }
 
@@ -208,14 +200,6 @@ mod tests {
 
         assert_eq!((entry.member, entry.timestamp, entry.key), ("db1", at, Some("k")));
         assert_eq!(entry.fields, None);
-    }
-
-    #[test]
-    fn both_bodies_count_bytes_alike() {
-        let text = Body::of_text("a", "bc");
-        let event = Body::Event(Box::new(Offered { event: Event::new("a", "bc"), ticket: None }));
-
-        assert_eq!(text.size_bytes(), event.size_bytes());
     }
 
     #[test]

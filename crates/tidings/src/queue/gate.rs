@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::buffer::{Item, RESERVED_BYTES, RESERVED_SLOTS, Ring};
 use super::builder::{Settings, WhenPaused};
 use super::jobs::{Job, Jobs, Pick, Retry, Settled};
-use super::loss::{Misses, OwnEvent};
+use super::loss::{Misses, OwnEvent, to_tell};
 use super::reason::Reason;
 use crate::clock::Timestamp;
 use crate::id::Boot;
@@ -185,7 +185,9 @@ impl Gate {
     #[inline]
     pub(super) fn refuse(&mut self, reason: Refusal, now: impl FnOnce() -> Timestamp) {
         self.tally.count_refused(reason, 1);
-        self.misses.note(now);
+        if !reason.is_the_senders() {
+            self.misses.note(now);
+        }
     }
 
     /// Takes an event that was admitted; says its number and whether the sealer
@@ -351,7 +353,7 @@ impl Gate {
         if !self.jobs.is_empty() {
             return Take::Wait(None);
         }
-        let nothing_to_end = self.sealed_blocks == 0 && self.tally.missing() == 0;
+        let nothing_to_end = self.sealed_blocks == 0 && to_tell(&self.tally) == 0;
         if self.finale_sealed || self.finale_made || nothing_to_end {
             self.phase = Phase::Closed;
             return Take::Done;
@@ -364,16 +366,11 @@ impl Gate {
         Take::Finale { own, epoch: self.held.epoch }
     }
 
-    /// A loss record, or the end of a boot that has nothing to tell.
+    /// A loss record, or the end of a boot in which nothing went missing.
     fn own_event(&mut self, now: Timestamp, mono: Duration) -> OwnEvent {
-        let untold = self.misses.is_untold(&self.tally);
         self.tally.count_taken(1);
         self.tally.own += 1;
-        if untold {
-            self.misses.tell(self.tally, now, mono)
-        } else {
-            OwnEvent::closed(self.tally, now)
-        }
+        self.misses.tell(self.tally, now, mono)
     }
 
     /// Whether what the sealer holds was counted lost meanwhile, and as what.
@@ -387,7 +384,7 @@ impl Gate {
         self.phase == Phase::Closing
             && self.buffer.is_empty()
             && self.jobs.is_empty()
-            && self.tally.missing() == 0
+            && to_tell(&self.tally) == 0
     }
 
     /// Takes a sealed block of the events held since `epoch`; gives it back with

@@ -15,6 +15,8 @@ use crate::event::{CLOSED_TYPE, Event, Fields, LOSS_TYPE};
 use crate::severity::Severity;
 use crate::tally::{LossReason, Refusal, Tally};
 
+/// The component that events of the queue's own name as their source.
+const OWN_SOURCE: &str = "tidings";
 /// How often a loss record is made at most while events go missing.
 pub const LOSS_RECORD_PERIOD: Duration = Duration::from_secs(10);
 
@@ -79,12 +81,12 @@ impl Misses {
 
     /// Whether something is missing that no record tells, stored or under way.
     pub(super) fn is_untold(&self, tally: &Tally) -> bool {
-        missing(tally) > self.under_way.map_or(self.told_missing, |u| u.missing)
+        to_tell(tally) > self.under_way.map_or(self.told_missing, |u| u.missing)
     }
 
     /// Whether something is missing that no stored record tells.
     pub(super) fn is_unconfirmed(&self, tally: &Tally) -> bool {
-        missing(tally) > self.told_missing
+        to_tell(tally) > self.told_missing
     }
 
     /// How long until the next record is due; `None` if there is nothing to tell
@@ -104,11 +106,10 @@ impl Misses {
     pub(super) fn tell(&mut self, tally: Tally, now: Timestamp, mono: Duration) -> OwnEvent {
         self.stamp(now);
         let span = std::mem::take(&mut self.span);
-        self.under_way = Some(UnderWay { span, missing: missing(&tally), through: tally.offered });
+        self.under_way = Some(UnderWay { span, missing: to_tell(&tally), through: tally.offered });
         self.told_at = Some(mono);
         self.resumed = false;
-        let since = self.told_through + 1;
-        OwnEvent { tally, added: now, says: Says::Lost { since, from: span.from, to: span.to } }
+        OwnEvent { tally, added: now, since: self.told_through + 1, span }
     }
 
     /// The record under way is stored.
@@ -127,33 +128,26 @@ impl Misses {
     }
 }
 
-/// What is to be told. Refusals of a closing queue come after the end of the boot
-/// and have nobody to tell them: they are in the books only.
-fn missing(tally: &Tally) -> u64 {
-    tally.missing() - tally.refused(Refusal::Closed)
+/// How many events are missing and have to be told of. Not those whose sender is
+/// at fault and was told so; nor refusals of a closing queue, which come after the
+/// end of the boot.
+pub(super) fn to_tell(tally: &Tally) -> u64 {
+    let told = Refusal::ALL.into_iter().filter(|r| r.is_the_senders() || *r == Refusal::Closed);
+    tally.missing() - told.map(|reason| tally.refused(reason)).sum::<u64>()
 }
 
-/// An event that the queue itself writes, before it has a text.
+/// An event that the queue itself writes, before it has a text: a loss record, or
+/// the end of a boot in which nothing went missing.
 #[derive(Clone, Debug)]
 pub(super) struct OwnEvent {
     /// The books when it was made; it is the last one offered, and pending.
     pub(super) tally: Tally,
     pub(super) added: Timestamp,
-    says: Says,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Says {
-    Lost { since: u64, from: Option<Timestamp>, to: Option<Timestamp> },
-    Closed,
+    since: u64,
+    span: Span,
 }
 
 impl OwnEvent {
-    /// The end of a boot that has nothing else to tell.
-    pub(super) fn closed(tally: Tally, now: Timestamp) -> OwnEvent {
-        OwnEvent { tally, added: now, says: Says::Closed }
-    }
-
     /// Its number.
     pub(super) fn seq(&self) -> u64 {
         self.tally.offered
@@ -161,68 +155,46 @@ impl OwnEvent {
 
     /// Whether it is a loss record.
     pub(super) fn tells_losses(&self) -> bool {
-        matches!(self.says, Says::Lost { .. })
+        to_tell(&self.tally) > 0
     }
 
     /// The event that goes into a block.
     pub(super) fn event(&self) -> Event {
-        match self.says {
-            Says::Lost { since, from, to } => Event::new(LOSS_TYPE, lost_message(&self.tally))
-                .with_severity(Severity::WARN)
-                .with_fields(lost_fields(&self.tally, since, from, to)),
-            Says::Closed => Event::new(CLOSED_TYPE, format!("closed: {}", self.tally))
-                .with_fields(books(&self.tally).into_iter().collect()),
+        let (kind, severity, message) = match to_tell(&self.tally) {
+            0 => (CLOSED_TYPE, Severity::INFO, format!("closed: {}", self.tally)),
+            1 => (LOSS_TYPE, Severity::WARN, format!("1 event is missing: {}", self.tally)),
+            n => (LOSS_TYPE, Severity::WARN, format!("{n} events are missing: {}", self.tally)),
+        };
+        Event::new(kind, message)
+            .with_severity(severity)
+            .with_source(OWN_SOURCE)
+            .with_fields(self.fields())
+    }
+
+    fn fields(&self) -> Fields {
+        let tally = &self.tally;
+        let refused = Refusal::ALL.map(|reason| (reason.name(), tally.refused(reason)));
+        let lost = LossReason::ALL.map(|reason| (reason.name(), tally.lost(reason)));
+        let mut fields = Fields::new();
+        fields.insert("through", tally.offered);
+        fields.insert("since", self.since);
+        fields.insert("stored", tally.stored);
+        fields.insert("pending", tally.pending);
+        fields.insert("refused", counted(&refused));
+        fields.insert("lost", counted(&lost));
+        for (name, at) in [("from", self.span.from), ("to", self.span.to)] {
+            if let Some(at) = at {
+                fields.insert(name, at.to_string());
+            }
         }
+        fields
     }
 }
 
-fn lost_message(tally: &Tally) -> String {
-    let missing = tally.missing();
-    let (noun, verb) = if missing == 1 { ("event", "is") } else { ("events", "are") };
-    format!("{missing} {noun} of this start {verb} missing so far: {tally}")
-}
-
-fn lost_fields(
-    tally: &Tally,
-    since: u64,
-    from: Option<Timestamp>,
-    to: Option<Timestamp>,
-) -> Fields {
-    let mut fields = Fields::new();
-    fields.insert("through", tally.offered);
-    fields.insert("since", since);
-    for (name, value) in books(tally) {
-        if name != "offered" {
-            fields.insert(name, value);
-        }
-    }
-    for (name, at) in [("from", from), ("to", to)] {
-        if let Some(at) = at {
-            fields.insert(name, at.to_string());
-        }
-    }
-    fields
-}
-
-/// The books as names and values, in their order.
-fn books(tally: &Tally) -> Vec<(String, Value)> {
-    let by_reason = |pairs: Vec<(&str, u64)>| -> Value {
-        pairs
-            .into_iter()
-            .filter(|pair| pair.1 > 0)
-            .map(|(n, v)| (n.to_owned(), Value::from(v)))
-            .collect()
-    };
-    let refused = Refusal::ALL.map(|r| (r.name(), tally.refused(r)));
-    let lost = LossReason::ALL.map(|r| (r.name(), tally.lost(r)));
-    vec![
-        ("offered".to_owned(), tally.offered.into()),
-        ("stored".to_owned(), tally.stored.into()),
-        ("refused".to_owned(), by_reason(refused.to_vec())),
-        ("lost".to_owned(), by_reason(lost.to_vec())),
-        ("pending".to_owned(), tally.pending.into()),
-        ("own".to_owned(), tally.own.into()),
-    ]
+/// Reasons that happened, by name.
+fn counted(rows: &[(&str, u64)]) -> Value {
+    let happened = rows.iter().filter(|(_, count)| *count > 0);
+    happened.map(|(name, count)| ((*name).to_owned(), Value::from(*count))).collect()
 }
 
 #[cfg(test)]
@@ -262,7 +234,7 @@ mod tests {
         assert_eq!(first.fields().get("through"), Some(&3.into()));
         assert_fields(
             &second,
-            r#"{"through":5,"since":4,"stored":1,"refused":{"buffer_full":3},"lost":{},"pending":1,"own":2,"from":"1970-01-01T00:00:00.000000004Z","to":"1970-01-01T00:00:00.000000005Z"}"#,
+            r#"{"through":5,"since":4,"stored":1,"pending":1,"refused":{"buffer_full":3},"lost":{},"from":"1970-01-01T00:00:00.000000004Z","to":"1970-01-01T00:00:00.000000005Z"}"#,
         );
     }
 

@@ -238,6 +238,12 @@ impl Component for Queue {
         Queue::suspend(self, reason);
     }
 
+    fn change_reason(&self, was: PauseReason, is: PauseReason) {
+        // In this order: a moment without any reason would let puts start.
+        Queue::suspend(self, is);
+        Queue::resume(self, was);
+    }
+
     fn resume(&self, reason: PauseReason) -> Result<(), ComponentError> {
         Queue::resume(self, reason);
         Ok(())

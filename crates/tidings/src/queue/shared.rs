@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::id::{Boot, Origin};
 use crate::store::{Placed, Reach, StoreError};
 use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::tally::LossReason;
 
 /// After sealing, the sealer rests this long before an event can wake it, so

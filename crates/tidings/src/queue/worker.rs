@@ -8,7 +8,7 @@ use super::logs;
 use super::sealer::Step;
 use super::shared::Shared;
 use crate::block::Block;
-use crate::store::{Outcome, Placed, Sink, StoreError};
+use crate::store::{Placed, Sink, StoreError};
 use crate::sync::Arc;
 
 /// Puts at most one block.
@@ -42,7 +42,7 @@ fn guarded_put(sink: &dyn Sink, block: &Block) -> Result<Placed, StoreError> {
             doing: "write a block",
             store: "the sink".to_owned(),
             cause: "it panicked".to_owned(),
-            outcome: Outcome::Unknown,
+            outcome: crate::store::Outcome::Unknown,
         })
     })
 }

@@ -44,7 +44,7 @@ fn a_boot_with_nothing_left_to_write_ends_with_its_books() {
     assert_eq!(closed.event_type(), CLOSED_TYPE);
     assert_eq!(
         serde_json::to_string(closed.fields()).unwrap(),
-        r#"{"offered":2,"stored":1,"refused":{},"lost":{},"pending":1,"own":1}"#
+        r#"{"through":2,"since":1,"stored":1,"pending":1,"refused":{},"lost":{}}"#
     );
     assert_eq!((last_flags(&sink), report.stored()), (vec![false, true], 2));
 }
@@ -70,6 +70,34 @@ fn a_queue_that_was_never_used_leaves_no_trace() {
     let report = queue.close();
 
     assert_eq!((sink.puts(), report.tally), (0, Tally::default()));
+}
+
+#[test]
+fn what_was_told_before_is_told_again_at_the_end() {
+    let sink = ScriptedSink::new();
+    let queue = stepped(buffer_of(1), &sink);
+    queue.client().add("a", "taken").unwrap();
+    let _ = queue.client().add("a", "refused");
+    queue.settle();
+
+    let _ = queue.close();
+
+    assert_eq!(
+        (own_types(&sink), last_flags(&sink)),
+        (vec![LOSS_TYPE.to_owned(); 2], vec![false, true])
+    );
+}
+
+#[test]
+fn a_queue_that_was_never_started_counts_what_it_took_as_lost() {
+    let sink = ScriptedSink::new();
+    let queue = Queue::new("web1", sink.clone()).unwrap();
+    queue.client().add("a", "b").unwrap();
+
+    assert!(!queue.flush(LONG).settled, "returns at once");
+    let report = queue.close(LONG);
+
+    assert_eq!((report.lost(LossReason::Closed), sink.puts()), (1, 0));
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn a_refusal_is_told_by_an_exact_snapshot_of_the_books() {
     assert_eq!(
         serde_json::to_string(record.fields()).unwrap(),
         format!(
-            r#"{{"through":3,"since":1,"stored":0,"refused":{{"buffer_full":1}},"lost":{{}},"pending":2,"own":1,"from":"{at}","to":"{at}"}}"#
+            r#"{{"through":3,"since":1,"stored":0,"pending":2,"refused":{{"buffer_full":1}},"lost":{{}},"from":"{at}","to":"{at}"}}"#
         )
     );
     assert_books(&queue, "offered 3 = stored 2 + refused 1 (buffer_full 1) + lost 0 + pending 0");
@@ -85,6 +85,20 @@ fn a_pause_that_cost_nothing_is_not_told() {
     queue.settle();
 
     assert_eq!(sink.puts(), 0);
+}
+
+#[test]
+fn what_is_the_senders_own_fault_is_counted_and_not_told() {
+    let sink = ScriptedSink::new();
+    let queue = stepped(buffer_of(9), &sink);
+    queue.client().add("a", "b").unwrap();
+    let _ = queue.client().add("", "invalid");
+
+    queue.settle();
+    let report = queue.close();
+
+    assert_eq!(report.tally.refused(crate::Refusal::Invalid), 1);
+    assert_eq!(own_events(&sink)[0].event_type(), crate::CLOSED_TYPE);
 }
 
 #[test]
