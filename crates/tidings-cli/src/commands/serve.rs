@@ -110,32 +110,61 @@ async fn serve(
     let app = App::new(log.clone(), hosts, stopping.clone(), server::openapi_document());
     let router = server::router(Arc::new(app));
     greet(settings, &listeners);
-    let serving = tokio::spawn(server::serve(listeners, router, stopping, hurry));
+    let serving = tokio::spawn(server::serve(listeners, router, stopping, hurry.clone()));
     signals.next().await;
     tracing::info!("stopping: no more connections, finishing what is in flight");
     stop.send_replace(true);
-    let second = tokio::spawn(async move {
+    let end = async {
+        let served = serving.await.unwrap_or(Served::CutOff(0));
+        close(log, served, hurry, STOP_CLOSE + STOP_GRACE).await
+    };
+    let second = async {
         signals.next().await;
+        tracing::info!("stopping at once: cutting off what is in flight");
         hurry_up.send_replace(true);
-    });
-    let served = serving.await.unwrap_or(Served::CutOff(0));
-    let hurried = second.is_finished();
-    close(log, served, hurried).await
+        std::future::pending().await
+    };
+    tokio::select! {
+        ended = end => ended,
+        () = second => Ok(()),
+    }
 }
 
-/// Settles what the log has taken, and says how it went.
-async fn close(log: &Log, served: Served, hurried: bool) -> Result<(), Failure> {
-    let deadline = if hurried { STOP_CLOSE_AT_ONCE } else { STOP_CLOSE };
+/// Settles what the log has taken, and says how it went. A disk that hangs is
+/// waited for as long as `patience` lasts, and after a second signal no longer
+/// than [`STOP_CLOSE_AT_ONCE`].
+async fn close(
+    log: &Log,
+    served: Served,
+    mut hurry: watch::Receiver<bool>,
+    patience: Duration,
+) -> Result<(), Failure> {
+    let deadline = if *hurry.borrow() { STOP_CLOSE_AT_ONCE } else { STOP_CLOSE };
     let closing = log.clone();
     let closing = tokio::task::spawn_blocking(move || closing.close(deadline));
-    let Ok(Ok(books)) = tokio::time::timeout(deadline + STOP_GRACE, closing).await else {
-        say(&format!("books: {}", log.tally()));
-        let message = "stopped, but the disk did not answer: nobody knows what became of the \
-                       pending events";
-        return Err(Failure::new(Exit::Failed, message));
+    let out_of_patience = async {
+        tokio::select! {
+            () = tokio::time::sleep(patience) => {}
+            Ok(_) = hurry.wait_for(|hurry| *hurry) => {
+                tokio::time::sleep(STOP_CLOSE_AT_ONCE).await;
+            }
+        }
     };
-    say(&format!("books: {books}"));
-    farewell(served, &books)
+    tokio::select! {
+        Ok(books) = closing => {
+            say(&format!("books: {books}"));
+            farewell(served, &books)
+        }
+        () = out_of_patience => {
+            let books = log.tally();
+            say(&format!("books: {books}"));
+            let message = format!(
+                "stopped, but the disk does not answer: nobody knows what became of {} events",
+                books.pending
+            );
+            Err(Failure::new(Exit::Failed, message))
+        }
+    }
 }
 
 fn farewell(served: Served, books: &Tally) -> Result<(), Failure> {
@@ -202,4 +231,55 @@ fn hours(span: Duration) -> String {
 /// A line on stderr; nobody is left to tell when that is closed.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use tidings::store::memory::MemoryStore;
+    use tidings::testing::{Fault, FaultyStore};
+    use tidings::{Ack, Event};
+
+    use super::*;
+
+    /// A log with one event that its store will never take.
+    fn log_over_a_hung_store() -> (Arc<FaultyStore<MemoryStore>>, Log) {
+        let store = Arc::new(FaultyStore::new(MemoryStore::new().unwrap()));
+        store.fail_from(1, Fault::Hang);
+        let log = Log::over(store.clone(), LogOptions::default()).unwrap();
+        log.append(vec![Event::new("a", "x")], Ack::Queued, false).unwrap();
+        store.wait_until_hanging(1);
+        (store, log)
+    }
+
+    #[tokio::test]
+    async fn a_hung_disk_is_not_waited_for_and_its_events_are_counted() {
+        let (store, log) = log_over_a_hung_store();
+        let (_hurry_up, hurry) = watch::channel(false);
+
+        let patience = Duration::from_millis(10);
+        let failure = close(&log, Served::Drained, hurry, patience).await.unwrap_err();
+
+        assert_eq!(failure.exit, Exit::Failed);
+        assert!(failure.message.contains("became of 1 events"), "{}", failure.message);
+        store.release();
+    }
+
+    #[tokio::test]
+    async fn a_second_signal_ends_the_waiting_for_a_hung_disk() {
+        let (store, log) = log_over_a_hung_store();
+        let (hurry_up, hurry) = watch::channel(false);
+        hurry_up.send_replace(true);
+
+        let failure = close(&log, Served::Drained, hurry, Duration::MAX).await.unwrap_err();
+
+        assert_eq!(failure.exit, Exit::Failed);
+        store.release();
+    }
+
+    #[test]
+    fn connections_that_were_cut_off_are_admitted() {
+        let failure = farewell(Served::CutOff(3), &Tally::default()).unwrap_err();
+
+        assert!(failure.message.contains("3 connections"), "{}", failure.message);
+    }
 }
