@@ -7,7 +7,7 @@
 import { list as askList, pause, Refused, sendTestEvent, stats as askStats } from "./api.js";
 import { copy } from "./commands.js";
 import { byId, counted } from "./dom.js";
-import { emptyState, encodePairs, followParameters, isFiltered, listParameters, rangeText, readState, writeState } from "./filters.js";
+import { emptyState, encodePairs, followParameters, listParameters, rangeText, readState, writeState } from "./filters.js";
 import { EventList } from "./list.js";
 import { Follow } from "./live.js";
 import {
@@ -22,6 +22,8 @@ const BATCH_MILLIS = 120;
 const ARRIVED_MAX = 2000;
 /** The list does not wait longer for the stream. */
 const STREAM_PATIENCE_MILLIS = 400;
+/** After news, the top line is brought up to date within this time. */
+const SUMMARY_AFTER_NEWS_MILLIS = 2000;
 const RETRY_SECONDS_MAX = 15;
 const DAY_MILLIS = 86_400_000;
 
@@ -41,6 +43,7 @@ let streamStands = () => {};
 /** @type {import("./api.js").Event[]} */
 let arrived = [];
 let takeTimer = 0;
+let summaryTimer = 0;
 let trouble = "";
 /** @type {() => void} called when the rows or the state have changed */
 let onChange = () => {};
@@ -285,9 +288,9 @@ function take() {
   const events = flooded ? [] : arrived.filter(isInRange);
   arrived = [];
   if (flooded) return void catchUp();
-  if (!isFiltered(state) && known.total !== null) known.total += events.length;
   rows.offer(events);
-  if (events.length) showReach(state, known);
+  // Asked for, not counted here: an event may be in the last answer already.
+  if (events.length) summaryTimer ||= setTimeout(refreshSummary, SUMMARY_AFTER_NEWS_MILLIS);
 }
 
 /**
@@ -303,6 +306,8 @@ function isInRange(event) {
 /** Keeps the top line true while nothing else happens. */
 export async function refreshSummary() {
   const signal = loading.signal;
+  clearTimeout(summaryTimer);
+  summaryTimer = 0;
   try {
     const [page, stats] = await Promise.all([askList(listParameters(state, now()), { limit: 1, signal }), askStats(signal)]);
     if (signal.aborted) return;

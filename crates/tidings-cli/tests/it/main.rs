@@ -10,6 +10,7 @@ mod damage;
 mod framing;
 mod lists;
 mod ninevolt;
+mod page;
 mod readme;
 mod run;
 mod secrets;
