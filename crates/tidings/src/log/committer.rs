@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::append::{Ack, AppendError, Offer, OfferedKey, Taken, Verdict};
+use super::append::{AppendError, OfferedKey};
 use super::core::Core;
 use super::gate::{Gate, Group, Part};
 use crate::block::{Block, BlockBuilder, Entry};
@@ -17,7 +17,7 @@ use crate::id::{Boot, EventId, Origin, Position};
 use crate::pause::PauseReason;
 use crate::store::{Batch, KeyRow, Outcome, StoreError};
 use crate::sync::MutexGuard;
-use crate::tally::{LossReason, Refusal};
+use crate::tally::LossReason;
 
 /// What one committer needs, and only one has: who holds it is the only writer.
 #[derive(Debug)]
@@ -95,153 +95,9 @@ fn entry<'a>(part: &Part, offset: u32, event: &'a Event, member: &'a str) -> Ent
     }
 }
 
-/// An append past the gate: what its caller will be told.
-struct Admitted {
-    verdicts: Vec<Verdict>,
-    spoiled: bool,
-    first_seq: u64,
-    received: Timestamp,
-    boot: Boot,
-    part: Option<u64>,
-}
-
-impl Admitted {
-    fn answers(&self, base: Option<Position>) -> Vec<Taken> {
-        let mut ids = Vec::with_capacity(self.verdicts.len());
-        let (mut seq, mut stored) = (self.first_seq, 0);
-        let mut answers = Vec::with_capacity(self.verdicts.len());
-        for verdict in &self.verdicts {
-            let id = EventId::new(self.received, self.boot, seq);
-            ids.push(id);
-            seq += u64::from(verdict.is_offered());
-            let accepted = |id, received, position, duplicate| Taken::Accepted {
-                id,
-                received,
-                position,
-                duplicate,
-            };
-            answers.push(match verdict {
-                Verdict::Invalid(invalid) => Taken::Invalid(invalid.clone()),
-                Verdict::Conflict(id) => Taken::KeyConflict { id: *id },
-                Verdict::ConflictWith(first) => Taken::KeyConflict { id: ids[*first] },
-                Verdict::Known(id, received) => accepted(*id, *received, None, true),
-                Verdict::New | Verdict::RepeatOf(_) if self.spoiled => Taken::NotTaken,
-                Verdict::RepeatOf(first) => accepted(ids[*first], self.received, None, true),
-                Verdict::New => {
-                    let position = base.map(|base| base.plus(stored));
-                    stored += 1;
-                    accepted(id, self.received, position, false)
-                }
-            });
-        }
-        answers
-    }
-}
-
 impl Core {
-    pub(super) fn append(
-        &self,
-        events: Vec<Event>,
-        ack: Ack,
-        strict: bool,
-    ) -> Result<Vec<Taken>, AppendError> {
-        self.admitted_or_refused(&mut self.gate.lock(), events.len() as u64)?;
-        let mut offer = Offer::check(events, &self.options.member);
-        let stored = self.look_up_keys(&offer)?;
-        offer.judge(&stored);
-        let admitted = self.admit(offer, ack, strict)?;
-        match (admitted.part, ack) {
-            (Some(part), Ack::Disk) => Ok(admitted.answers(Some(self.outcome_of(part)?))),
-            _ => Ok(admitted.answers(None)),
-        }
-    }
-
-    /// Counts events as refused if the log takes none.
-    fn admitted_or_refused(
-        &self,
-        gate: &mut MutexGuard<'_, Gate>,
-        events: u64,
-    ) -> Result<(), AppendError> {
-        gate.admits().inspect_err(|error| {
-            let closed = matches!(error, AppendError::Closed);
-            let reason = if closed { Refusal::Closed } else { Refusal::Paused };
-            gate.refuse(reason, events, self.now());
-        })
-    }
-
-    /// Reserves the keys of an offer, so that no other append can bring the same
-    /// in meanwhile, and asks the store for each.
-    fn look_up_keys(&self, offer: &Offer) -> Result<Vec<Option<KeyRow>>, AppendError> {
-        if offer.keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut gate = self.gate.lock();
-        loop {
-            self.admitted_or_refused(&mut gate, offer.offered())?;
-            // All or none: two appends that each hold what the other wants would
-            // wait for ever.
-            if !offer.keys.iter().any(|key| gate.keys.contains(&key.name)) {
-                gate.keys.extend(offer.keys.iter().map(|key| key.name.clone()));
-                break;
-            }
-            gate = if gate.can_commit() { self.commit(gate) } else { self.turn.wait(gate) };
-        }
-        drop(gate);
-        let (now, window) = (self.now(), self.options.dedupe_window);
-        let find = |key: &OfferedKey| self.store.find_key(&key.name, now, window);
-        let found: Result<Vec<_>, StoreError> = offer.keys.iter().map(find).collect();
-        found.map_err(|error| {
-            let mut gate = self.gate.lock();
-            free_keys(&mut gate, offer.keys.iter());
-            gate.tally.count_taken(offer.offered());
-            gate.tally.count_lost(LossReason::StoreFailed, offer.offered());
-            gate.telling.note(now);
-            drop(gate);
-            self.turn.notify_all();
-            AppendError::Store(Arc::new(error))
-        })
-    }
-
-    /// Takes an offer in, whole or not at all, under one lock.
-    fn admit(&self, offer: Offer, ack: Ack, strict: bool) -> Result<Admitted, AppendError> {
-        let (bytes, offered) = (offer.new_bytes(), offer.offered());
-        let spoiled = strict && offer.is_spoiled();
-        let mut draft = Draft::of(offer, spoiled, ack);
-        let mut gate = self.gate.lock();
-        let fits = self.admitted_or_refused(&mut gate, offered).and_then(|()| {
-            let wanted = gate.inflight_bytes + if spoiled { 0 } else { bytes };
-            let limit = self.options.inflight_bytes_max;
-            if wanted <= limit {
-                return Ok(());
-            }
-            gate.refuse(Refusal::BytesFull, offered, self.now());
-            Err(AppendError::Full { bytes: wanted, limit })
-        });
-        free_keys(&mut gate, draft.free.iter());
-        if let Err(error) = fits {
-            free_keys(&mut gate, draft.part.keys.iter());
-            drop(gate);
-            self.turn.notify_all();
-            return Err(error);
-        }
-        let first_seq = gate.tally.offered + 1;
-        let received = gate.stamp(self.now());
-        draft.book(&mut gate, received);
-        let part = (!draft.part.events.is_empty())
-            .then(|| gate.enqueue(Part { first_seq, received, bytes, ..draft.part }));
-        drop(gate);
-        if !draft.free.is_empty() {
-            self.turn.notify_all();
-        }
-        if part.is_some() && ack == Ack::Queued {
-            self.work.notify_one();
-        }
-        let verdicts = draft.verdicts;
-        Ok(Admitted { verdicts, spoiled, first_seq, received, boot: self.boot, part })
-    }
-
     /// Waits until a part is settled; commits itself when nobody else does.
-    fn outcome_of(&self, part: u64) -> Result<Position, AppendError> {
+    pub(super) fn outcome_of(&self, part: u64) -> Result<Position, AppendError> {
         let mut gate = self.gate.lock();
         loop {
             if let Some(outcome) = gate.answer(part) {
@@ -273,6 +129,8 @@ impl Core {
             self.took(at, block);
             at = at.plus(u64::from(block.header().count));
         }
+        // Not under the gate's lock: wakers may run code of any runtime.
+        self.arrivals.grown_to(at);
         Ok(base)
     }
 
@@ -316,7 +174,6 @@ impl Core {
                 desk.use_up(&sealed.blocks);
                 gate.settle_stored(sealed.group.events());
                 stored(&mut gate, &sealed.group, base);
-                self.arrivals.grown_to(self.index.read().next());
             }
             Err(error) => {
                 // Never two blocks under one number: it is free again only when
@@ -378,68 +235,5 @@ fn still_unknown(error: &StoreError) -> StoreError {
         store: "the log".to_owned(),
         cause: error.to_string(),
         outcome: Outcome::Unknown,
-    }
-}
-
-fn free_keys<'a>(gate: &mut Gate, keys: impl Iterator<Item = &'a OfferedKey>) {
-    keys.for_each(|key| {
-        gate.keys.remove(&key.name);
-    });
-}
-
-/// An offer split into what goes in and what does not, before the lock.
-struct Draft {
-    verdicts: Vec<Verdict>,
-    spoiled: bool,
-    part: Part,
-    /// Keys of what does not go in.
-    free: Vec<OfferedKey>,
-}
-
-impl Draft {
-    fn of(offer: Offer, spoiled: bool, ack: Ack) -> Draft {
-        let Offer { events, verdicts, keys, .. } = offer;
-        let mut part = Part {
-            id: 0,
-            first_seq: 0,
-            events: Vec::new(),
-            keys: Vec::new(),
-            received: Timestamp::default(),
-            bytes: 0,
-            awaited: ack == Ack::Disk,
-            last: false,
-        };
-        let (mut offset, mut places) = (0, vec![None; events.len()]);
-        for (i, (event, verdict)) in events.into_iter().zip(&verdicts).enumerate() {
-            if matches!(verdict, Verdict::New) && !spoiled {
-                places[i] = Some(part.events.len());
-                part.events.push((offset, event));
-            }
-            offset += u32::from(verdict.is_offered());
-        }
-        let mut free = Vec::new();
-        for key in keys {
-            match places[key.event] {
-                Some(event) => part.keys.push(OfferedKey { event, ..key }),
-                None => free.push(key),
-            }
-        }
-        Draft { verdicts, spoiled, part, free }
-    }
-
-    /// Counts every offered event, under the gate's lock.
-    fn book(&self, gate: &mut Gate, now: Timestamp) {
-        gate.tally.count_taken(self.part.events.len() as u64);
-        for verdict in &self.verdicts {
-            let reason = match verdict {
-                Verdict::Invalid(invalid) if invalid.is_too_large() => Refusal::TooLarge,
-                Verdict::Conflict(_) | Verdict::ConflictWith(_) => Refusal::KeyConflict,
-                Verdict::Invalid(_) => Refusal::Invalid,
-                // The batch it came in is invalid as a whole.
-                Verdict::New if self.spoiled => Refusal::Invalid,
-                Verdict::New | Verdict::Known(..) | Verdict::RepeatOf(_) => continue,
-            };
-            gate.refuse(reason, 1, now);
-        }
     }
 }

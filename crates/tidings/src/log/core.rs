@@ -112,16 +112,17 @@ impl Core {
         self.work.notify_all();
     }
 
-    /// Takes in blocks that the store has and the index has not.
+    /// Takes in blocks of others that the store has and the index has not.
     pub(super) fn catch_up(&self) -> Result<(), StoreError> {
         let mut fresh = Index::starting_at(self.index.read().next());
-        let mut boots = self.boots.lock();
-        load(self.store.as_ref(), &mut fresh, |base, header| boots.note_old(base, header))?;
-        drop(boots);
-        let mut index = self.index.write();
-        fresh.slots().iter().for_each(|slot| index.insert(*slot));
-        index.skip_to(fresh.next());
-        drop(index);
+        load(self.store.as_ref(), &mut fresh, |_, _| ())?;
+        for slot in fresh.slots() {
+            self.index.write().insert(*slot);
+            if let Some(block) = self.block(slot)? {
+                self.boots.lock().note_new(&block);
+            }
+        }
+        self.index.write().skip_to(fresh.next());
         self.arrivals.grown_to(fresh.next());
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! events and wait until they are on disk; queues put sealed blocks (a log is a
 //! [`crate::store::Sink`]); the query side reads it through its index of heads.
 
+mod admission;
 mod append;
 mod arrivals;
 mod boots;

@@ -27,6 +27,9 @@ impl Core {
         }
         // First, so that a full disk has room before the store is asked again.
         let retained = self.retain(&mut steady);
+        if let Some(reason) = retained.as_ref().err().and_then(StoreError::pause) {
+            self.suspend(reason);
+        }
         let recovered = self.recover();
         self.drain();
         self.tell_losses();

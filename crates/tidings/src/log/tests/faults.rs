@@ -162,3 +162,38 @@ fn losses_are_told_in_the_log_and_in_its_coverage() {
     let tally = log.tally();
     assert_eq!((tally.offered, tally.stored, tally.own), (2, 1, 1));
 }
+
+#[test]
+fn whichever_write_fails_and_however_the_books_and_the_list_agree() {
+    use crate::testing::{Fault, FaultyStore};
+    let faults = [Fault::NotStored, Fault::UnknownButDone, Fault::UnknownNotDone, Fault::DiskFull];
+    for fault in faults {
+        for nth in 1..=12 {
+            let store = Arc::new(FaultyStore::new(MemoryStore::new().unwrap()));
+            let options = LogOptions { retention_bytes: 2500, ..by_hand() };
+            let log = log_over(&store, &options);
+            store.fail_at(nth, fault);
+            let mut acknowledged = Vec::new();
+            for i in 0..12 {
+                let event = Event::new("a", i.to_string()).with_key(i.to_string());
+                let ack = if i % 3 == 0 { Ack::Queued } else { Ack::Disk };
+                if let Ok(taken) = log.append(vec![event], ack, false) {
+                    acknowledged.push(id_of(&taken[0]));
+                } else {
+                    store.release();
+                }
+                let _ = log.maintain();
+                assert_balanced(&log);
+            }
+            store.release();
+            log.maintain().and_then(|()| log.maintain()).unwrap();
+
+            let why = format!("{fault:?} at {nth}: {}", log.tally());
+            assert!(store.writes() >= nth, "the fault was never met: {why}");
+            assert_eq!(log.tally().pending, 0, "{why}");
+            assert_eq!(log.core().index.read().next().0, log.tally().stored, "{why}");
+            let gone = |id: &EventId| matches!(log.find(*id).unwrap(), Found::Nothing);
+            assert!(!acknowledged.iter().any(gone), "{why}");
+        }
+    }
+}
