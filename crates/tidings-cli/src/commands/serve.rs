@@ -122,7 +122,7 @@ async fn serve(
         signals.next().await;
         tracing::info!("stopping at once: cutting off what is in flight");
         hurry_up.send_replace(true);
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         ended = end => ended,
