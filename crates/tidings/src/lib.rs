@@ -51,9 +51,9 @@ pub use clock::{BadTimestamp, Clock, Timestamp};
 pub use component::{Component, ComponentError};
 pub use event::{
     CLOSED_TYPE, EVENT_BYTES_MAX, EVENT_OVERHEAD_BYTES, Event, FIELDS_DEPTH_MAX, FIELDS_MAX,
-    Fields, Invalid, KEY_BYTES_MAX, LOSS_TYPE, MEMBER_BYTES_MAX, MESSAGE_BYTES_MAX, Problem,
-    RESERVED_TYPE_PREFIX, SOURCE_BYTES_MAX, SUBJECT_BYTES_MAX, StoredEvent, TYPE_BYTES_MAX,
-    Verbose,
+    Fields, Invalid, KEY_BYTES_MAX, LOSS_TYPE, MAX_EVENT_AGE, MEMBER_BYTES_MAX, MESSAGE_BYTES_MAX,
+    Problem, RESERVED_TYPE_PREFIX, SOURCE_BYTES_MAX, SUBJECT_BYTES_MAX, StoredEvent,
+    TYPE_BYTES_MAX, Verbose,
 };
 pub use exit::{EXIT_DEADLINE, PANIC_DEADLINE, close_on_exit, exit, flush_on_panic};
 pub use id::{BadId, Boot, EventId, NoRandomness, Origin, Position};
@@ -70,23 +70,13 @@ pub use query::{
     ListKey, Order, Page, PageCursor, Patterns, Query, QueryError, Regex, TextTerm, parse_q,
 };
 pub use queue::{
-    BUFFER_BYTES, BUFFER_BYTES_LIMIT, BUFFER_EVENTS_LIMIT, Client, DROP_DEADLINE,
+    BUFFER_BYTES, BUFFER_BYTES_LIMIT, BUFFER_EVENTS_LIMIT, BUFFER_LEN, Client, DROP_DEADLINE,
     DROP_DEADLINE_LIMIT, Fate, JOIN_GRACE, LOG_TARGET, LOSS_RECORD_PERIOD, QUEUE_IDENTITY, Queue,
     QueueBuilder, QueueError, RESERVED_BYTES, RESERVED_SLOTS, RETRY_CLOSING_MAX, RETRY_FIRST,
-    RETRY_MAX, Reason, Receipt, Recorder, Refused, Report, StartError, WORKER_SLEEP_LIMIT,
-    WORKERS_LIMIT, WhenPaused,
+    RETRY_MAX, Reason, Receipt, Recorder, Refused, Report, StartError, WORKER_COUNT, WORKER_SLEEP,
+    WORKER_SLEEP_LIMIT, WORKERS_LIMIT, WhenPaused,
 };
 pub use severity::{SEVERITY_NUMBER_MAX, Severity, UnknownSeverity};
 pub use tally::{LossReason, Refusal, Tally};
 #[cfg(feature = "tracing")]
 pub use tracing_layer::{EventLayer, TYPE_FIELD, layer};
-
-/// How many events a queue's buffer holds by default.
-pub const BUFFER_LEN: usize = 1000;
-/// How many workers a queue has by default.
-pub const WORKER_COUNT: usize = 20;
-/// How long a worker rests after a write to a remote store: with
-/// [`WORKER_COUNT`] it makes the default pace of 40 writes a second.
-pub const WORKER_SLEEP: std::time::Duration = std::time::Duration::from_millis(500);
-/// How long an event is kept by default, and retried at most.
-pub const MAX_EVENT_AGE: std::time::Duration = std::time::Duration::from_hours(24);

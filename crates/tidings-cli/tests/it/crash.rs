@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::server::{Server, tidings};
 
-const ROUNDS: usize = 100;
+const ROUNDS: usize = if cfg!(feature = "soak") { 2000 } else { 100 };
 const RECORDERS: usize = 3;
 
 /// Records one at a time and in batches until the server is gone; returns the

@@ -7,6 +7,9 @@ use tempfile::TempDir;
 
 use crate::server::{Server, Stopped, signal};
 
+/// Rounds of each kind of stop.
+const ROUNDS: usize = if cfg!(feature = "soak") { 250 } else { 10 };
+
 /// Records until the server is gone; returns the ids that were acknowledged.
 fn record_until_gone(name: usize, server: &Server, stop: &AtomicBool) -> Vec<String> {
     let mut acknowledged = Vec::new();
@@ -78,14 +81,14 @@ fn round(signals: &[&str]) {
 
 #[test]
 fn one_signal_drains_what_is_in_flight() {
-    for _ in 0..10 {
+    for _ in 0..ROUNDS {
         round(&["TERM"]);
     }
 }
 
 #[test]
 fn two_signals_end_at_once_and_still_count() {
-    for _ in 0..10 {
+    for _ in 0..ROUNDS {
         round(&["TERM", "INT"]);
     }
 }

@@ -35,6 +35,9 @@ pub const FIELDS_DEPTH_MAX: usize = 100;
 pub const EVENT_BYTES_MAX: usize = 256 * 1024;
 /// What an event costs besides its texts, in every count of bytes.
 pub const EVENT_OVERHEAD_BYTES: usize = 64;
+/// How long an event is kept by default, and how long a queue tries to store it
+/// at most.
+pub const MAX_EVENT_AGE: std::time::Duration = std::time::Duration::from_hours(24);
 /// Types that begin so are written by tidings alone.
 pub const RESERVED_TYPE_PREFIX: &str = "tidings.";
 /// The type of a loss record.

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::event::Event;
+use crate::event::{Event, MAX_EVENT_AGE};
 use crate::id::{Boot, Origin};
 use crate::pause::{PauseReason, State};
 use crate::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
@@ -87,7 +87,7 @@ impl Default for LogOptions {
     fn default() -> LogOptions {
         LogOptions {
             member: DEFAULT_MEMBER.to_owned(),
-            retention: crate::MAX_EVENT_AGE,
+            retention: MAX_EVENT_AGE,
             retention_bytes: RETENTION_BYTES,
             dedupe_window: DEDUPE_WINDOW,
             inflight_bytes_max: INFLIGHT_BYTES_MAX,

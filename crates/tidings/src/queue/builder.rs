@@ -4,12 +4,18 @@ use std::time::Duration;
 
 use super::Queue;
 use crate::clock::Clock;
-use crate::event::{EVENT_BYTES_MAX, Invalid, validate_member};
+use crate::event::{EVENT_BYTES_MAX, Invalid, MAX_EVENT_AGE, validate_member};
 use crate::id::NoRandomness;
 use crate::store::Sink;
 use crate::sync::Arc;
-use crate::{BUFFER_LEN, MAX_EVENT_AGE, WORKER_COUNT, WORKER_SLEEP};
 
+/// How many events a queue's buffer holds by default.
+pub const BUFFER_LEN: usize = 1000;
+/// How many workers a queue has by default.
+pub const WORKER_COUNT: usize = 20;
+/// How long a worker rests after a write to a remote store: with
+/// [`WORKER_COUNT`] it makes the default pace of 40 writes a second.
+pub const WORKER_SLEEP: Duration = Duration::from_millis(500);
 /// Bytes that the buffer holds by default.
 pub const BUFFER_BYTES: usize = 16 * 1024 * 1024;
 /// Events that any buffer may hold at most: its places are allocated beforehand.

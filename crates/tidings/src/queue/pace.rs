@@ -41,7 +41,7 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{WORKER_COUNT, WORKER_SLEEP};
+    use crate::queue::{WORKER_COUNT, WORKER_SLEEP};
 
     fn taken(pace: &mut Pace, from: Duration, until: Duration, step: Duration) -> usize {
         let times = std::iter::successors(Some(from), |now| Some(*now + step));

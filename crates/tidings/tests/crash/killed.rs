@@ -16,7 +16,7 @@ use tidings::testing::blocks::splitmix;
 use crate::children::Running;
 
 /// Processes that are killed.
-const ROUNDS: u64 = 100;
+const ROUNDS: u64 = if cfg!(feature = "soak") { 2000 } else { 100 };
 /// What decides when each one is killed; printed on failure, set it to replay.
 const SEED: u64 = 1;
 /// Every so many rounds the parent recovers and looks; in between the next child

@@ -7,7 +7,7 @@ use tidings::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
 
 use crate::children::Running;
 
-const ROUNDS: u64 = 50;
+const ROUNDS: u64 = if cfg!(feature = "soak") { 5000 } else { 50 };
 const RACERS: usize = 4;
 /// No racer takes longer to win or lose.
 const ANSWER_MAX: Duration = Duration::from_secs(30);

@@ -16,7 +16,7 @@ use tidings::testing::blocks::splitmix;
 use tidings::{Position, StoredEvent};
 
 /// Places that are damaged, one a trial.
-const TRIALS: usize = 2000;
+const TRIALS: usize = if cfg!(feature = "soak") { 50_000 } else { 2000 };
 /// Seeds of trials run from here; replay one by setting `TRIALS` to 1 and this to
 /// the seed that was printed.
 const FIRST_SEED: u64 = 1;

@@ -1,7 +1,7 @@
 use super::naive::{World, question};
 use super::*;
 
-const SEEDS: u64 = 40;
+const SEEDS: u64 = if cfg!(feature = "soak") { 10_000 } else { 40 };
 const QUESTIONS: usize = 20;
 /// Pages of one answer, so that pages of one event do not take for ever.
 const PAGES_MAX: usize = 12;
