@@ -3,13 +3,16 @@
 use std::fs::read_to_string;
 use std::time::Duration;
 
-/// Cores, processor, memory, kernel; Linux only, `?` elsewhere.
+/// Cores, processor, memory, kernel, and how busy it was before; Linux only, `?`
+/// elsewhere.
 pub(crate) fn line() -> String {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let model = field("/proc/cpuinfo", "model name");
     let memory = field("/proc/meminfo", "MemTotal");
     let kernel = read_to_string("/proc/sys/kernel/osrelease").unwrap_or_else(|_| "?".into());
-    format!("{cores} cores of {model}, {memory} memory, Linux {}", kernel.trim())
+    let load = read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split_whitespace().next().unwrap_or("?");
+    format!("{cores} cores of {model}, {memory} memory, Linux {}, load {load}", kernel.trim())
 }
 
 fn field(file: &str, name: &str) -> String {
