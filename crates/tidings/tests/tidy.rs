@@ -2,6 +2,8 @@
 //! each other: imports against the table of rooms, the code map against the
 //! files, the limits table against the constants.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -138,7 +140,7 @@ fn only_one_room_knows_time_locks_environment_and_block_bytes() {
         ("b\"TDB", &["crates/tidings/src/block/format/"]),
     ];
     for path in sources() {
-        let in_sources = path.contains("/src/") && !path.starts_with("bench");
+        let in_sources = path.contains("/src/") && !path.starts_with("bench") && !is_test(&path);
         for (what, may) in owners {
             let allowed = !in_sources || may.iter().any(|owner| path.starts_with(owner));
             let code = read(&path);
@@ -154,12 +156,12 @@ fn mapped() -> BTreeSet<String> {
     let mut named = BTreeSet::new();
     for line in read("ARCHITECTURE.md").lines() {
         if let Some(heading) = line.strip_prefix("### `") {
-            folder = heading.split('`').next().unwrap().to_owned();
+            heading.split('`').next().unwrap().clone_into(&mut folder);
         } else if line.starts_with('#') {
             folder.clear();
         } else if line.starts_with("- `") && !folder.is_empty() {
-            let names = line.split(" — ").next().unwrap();
-            named.extend(quoted(names).into_iter().map(|name| format!("{folder}{name}")));
+            let files = line.split(" — ").next().unwrap();
+            named.extend(quoted(files).into_iter().map(|file| format!("{folder}{file}")));
         }
     }
     assert!(!named.is_empty(), "ARCHITECTURE.md has no code map");
