@@ -163,7 +163,8 @@ pub struct Ends {
     pub events: u64,
     /// Blocks kept.
     pub blocks: u64,
-    /// Bytes on disk, all files together.
+    /// Bytes on disk, all files together: what was written last is there twice
+    /// until it is checkpointed, and a little free space is kept for what comes.
     pub bytes: u64,
 }
 

@@ -5,11 +5,12 @@
 //! argument it runs the tests whose names contain it.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(clippy::print_stdout, reason = "parent and child talk so")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "parent and child talk so")]
 
 mod children;
 mod killed;
 mod races;
+mod syncs;
 
 use std::path::Path;
 
@@ -18,14 +19,19 @@ fn main() {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["append", dir, round] => killed::append(Path::new(dir), round.parse().unwrap()),
         ["race", dir] => races::race(Path::new(dir)),
+        ["retry", dir] => syncs::retry(Path::new(dir)),
         ["--list", ..] => {}
         ref rest => run(rest.iter().find(|arg| !arg.starts_with('-')).copied().unwrap_or("")),
     }
 }
 
 fn run(filter: &str) {
-    let tests: [(&str, fn()); 2] = [
+    let tests: [(&str, fn()); 3] = [
         ("what_was_acknowledged_survives_kill_9", killed::what_was_acknowledged_survives_kill_9),
+        (
+            "a_failed_sync_is_settled_by_writing_again",
+            syncs::a_failed_sync_is_settled_by_writing_again,
+        ),
         ("exactly_one_of_racing_openers_wins", races::exactly_one_of_racing_openers_wins),
     ];
     for (name, test) in tests {

@@ -153,6 +153,11 @@ impl Inner {
         Ok(())
     }
 
+    /// Whether the WAL's file has become larger than it needs to be.
+    pub(super) fn wal_is_large(&self) -> bool {
+        std::fs::metadata(self.dir.wal()).is_ok_and(|meta| meta.len() > self.wal.checkpoint)
+    }
+
     /// Copies the whole WAL and cuts its file; most of it while commits go on.
     /// What cannot be done now is done by the next checkpoint.
     pub(super) fn empty_wal(&self) {

@@ -79,7 +79,7 @@ impl Inner {
         let full = self.is_full();
         let (kept, step) = if full { (0, PURGE_PAGES) } else { (FREE_PAGES_KEPT, VACUUM_PAGES) };
         let mut free = self.free_pages()?;
-        if full {
+        if full || self.wal_is_large() {
             self.empty_wal();
         }
         while free > kept {

@@ -16,7 +16,7 @@ pub(super) const FORMAT: i64 = 1;
 /// Measured best for blocks of some kilobytes, and what most disks write at once.
 pub(super) const PAGE_BYTES: u32 = 4096;
 /// What a WAL file shrinks back to when it starts over.
-const WAL_BYTES_KEPT: i64 = 16 * 1024 * 1024;
+const WAL_BYTES_KEPT: i64 = 4 * 1024 * 1024;
 const WRITER_CACHE_KIB: i64 = 8 * 1024;
 const READER_CACHE_KIB: i64 = 2 * 1024;
 /// Another process has no business here; threads of this one hold locks shortly.
