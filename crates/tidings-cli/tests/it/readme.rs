@@ -51,13 +51,11 @@ fn shell(command: &str, dir: &Path) -> Command {
 /// A command of the README, against this server instead of the one on the default
 /// port, with the program under test first on the path.
 fn as_written(command: &str, server: &Server, dir: &Path) -> Command {
-    let program = Path::new(env!("CARGO_BIN_EXE_tidings"));
-    let mut path = program.parent().unwrap().as_os_str().to_owned();
-    path.push(":");
-    path.push(std::env::var_os("PATH").unwrap());
+    let program = Path::new(env!("CARGO_BIN_EXE_tidings")).parent().unwrap();
     let command = command.replace("localhost:8434", &server.address().to_string());
-    let mut shell = shell(&command, dir);
-    shell.env("PATH", path).env("TIDINGS_SERVER", server.url("")).env_remove("CARGO_TARGET_DIR");
+    let mut shell = shell(&format!("PATH=\"$PROGRAM:$PATH\"\n{command}"), dir);
+    shell.env("PROGRAM", program).env("TIDINGS_SERVER", server.url(""));
+    shell.env_remove("CARGO_TARGET_DIR");
     shell
 }
 

@@ -259,7 +259,7 @@ mod tests {
             (r#"{"type":"a","severity_number":1.5}"#, "severity_number: 1.5"),
             (r#"{"type":"a","trace_id":"+1"}"#, "trace_id: expected 32"),
             (r#"{"type":"a","fields":[1]}"#, "an object of names"),
-            (r#"[1]"#, "an event"),
+            ("[1]", "an event"),
         ];
         for (json, wanted) in cases {
             let error = read(json).unwrap_err().to_string();

@@ -424,8 +424,8 @@ mod tests {
 
     #[test]
     fn texts_are_taken_at_their_limit_and_refused_one_byte_past_it() {
-        let text = |bytes: usize| "x".repeat(bytes);
         type Build = fn(String) -> Event;
+        let text = |bytes: usize| "x".repeat(bytes);
         let cases: [(&str, usize, Build); 6] = [
             ("type", TYPE_BYTES_MAX, |t| Event::new(t, "")),
             ("message", MESSAGE_BYTES_MAX, |t| Event::new("a", t)),
