@@ -103,3 +103,25 @@ fn everything_after_the_command_belongs_to_the_command() {
     assert_eq!(run.command, ["make", "-t", "--only-failures"]);
     assert!(!run.only_failures);
 }
+
+#[test]
+fn the_manual_names_every_command_flag_and_setting() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli.md");
+    let manual = std::fs::read_to_string(path).unwrap();
+    // These are in the help alone, or are settings, whose keys are checked below.
+    let elsewhere = ["help", "version", "dir", "id", "cmd"];
+
+    for command in Cli::command().get_subcommands() {
+        assert!(manual.contains(&format!("| `{}", command.get_name())), "{}", command.get_name());
+        for flag in command.get_arguments().filter_map(|argument| argument.get_long()) {
+            let setting = crate::settings::KEYS.contains(&flag.replace('-', "_").as_str());
+            let named =
+                setting || elsewhere.contains(&flag) || manual.contains(&format!("--{flag}"));
+            assert!(named, "--{flag} of {}", command.get_name());
+        }
+    }
+    for key in crate::settings::KEYS {
+        assert!(manual.contains(&format!("\n| `{key}` |")), "{key} has no row");
+        assert!(manual.contains(&format!("\n{key} = ")), "{key} has no example");
+    }
+}

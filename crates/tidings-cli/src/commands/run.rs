@@ -101,8 +101,6 @@ impl Records {
     }
 
     fn record_end(&self, command: &str, ended: &Ended, took: Duration, only_failures: bool) {
-        // To the millisecond: what is finer is our own doing.
-        let took = Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
         let shown = for_people(took);
         let event = match ended {
             Ended { exit_code: Some(0), .. } if only_failures => return,
@@ -119,7 +117,7 @@ impl Records {
             )),
         };
         let mut event =
-            event.with_timestamp(self.clock.now()).with_field("duration", took.as_secs_f64());
+            event.with_timestamp(self.clock.now()).with_field("duration", seconds(took));
         event = match ended.exit_code {
             Some(code) => event.with_field("exit_code", code),
             None => event.with_field("signal", child::signal_name(ended.signal)),
@@ -136,6 +134,11 @@ impl Records {
             say(&format!("tidings: {} is not recorded: {}", event.event_type(), failure.message));
         }
     }
+}
+
+/// To the millisecond: what is finer is our own doing.
+fn seconds(took: Duration) -> f64 {
+    u32::try_from(took.as_millis()).map_or(took.as_secs_f64(), |millis| f64::from(millis) / 1000.0)
 }
 
 /// `41ms`, `3.2s`, `2m5s`
@@ -182,6 +185,7 @@ mod tests {
         let told = [41, 3_240, 125_000].map(|millis| for_people(Duration::from_millis(millis)));
 
         assert_eq!(told, ["41ms", "3.2s", "2m5s"]);
+        assert_eq!(seconds(Duration::from_micros(1_703_999)).to_string(), "1.703");
     }
 
     #[test]
