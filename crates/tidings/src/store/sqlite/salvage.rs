@@ -43,7 +43,6 @@ pub struct Salvaged {
 ///
 /// See [`OpenError`] and [`super::inspect()`]; also if `into` is not empty.
 pub fn salvage(dir: &Path, into: &Path, options: SqliteOptions) -> Result<Salvaged, OpenError> {
-    let target = Directory::new(into);
     if fs::read_dir(into).is_ok_and(|mut entries| entries.next().is_some()) {
         let cause = std::io::Error::from(std::io::ErrorKind::DirectoryNotEmpty);
         return Err(failed("salvage into", into)(cause));
