@@ -1,8 +1,5 @@
 //! The program `tidings` as a library, so that tests can reach its parts.
 
-// SKELETON: removed when the rooms are built.
-#![allow(clippy::todo, unused, missing_debug_implementations)]
-
 pub mod args;
 pub mod client;
 pub mod commands;
@@ -19,7 +16,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::args::Cli;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
 use crate::settings::{Environment, Settings};
 
 /// Runs the program with the arguments and variables of this process.

@@ -24,9 +24,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-// SKELETON: removed when the rooms are built.
-#![allow(clippy::todo, unused, missing_debug_implementations)]
-
 pub mod block;
 mod clock;
 mod component;

@@ -217,7 +217,7 @@ mod tests {
         drop(sender);
         let clock = Clock::by_hand(tidings::Timestamp::default());
 
-        let mut batch = || next_batch(&receiver, &clock).map(|batch| batch.unwrap().len());
+        let batch = || next_batch(&receiver, &clock).map(|batch| batch.unwrap().len());
 
         assert_eq!([batch(), batch(), batch()], [Some(BATCH_EVENTS_MAX), Some(1), None]);
     }

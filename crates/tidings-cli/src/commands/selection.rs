@@ -22,8 +22,6 @@ pub(super) struct Selection {
     pub(super) zone: TimeZone,
     format: Format,
     colors: bool,
-    /// The moment from which `10m` and the default window are counted.
-    pub(super) now: Timestamp,
 }
 
 impl Selection {
@@ -60,7 +58,6 @@ impl Selection {
             zone,
             format: args.output,
             colors: context.colors()?,
-            now,
         })
     }
 

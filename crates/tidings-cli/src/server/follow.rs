@@ -211,7 +211,7 @@ async fn step(mut following: Following) -> Step<Following> {
         return Ok(Some((first.into(), following)));
     }
     let app = following.app.clone();
-    let mut silent_since = app.clock.monotonic();
+    let silent_since = app.clock.monotonic();
     loop {
         if *app.stopping.borrow() {
             return Ok(None);
@@ -232,7 +232,6 @@ async fn step(mut following: Following) -> Step<Following> {
             tokio::task::yield_now().await;
         }
         if app.clock.monotonic().saturating_sub(silent_since) >= FOLLOW_COMMENT_EVERY {
-            silent_since = app.clock.monotonic();
             return Ok(Some((Bytes::from_static(following.sign_of_life()), following)));
         }
         if app.log.state() == tidings::State::Closed {

@@ -5,13 +5,9 @@ use tidings::query::{PageCursor, Patterns, QUERY_BYTES_MAX, Regex, TextTerm, par
 use tidings::{Filter, Order, Query, Severity, Timestamp};
 
 use super::limits::{LIST_EVENTS_DEFAULT, LIST_EVENTS_MAX, LIST_SPAN_DEFAULT};
-use super::params::{FIELD, Params, cut, invalid};
+use super::params::{Params, cut, invalid};
 use super::problem::{Kind, Problem};
 use crate::times::parse_time;
-
-/// Parameters that say which events; lists and streams have them all.
-pub(super) const FILTER_PARAMETERS: [&str; 8] =
-    ["type", "severity", "member", "source", "subject", "q", "grep", FIELD];
 
 /// Which events, and how `q` was understood.
 #[derive(Clone, Debug)]

@@ -81,7 +81,7 @@ impl Core {
     fn admit(&self, offer: Offer, ack: Ack, strict: bool) -> Result<Admitted, AppendError> {
         let (bytes, offered) = (offer.new_bytes(), offer.offered());
         let spoiled = strict && offer.is_spoiled();
-        let mut draft = Draft::of(offer, spoiled, ack);
+        let draft = Draft::of(offer, spoiled, ack);
         let mut gate = self.gate.lock();
         let fits = self.admitted_or_refused(&mut gate, offered).and_then(|()| {
             let wanted = gate.inflight_bytes + if spoiled { 0 } else { bytes };
