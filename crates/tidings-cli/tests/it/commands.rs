@@ -1,6 +1,7 @@
 //! What do the commands print, and how do they end?
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::process::{Output, Stdio};
 
 use serde_json::Value;
@@ -276,7 +277,7 @@ fn nothing_matched_is_a_failure_only_if_asked_for() {
 #[test]
 fn a_server_that_is_not_there_is_told_with_the_next_step() {
     // The listener is gone before the call, so nobody has its port.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}");
     for args in [&["list"][..], &["add", "x"], &["tail", "-f"], &["status"]] {
         let output = tidings().args(args).args(["--server", &url]).output().unwrap();
@@ -288,6 +289,48 @@ fn a_server_that_is_not_there_is_told_with_the_next_step() {
             "{words}"
         );
         assert!(words.ends_with("\nhint: start a server with tidings serve\n"), "{words}");
+    }
+}
+
+/// What `status` says when this is all that a server answers.
+fn status_of(answer: &'static str) -> Output {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = BufReader::new(stream.try_clone().unwrap()).lines();
+        while head.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    let output = tidings().args(["status", "--server", &url]).output().unwrap();
+    server.join().unwrap();
+    output
+}
+
+#[test]
+fn a_refusal_is_told_in_the_servers_words_and_cannot_fool_the_terminal() {
+    let output = status_of(
+        "HTTP/1.1 403 Forbidden\r\nContent-Type: application/problem+json\r\n\
+         Connection: close\r\n\r\n{\"detail\":\"not \\u001b[31myou\"}",
+    );
+
+    assert_code(&output, 4);
+    assert_eq!(stderr(&output), "tidings: not \\x1b[31myou\n");
+}
+
+#[test]
+fn what_is_not_a_tidings_is_told_from_one() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<html>It works!</html>",
+        "HTTP/1.1 302 Found\r\nLocation: http://example.org/\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}",
+        "220 mail.example.org ESMTP\r\n",
+        "",
+    ] {
+        let output = status_of(answer);
+
+        assert_code(&output, 3);
+        assert!(stderr(&output).contains("\nhint: "), "{}", stderr(&output));
     }
 }
 
