@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::process::Command;
 
-/// What it prints, run over this directory. Cargo builds examples beside tests.
+/// What it prints, run over this directory.
 fn run_over(directory: &Path) -> String {
-    let test = std::env::current_exe().unwrap();
-    let example = test.ancestors().nth(2).unwrap().join("examples/record");
-    let output = Command::new(&example).arg(directory).output().unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["run", "--quiet", "--locked", "--example", "record", "--"]).arg(directory);
+    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {stderr}", example.display());
+    assert!(output.status.success(), "{stderr}");
     String::from_utf8(output.stdout).unwrap()
 }
 
