@@ -34,10 +34,10 @@ pub(super) struct Offered {
 impl Body {
     /// Joins a type of at most 255 bytes, lower-cased, and a message.
     pub(super) fn of_text(event_type: &str, message: &str) -> Body {
-        let mut text = String::with_capacity(event_type.len() + message.len());
-        text.push_str(event_type);
-        text.make_ascii_lowercase();
-        text.push_str(message);
+        let mut text = [event_type, message].concat();
+        if let Some(event_type) = text.get_mut(..event_type.len()) {
+            event_type.make_ascii_lowercase();
+        }
         // Bounded by the check of the type before; a longer one would not split.
         let type_bytes = u8::try_from(event_type.len()).unwrap_or(u8::MAX);
         Body::Text { text: text.into_boxed_str(), type_bytes }
@@ -160,13 +160,7 @@ impl Ring {
     }
 }
 
-/// Whether [`Body::of_text`] can lower the case of this type without changing its
-/// length.
-pub(super) fn lowers_in_place(event_type: &str) -> bool {
-    event_type.is_ascii()
-}
-
-/// Lower case for types that [`lowers_in_place`] cannot serve.
+/// Lower case for types that are not ASCII, which [`Body::of_text`] lowers itself.
 pub(super) fn lowered(event_type: &str) -> String {
     lower_cased(event_type.to_owned())
 }

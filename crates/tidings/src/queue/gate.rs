@@ -158,14 +158,19 @@ impl Gate {
         Ok(())
     }
 
-    /// The size of the largest event that [`Gate::admit`] would let in; 0: none.
+    /// The sizes of the largest lesser and the largest urgent event that
+    /// [`Gate::admit`] would let in; 0: none.
     #[inline]
-    pub(super) fn room(&self, urgent: bool) -> usize {
-        if self.admit(0, urgent).is_err() {
-            return 0;
+    pub(super) fn rooms(&self) -> (usize, usize) {
+        if self.phase >= Phase::Closing || self.discards() {
+            return (0, 0);
         }
-        let reserved = if urgent { RESERVED_BYTES } else { 0 };
-        self.bytes_max + reserved - self.buffer.bytes()
+        let room = |slots: usize, bytes: usize| match self.buffer.len() < slots {
+            true => bytes.saturating_sub(self.buffer.bytes()),
+            false => 0,
+        };
+        let lesser = room(self.events_max, self.bytes_max);
+        (lesser, room(self.events_max + RESERVED_SLOTS, self.bytes_max + RESERVED_BYTES))
     }
 
     fn discards(&self) -> bool {
@@ -181,10 +186,16 @@ impl Gate {
         }
     }
 
-    /// Counts a refusal; reads the clock only for the first one to be told.
+    /// Whether everything offered is refused because of a pause.
     #[inline]
-    pub(super) fn refuse(&mut self, reason: Refusal, now: impl FnOnce() -> Timestamp) {
-        self.tally.count_refused(reason, 1);
+    pub(super) fn discards_offers(&self) -> bool {
+        self.phase < Phase::Closing && self.discards()
+    }
+
+    /// Counts refusals; reads the clock only for the first one to be told.
+    #[inline]
+    pub(super) fn refuse(&mut self, reason: Refusal, events: u64, now: impl FnOnce() -> Timestamp) {
+        self.tally.count_refused(reason, events);
         if !reason.is_the_senders() {
             self.misses.note(now);
         }

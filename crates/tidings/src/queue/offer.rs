@@ -1,19 +1,23 @@
 //! How is an event offered? The caller's side of the gate: what is checked, built
 //! and counted, in the order that costs a refused event the least.
 
-use super::buffer::{Body, Item, Offered, lowered, lowers_in_place};
+use super::buffer::{Body, Item, Offered, lowered};
 use super::echo;
 use super::gate::Gate;
 use super::reason::{Reason, Refused};
 use super::shared::Shared;
 use crate::event::{
     EVENT_OVERHEAD_BYTES, Event, Invalid, MESSAGE_BYTES_MAX, Problem, RESERVED_TYPE_PREFIX,
-    validate_type,
+    TYPE_BYTES_MAX, validate_type,
 };
 use crate::id::EventId;
 use crate::severity::Severity;
 use crate::sync::MutexGuard;
 use crate::sync::atomic::Ordering;
+
+/// Longer types are too long in lower case too: no character loses more than two
+/// of three bytes.
+const LOWERED_BYTES_MAX: usize = 3 * TYPE_BYTES_MAX;
 
 impl Shared {
     fn room(&self, urgent: bool) -> usize {
@@ -27,24 +31,26 @@ impl Shared {
         if echo::is_echo() {
             return Err(Reason::Echo);
         }
+        if self.refuse_paused() {
+            return Err(Reason::Paused);
+        }
         let severity = severity_of(event_type);
         let urgent = severity >= Severity::WARN;
         let size_bytes = EVENT_OVERHEAD_BYTES + event_type.len() + message.len();
         if self.room(urgent) == 0 {
             self.refuse_without_room(size_bytes, urgent)?;
         }
+        let lower;
+        let event_type = if event_type.is_ascii() || event_type.len() > LOWERED_BYTES_MAX {
+            event_type
+        } else {
+            // Before the check: lower case can be longer or shorter.
+            lower = lowered(event_type);
+            &lower
+        };
         if let Err(invalid) = validate_text(event_type, message) {
             return Err(self.refuse_invalid(invalid));
         }
-        let lower;
-        let event_type = if lowers_in_place(event_type) {
-            event_type
-        } else {
-            lower = lowered(event_type);
-            // Lower case can be longer: `İ` becomes two characters.
-            validate_type(&lower).map_err(|invalid| self.refuse_invalid(invalid))?;
-            &lower
-        };
         let size_bytes = EVENT_OVERHEAD_BYTES + event_type.len() + message.len();
         if size_bytes > self.room(urgent) {
             self.refuse_without_room(size_bytes, urgent)?;
@@ -57,6 +63,9 @@ impl Shared {
     pub(super) fn offer(&self, offered: Box<Offered>) -> Result<EventId, (Reason, Box<Offered>)> {
         if echo::is_echo() {
             return Err((Reason::Echo, offered));
+        }
+        if self.refuse_paused() {
+            return Err((Reason::Paused, offered));
         }
         let severity = offered.event.severity();
         let urgent = severity >= Severity::WARN;
@@ -126,7 +135,7 @@ impl Shared {
             self.gate().tally = tally;
             return;
         }
-        gate.refuse(refusal, || self.clock.now());
+        gate.refuse(refusal, 1, || self.clock.now());
     }
 }
 
@@ -140,9 +149,18 @@ fn severity_of(event_type: &str) -> Severity {
     }
 }
 
+/// Whether this is certainly a good type, at the cost of one pass over its bytes.
+#[inline]
+fn is_plain(event_type: &str) -> bool {
+    (1..=TYPE_BYTES_MAX).contains(&event_type.len())
+        && event_type.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 /// The rules that type and message of an event have.
 fn validate_text(event_type: &str, message: &str) -> Result<(), Invalid> {
-    validate_type(event_type)?;
+    if !is_plain(event_type) {
+        validate_type(event_type)?;
+    }
     if message.len() > MESSAGE_BYTES_MAX {
         let problem = Problem::TooLong { bytes: message.len(), limit: MESSAGE_BYTES_MAX };
         return Err(Invalid { field: "message", problem });

@@ -15,9 +15,9 @@ use super::pace::Pace;
 use crate::clock::Clock;
 use crate::id::{Boot, Origin};
 use crate::store::{Placed, Reach, StoreError};
-use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
-use crate::tally::LossReason;
+use crate::tally::{LossReason, Refusal};
 
 /// After sealing, the sealer rests this long before an event can wake it, so
 /// that a flood pays for no wake-ups; half a buffer wakes it all the same.
@@ -40,6 +40,11 @@ pub(super) struct Shared {
     /// of the last change: read without the lock, to build nothing for a refusal.
     pub(super) room: AtomicUsize,
     pub(super) room_urgent: AtomicUsize,
+    /// Whether everything offered is refused because of a pause, as of the last
+    /// change.
+    discarding: AtomicBool,
+    /// Refused for that without the lock, and not booked yet.
+    refused_unbooked: AtomicU64,
     for_sealer: Condvar,
     for_workers: Condvar,
     progress: Condvar,
@@ -73,31 +78,64 @@ impl Shared {
             pid: AtomicU32::new(std::process::id()),
             room: AtomicUsize::new(0),
             room_urgent: AtomicUsize::new(0),
+            discarding: AtomicBool::new(false),
+            refused_unbooked: AtomicU64::new(0),
             gate: Mutex::new(gate),
             for_sealer: Condvar::new(),
             for_workers: Condvar::new(),
             progress: Condvar::new(),
             sleepers: Sleepers::default(),
         };
-        shared.publish(&shared.gate.lock());
+        shared.publish(&shared.gate());
         shared
     }
 
+    /// Locks, and books what was refused without the lock.
+    #[inline]
     pub(super) fn gate(&self) -> MutexGuard<'_, Gate> {
-        self.gate.lock()
+        let mut gate = self.gate.lock();
+        if self.refused_unbooked.load(Ordering::Relaxed) > 0 {
+            let refused = self.refused_unbooked.swap(0, Ordering::Relaxed);
+            gate.refuse(Refusal::Paused, refused, || self.clock.now());
+        }
+        gate
+    }
+
+    /// Refuses without the lock while the queue discards: an atomic counts, and
+    /// whoever locks next books it. Says whether it did.
+    ///
+    /// The first one after each booking takes the lock to have its time noted; and
+    /// to book itself if the pause is over by then, for nobody might lock again.
+    #[inline]
+    pub(super) fn refuse_paused(&self) -> bool {
+        if !self.discarding.load(Ordering::Relaxed) {
+            return false;
+        }
+        if self.refused_unbooked.fetch_add(1, Ordering::Relaxed) == 0 {
+            let mut gate = self.gate.lock();
+            if gate.discards_offers() {
+                gate.misses.note(|| self.clock.now());
+            } else {
+                drop(gate);
+                drop(self.gate());
+            }
+        }
+        true
     }
 
     /// Says aloud what would get in; after every change, under the lock.
     #[inline]
     pub(super) fn publish(&self, gate: &Gate) {
-        self.room.store(gate.room(false), Ordering::Relaxed);
-        self.room_urgent.store(gate.room(true), Ordering::Relaxed);
+        self.discarding.store(gate.discards_offers(), Ordering::Relaxed);
+        let (room, room_urgent) = gate.rooms();
+        self.room.store(room, Ordering::Relaxed);
+        self.room_urgent.store(room_urgent, Ordering::Relaxed);
     }
 
     /// Waits, if it may, until the sealer has something to do.
     pub(super) fn take(&self, ring: &mut Ring, may_wait: bool) -> Take {
         let mut napped = false;
-        let mut gate = self.gate.lock();
+        let mut gate = self.gate();
         loop {
             let (now, mono) = (self.clock.now(), self.clock.monotonic());
             let wait = match gate.take(ring, now, mono) {
@@ -133,7 +171,7 @@ impl Shared {
     /// Waits, if it may, for a slot for the events held since `epoch`; says
     /// whether they end the boot, or as what they were lost meanwhile.
     pub(super) fn slot(&self, epoch: u64, may_wait: bool) -> Slot {
-        let mut gate = self.gate.lock();
+        let mut gate = self.gate();
         loop {
             if let Some(reason) = gate.lost_since(epoch) {
                 return Slot::Lost(reason);
@@ -151,7 +189,7 @@ impl Shared {
 
     /// Hands a sealed block over.
     pub(super) fn submit(&self, job: Job, epoch: u64, next_seq: u64) {
-        let lost = self.gate.lock().submit(job, epoch, next_seq);
+        let lost = self.gate().submit(job, epoch, next_seq);
         match lost {
             None => self.wake_worker(),
             Some((job, reason)) => job.settle_lost(reason),
@@ -160,7 +198,7 @@ impl Shared {
 
     /// Waits, if it may, until there is a block to put.
     pub(super) fn pick(&self, may_wait: bool) -> Pick {
-        let mut gate = self.gate.lock();
+        let mut gate = self.gate();
         loop {
             match gate.pick(self.clock.monotonic()) {
                 Pick::Wait(wait) if may_wait => {
@@ -184,7 +222,7 @@ impl Shared {
     /// Books what a put has come to.
     pub(super) fn settle(&self, number: u64, put: &Result<Placed, StoreError>) -> Settled {
         let (now, mono) = (self.clock.now(), self.clock.monotonic());
-        let settled = self.gate.lock().settle(number, put, now, mono);
+        let settled = self.gate().settle(number, put, now, mono);
         if matches!(settled, Settled::Stored { .. } | Settled::Lost { .. }) {
             self.progressed();
             self.wake_sealer();
@@ -195,7 +233,7 @@ impl Shared {
     /// Waits until `done` or the deadline on the system's monotonic clock.
     pub(super) fn wait_until(&self, deadline: Duration, done: impl Fn(&Gate) -> bool) -> bool {
         let clock = Clock::system();
-        let mut gate = self.gate.lock();
+        let mut gate = self.gate();
         loop {
             if done(&gate) {
                 return true;
@@ -211,7 +249,7 @@ impl Shared {
     /// Changes the gate and sweeps out what the change lost; says how much.
     pub(super) fn sweep(&self, change: impl FnOnce(&mut Gate, &mut Swept)) -> u64 {
         let mut swept = Swept::with_room(&self.settings);
-        let mut gate = self.gate.lock();
+        let mut gate = self.gate();
         change(&mut gate, &mut swept);
         self.publish(&gate);
         drop(gate);
@@ -261,12 +299,12 @@ impl Shared {
         // Two processes must not name events alike. Without random bytes the boot
         // differs at least by the process.
         let boot = Boot::random().unwrap_or_else(|_| {
-            let old = u64::from_be_bytes(self.gate.lock().boot.to_bytes());
+            let old = u64::from_be_bytes(self.gate().boot.to_bytes());
             Boot::from_bytes((old ^ u64::from(pid).rotate_left(32)).to_be_bytes())
         });
         let fresh = new_gate(&self.settings, self.reach, boot);
-        let old = std::mem::replace(&mut *self.gate.lock(), fresh);
-        self.publish(&self.gate.lock());
+        let old = std::mem::replace(&mut *self.gate(), fresh);
+        self.publish(&self.gate());
         drop(old);
         true
     }
