@@ -259,8 +259,11 @@ impl Gate {
         new
     }
 
+    /// Takes a reason away; says whether it was there. While an outcome is
+    /// unknown, the store counts as down, whoever thinks that it has recovered.
     pub(super) fn lift(&mut self, reason: PauseReason) -> bool {
-        self.pauses.remove(reason)
+        let settled = reason != PauseReason::StoreDown || self.frozen.is_none();
+        settled && self.pauses.remove(reason)
     }
 
     pub(super) fn is_paused_for(&self, reason: PauseReason) -> bool {

@@ -232,7 +232,8 @@ impl Log {
         self.core().suspend(reason);
     }
 
-    /// Lifts a reason.
+    /// Lifts a reason. `StoreDown` stays while the outcome of a commit is unknown:
+    /// [`Log::maintain`] settles that first.
     pub fn resume(&self, reason: PauseReason) {
         self.core().resume(reason);
     }

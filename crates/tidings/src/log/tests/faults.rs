@@ -197,3 +197,17 @@ fn whichever_write_fails_and_however_the_books_and_the_list_agree() {
         }
     }
 }
+
+#[test]
+fn nobody_lifts_the_pause_while_an_outcome_is_unknown() {
+    let store = Scripted::new();
+    let log = log_over(&store, &by_hand());
+    store.will(&[Act::UnknownStored]);
+    append_fails(&log, "m");
+
+    log.resume(PauseReason::StoreDown);
+    assert!(matches!(log.state(), State::Paused { .. }));
+
+    log.maintain().unwrap();
+    assert_eq!(log.state(), State::Running);
+}
