@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use super::buffer::{Item, RESERVED_BYTES, RESERVED_SLOTS, Ring};
+use super::buffer::{Body, Item, RESERVED_BYTES, RESERVED_SLOTS, Ring};
 use super::builder::{Settings, WhenPaused};
 use super::jobs::{Job, Jobs, Pick, Retry, Settled};
 use super::loss::{Misses, OwnEvent, to_tell};
@@ -83,7 +83,7 @@ impl Swept {
     /// An empty one with room for everything; made before the lock.
     pub(super) fn with_room(settings: &Settings) -> Swept {
         Swept {
-            ring: Ring::for_events(settings.buffer_events_max),
+            ring: Ring::new(settings.buffer_events_max, settings.buffer_bytes_max),
             ring_reason: LossReason::Paused,
             jobs: Vec::with_capacity(settings.workers),
             events: 0,
@@ -129,7 +129,7 @@ impl Gate {
             when_paused: settings.when_paused,
             pauses: PauseSet::new(),
             since: settings.clock.now(),
-            buffer: Ring::for_events(settings.buffer_events_max),
+            buffer: Ring::new(settings.buffer_events_max, settings.buffer_bytes_max),
             held: Held::default(),
             waiting_since: None,
             wake_at: 1,
@@ -165,9 +165,8 @@ impl Gate {
         if self.phase >= Phase::Closing || self.discards() {
             return (0, 0);
         }
-        let room = |slots: usize, bytes: usize| match self.buffer.len() < slots {
-            true => bytes.saturating_sub(self.buffer.bytes()),
-            false => 0,
+        let room = |slots: usize, bytes: usize| {
+            if self.buffer.len() < slots { bytes.saturating_sub(self.buffer.bytes()) } else { 0 }
         };
         let lesser = room(self.events_max, self.bytes_max);
         (lesser, room(self.events_max + RESERVED_SLOTS, self.bytes_max + RESERVED_BYTES))
@@ -199,6 +198,12 @@ impl Gate {
         if !reason.is_the_senders() {
             self.misses.note(now);
         }
+    }
+
+    /// Writes a short text beside the buffer, see [`Ring::write`].
+    #[inline]
+    pub(super) fn write(&mut self, event_type: &str, message: &str) -> Option<Body> {
+        self.buffer.write(event_type, message)
     }
 
     /// Takes an event that was admitted; says its number and whether the sealer

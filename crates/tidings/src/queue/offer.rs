@@ -1,11 +1,12 @@
 //! How is an event offered? The caller's side of the gate: what is checked, built
 //! and counted, in the order that costs a refused event the least.
 
-use super::buffer::{Body, Item, Offered, lowered};
+use super::buffer::{Body, Item, Offered, SHORT_BYTES_MAX, lowered};
 use super::echo;
 use super::gate::Gate;
 use super::reason::{Reason, Refused};
 use super::shared::Shared;
+use crate::clock::Timestamp;
 use crate::event::{
     EVENT_OVERHEAD_BYTES, Event, Invalid, MESSAGE_BYTES_MAX, Problem, RESERVED_TYPE_PREFIX,
     TYPE_BYTES_MAX, validate_type,
@@ -55,8 +56,15 @@ impl Shared {
         if size_bytes > self.room(urgent) {
             self.refuse_without_room(size_bytes, urgent)?;
         }
-        self.admit(Body::of_text(event_type, message), severity, size_bytes)
-            .map_err(|(reason, _)| reason)
+        if event_type.len() + message.len() <= SHORT_BYTES_MAX {
+            let mut entering = self.enter(severity, size_bytes)?;
+            if let Some(body) = entering.gate.write(event_type, message) {
+                return Ok(self.take_in(entering, severity, body, size_bytes));
+            }
+        }
+        let body = Body::of_text(event_type, message);
+        let entering = self.enter(severity, size_bytes)?;
+        Ok(self.take_in(entering, severity, body, size_bytes))
     }
 
     /// `Client::record` and its kin.
@@ -78,26 +86,33 @@ impl Shared {
             return Err((self.refuse_invalid(invalid), offered));
         }
         let size_bytes = offered.event.size_bytes();
-        self.admit(Body::Event(offered), severity, size_bytes).map_err(
-            |(reason, body)| match body {
-                Body::Event(offered) => (reason, offered),
-                Body::Text { .. } => unreachable!("it went in as an event"),
-            },
-        )
+        match self.enter(severity, size_bytes) {
+            Ok(entering) => Ok(self.take_in(entering, severity, Body::Event(offered), size_bytes)),
+            Err(reason) => Err((reason, offered)),
+        }
     }
 
-    fn admit(
-        &self,
-        body: Body,
-        severity: Severity,
-        size_bytes: usize,
-    ) -> Result<EventId, (Reason, Body)> {
+    /// Reads the clock, locks, and asks whether there is room.
+    #[inline]
+    fn enter(&self, severity: Severity, size_bytes: usize) -> Result<Entering<'_>, Reason> {
         let added = self.clock.now();
-        let mut gate = self.gate();
+        let gate = self.gate();
         if let Err(reason) = gate.admit(size_bytes, severity >= Severity::WARN) {
             self.count_refused(gate, &reason);
-            return Err((reason, body));
+            return Err(reason);
         }
+        Ok(Entering { gate, added })
+    }
+
+    #[inline]
+    fn take_in(
+        &self,
+        entering: Entering<'_>,
+        severity: Severity,
+        body: Body,
+        size_bytes: usize,
+    ) -> EventId {
+        let Entering { mut gate, added } = entering;
         let (seq, wake) = gate.take_in(Item { seq: 0, added, severity, body }, size_bytes);
         let boot = gate.boot;
         self.publish(&gate);
@@ -105,7 +120,7 @@ impl Shared {
         if wake {
             self.wake_sealer();
         }
-        Ok(EventId::new(added, boot, seq))
+        EventId::new(added, boot, seq)
     }
 
     /// Refuses with the lock alone; `Ok` if there is room after all.
@@ -137,6 +152,12 @@ impl Shared {
         }
         gate.refuse(refusal, 1, || self.clock.now());
     }
+}
+
+/// An event that has room, under the lock.
+struct Entering<'a> {
+    gate: MutexGuard<'a, Gate>,
+    added: Timestamp,
 }
 
 /// As [`Severity::of_type`], before the type is lower-cased.

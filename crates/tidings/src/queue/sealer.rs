@@ -64,7 +64,7 @@ impl Sealer {
         let boot = shared.gate().boot;
         Sealer {
             builder: BlockBuilder::new(shared.origin, boot),
-            ring: Ring::for_events(shared.settings.buffer_events_max),
+            ring: Ring::new(shared.settings.buffer_events_max, shared.settings.buffer_bytes_max),
             own: None,
             epoch: 0,
             waiting_since: Duration::ZERO,
@@ -140,7 +140,7 @@ impl Sealer {
             && let Some(item) = self.ring.pop()
         {
             first_seq.get_or_insert(item.seq);
-            self.builder.push(&item.entry(member, received));
+            self.builder.push(&self.ring.entry(&item, member, received));
             let place = self.builder.len() as u64 - 1;
             tickets.extend(item.into_ticket().map(|ticket| (place, ticket)));
         }
@@ -152,7 +152,7 @@ impl Sealer {
         {
             let item = Item::own(own.made.seq(), own.made.added, own.event);
             first_seq.get_or_insert(item.seq);
-            self.builder.push(&item.entry(member, received));
+            self.builder.push(&self.ring.entry(&item, member, received));
             tells_losses = own.made.tells_losses();
             last = own.ends_boot;
         }
