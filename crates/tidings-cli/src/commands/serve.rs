@@ -36,9 +36,8 @@ pub fn run(settings: &ServeSettings) -> Result<(), Failure> {
 
 /// Our own words go to stderr, and nowhere if that is closed.
 fn start_logging() {
-    let filter = tracing_subscriber::EnvFilter::new("info,hyper=error");
     let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(tracing::Level::INFO)
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .with_target(false)
