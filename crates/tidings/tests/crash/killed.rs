@@ -57,10 +57,19 @@ pub(crate) fn append(dir: &Path, round: u64) {
 }
 
 /// A block that a child said was durable.
-struct Acknowledged {
+pub(crate) struct Acknowledged {
     round: u64,
     number: u64,
     base: Position,
+}
+
+impl Acknowledged {
+    /// What the child of this round said in one line.
+    pub(crate) fn heard(round: u64, line: &str) -> Acknowledged {
+        let (number, base) = line.split_once(' ').unwrap();
+        let (number, base) = (number.parse().unwrap(), Position(base.parse().unwrap()));
+        Acknowledged { round, number, base }
+    }
 }
 
 pub(crate) fn what_was_acknowledged_survives_kill_9() {
@@ -68,13 +77,10 @@ pub(crate) fn what_was_acknowledged_survives_kill_9() {
     let dir = tempfile::tempdir().unwrap();
     let (mut state, mut acknowledged) = (SEED, Vec::new());
     for round in 1..=ROUNDS {
-        for line in life(dir.path(), round, &mut state) {
-            let (number, base) = line.split_once(' ').unwrap();
-            let (number, base) = (number.parse().unwrap(), Position(base.parse().unwrap()));
-            acknowledged.push(Acknowledged { round, number, base });
-        }
+        let said = life(dir.path(), round, &mut state);
+        acknowledged.extend(said.iter().map(|line| Acknowledged::heard(round, line)));
         if round % LOOK_EVERY == 0 {
-            look(dir.path(), round, &acknowledged);
+            look(dir.path(), &acknowledged, &format!("seed {SEED}, round {round}"));
         }
     }
     assert!(acknowledged.len() > 500, "{} blocks prove little", acknowledged.len());
@@ -95,11 +101,19 @@ fn life(dir: &Path, round: u64, state: &mut u64) -> Vec<String> {
     said
 }
 
-/// Everything acknowledged must be there, and nothing twice.
-fn look(dir: &Path, round: u64, acknowledged: &[Acknowledged]) {
+/// Everything acknowledged must be there, and nothing twice. `when` is told on
+/// failure.
+pub(crate) fn look(dir: &Path, acknowledged: &[Acknowledged], when: &str) {
     let store = SqliteStore::open(dir, options()).unwrap();
-    assert_eq!(store.gaps().unwrap(), [], "seed {SEED}, round {round}");
+    assert_eq!(store.gaps().unwrap(), [], "{when}");
+    assert_eq!(missing(&store, acknowledged), [""; 0], "{when}");
+    assert_names_once(&store, when);
+}
+
+/// Names those blocks that are not, whole, where they were said to be.
+fn missing(store: &SqliteStore, acknowledged: &[Acknowledged]) -> Vec<String> {
     let mut made = (0, Blocks::new(0));
+    let mut missing = Vec::new();
     for said in acknowledged {
         if made.0 != said.round {
             made = (said.round, Blocks::new(said.round));
@@ -109,15 +123,23 @@ fn look(dir: &Path, round: u64, acknowledged: &[Acknowledged]) {
             let next = made.1.made() + 1;
             block = Some(made.1.with_text(sized(next), 200));
         }
-        let found = store.read(said.base).unwrap();
-        let found = found.as_ref().map(Block::bytes);
-        let name = format!("seed {SEED}, round {}, block {}", said.round, said.number);
-        assert!(found == block.as_ref().map(Block::bytes), "{name} is not at {}", said.base);
+        let found = store.read(said.base).ok().flatten();
+        if found.as_ref().map(Block::bytes) != block.as_ref().map(Block::bytes) {
+            missing.push(format!("block {} of round {} at {}", said.number, said.round, said.base));
+        }
     }
-    assert_names_once(&store, round);
+    missing
 }
 
-fn assert_names_once(store: &SqliteStore, round: u64) {
+/// How many of these blocks are lost, in a directory that may be lost itself.
+pub(crate) fn lost(dir: &Path, acknowledged: &[Acknowledged]) -> usize {
+    match SqliteStore::open(dir, options()) {
+        Ok(store) => missing(&store, acknowledged).len(),
+        Err(_) => acknowledged.len(),
+    }
+}
+
+fn assert_names_once(store: &SqliteStore, when: &str) {
     let (mut names, mut from) = (HashSet::new(), Position(0));
     loop {
         let heads = store.heads(from, 500).unwrap();
@@ -126,7 +148,7 @@ fn assert_names_once(store: &SqliteStore, round: u64) {
         for head in heads {
             let header = head.header.unwrap();
             let name = (header.runs[0].boot, header.number);
-            assert!(names.insert(name), "seed {SEED}, round {round}: {name:?} is there twice");
+            assert!(names.insert(name), "{when}: {name:?} is there twice");
         }
     }
     assert_eq!(from, store.ends().unwrap().next);

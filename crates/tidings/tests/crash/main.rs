@@ -1,4 +1,4 @@
-//! What if the process dies? G4 and G14, with real processes.
+//! What if the process dies, or the power? G4, G5 and G14, with real processes.
 //!
 //! This binary has no test harness: it runs its tests, or, called with a role as
 //! its first argument, is the child that they start and kill. With another
@@ -9,6 +9,7 @@
 
 mod children;
 mod killed;
+mod power;
 mod races;
 mod syncs;
 
@@ -18,6 +19,7 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["append", dir, round] => killed::append(Path::new(dir), round.parse().unwrap()),
+        ["lose-power", dir] => power::lose_power(Path::new(dir)),
         ["race", dir] => races::race(Path::new(dir)),
         ["retry", dir] => syncs::retry(Path::new(dir)),
         ["--list", ..] => {}
@@ -26,8 +28,12 @@ fn main() {
 }
 
 fn run(filter: &str) {
-    let tests: [(&str, fn()); 3] = [
+    let tests: [(&str, fn()); 4] = [
         ("what_was_acknowledged_survives_kill_9", killed::what_was_acknowledged_survives_kill_9),
+        (
+            "what_was_acknowledged_survives_power_loss",
+            power::what_was_acknowledged_survives_power_loss,
+        ),
         (
             "a_failed_sync_is_settled_by_writing_again",
             syncs::a_failed_sync_is_settled_by_writing_again,
