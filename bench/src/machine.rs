@@ -33,7 +33,12 @@ pub(crate) fn thread_cpu() -> Duration {
 
 /// Seconds that all threads of this process have used, to a hundredth.
 pub(crate) fn process_cpu() -> f64 {
-    let text = read_to_string("/proc/self/stat").unwrap_or_default();
+    cpu_of(std::process::id())
+}
+
+/// The same of another process.
+pub(crate) fn cpu_of(process: u32) -> f64 {
+    let text = read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     // The name in brackets may have spaces; user and system time are the 12th and
     // 13th words after it, in the hundredths that Linux shows to programs.
     let words = text.rsplit(')').next().unwrap_or_default().split_whitespace();
@@ -42,7 +47,12 @@ pub(crate) fn process_cpu() -> f64 {
 
 /// Bytes of memory that this process occupies.
 pub(crate) fn resident_bytes() -> u64 {
-    let text = read_to_string("/proc/self/status").unwrap_or_default();
+    resident_bytes_of(std::process::id())
+}
+
+/// The same of another process.
+pub(crate) fn resident_bytes_of(process: u32) -> u64 {
+    let text = read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with("VmRSS"));
     let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
     kib.unwrap_or(0) * 1024

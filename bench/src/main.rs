@@ -8,6 +8,7 @@
 mod add;
 mod block;
 mod events;
+mod http;
 mod ingest;
 mod machine;
 mod measure;
@@ -19,11 +20,12 @@ use std::process::ExitCode;
 /// A target's name and what measures it.
 type Target = (&'static str, fn() -> String);
 
-const TARGETS: [Target; 4] = [
+const TARGETS: [Target; 5] = [
     ("block", block::report),
     ("add", add::report),
     ("ingest", ingest::report),
     ("memory", memory::report),
+    ("http", http::report),
 ];
 
 fn main() -> ExitCode {
@@ -31,6 +33,9 @@ fn main() -> ExitCode {
     if asked == [memory::CHILD] {
         let _ = write!(std::io::stdout(), "{}", memory::measure());
         return ExitCode::SUCCESS;
+    }
+    if asked == [http::BARE] {
+        return http::serve_bare().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
     if let Some(unknown) = asked.iter().find(|name| !TARGETS.iter().any(|(known, _)| known == name))
     {
