@@ -31,6 +31,7 @@ mod event;
 mod exit;
 mod id;
 pub mod log;
+mod loss;
 mod overwatch;
 mod pause;
 pub mod query;
@@ -58,6 +59,7 @@ pub use log::{
     Ack, AppendError, COVERAGE_GAPS_MAX, Coverage, DEDUPE_WINDOW, INFLIGHT_BYTES_MAX, Log,
     LogOptions, Missing, RETENTION_BYTES, Taken,
 };
+pub use loss::LOSS_RECORD_PERIOD;
 pub use overwatch::{
     Health, Overwatch, OverwatchOptions, PROBE_DEADLINE, PROBE_INTERVAL, QUIET_PERIOD,
 };
@@ -68,10 +70,10 @@ pub use query::{
 };
 pub use queue::{
     BUFFER_BYTES, BUFFER_BYTES_LIMIT, BUFFER_EVENTS_LIMIT, BUFFER_LEN, Client, DROP_DEADLINE,
-    DROP_DEADLINE_LIMIT, Fate, JOIN_GRACE, LOG_TARGET, LOSS_RECORD_PERIOD, QUEUE_IDENTITY, Queue,
-    QueueBuilder, QueueError, RESERVED_BYTES, RESERVED_SLOTS, RETRY_CLOSING_MAX, RETRY_FIRST,
-    RETRY_MAX, Reason, Receipt, Recorder, Refused, Report, StartError, WORKER_COUNT, WORKER_SLEEP,
-    WORKER_SLEEP_LIMIT, WORKERS_LIMIT, WhenPaused,
+    DROP_DEADLINE_LIMIT, Fate, JOIN_GRACE, LOG_TARGET, QUEUE_IDENTITY, Queue, QueueBuilder,
+    QueueError, RESERVED_BYTES, RESERVED_SLOTS, RETRY_CLOSING_MAX, RETRY_FIRST, RETRY_MAX, Reason,
+    Receipt, Recorder, Refused, Report, StartError, WORKER_COUNT, WORKER_SLEEP, WORKER_SLEEP_LIMIT,
+    WORKERS_LIMIT, WhenPaused,
 };
 pub use severity::{SEVERITY_NUMBER_MAX, Severity, UnknownSeverity};
 pub use tally::{LossReason, Refusal, Tally};

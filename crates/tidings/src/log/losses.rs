@@ -1,19 +1,16 @@
-//! What does the log say of events that are not in it? Its own records: how they
-//! are made, and what others' say.
+//! What does the log say of events that are not in it? When its own records are
+//! due, and what those that it holds say.
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::block::{Block, FormatError};
 use crate::clock::Timestamp;
-use crate::event::{CLOSED_TYPE, Event, LOSS_TYPE, StoredEvent};
+use crate::event::{LOSS_TYPE, StoredEvent};
 use crate::id::{Boot, Origin, Position};
-use crate::severity::Severity;
+use crate::loss::{LOSS_RECORD_PERIOD, LossRecord};
 use crate::tally::{LossReason, Refusal, Tally};
-
-/// How long after a loss record the next one is written, at the soonest.
-pub(crate) const LOSS_RECORD_PACE: Duration = Duration::from_secs(10);
 
 /// What there is to tell since the last record.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,49 +35,18 @@ impl Telling {
         self.since_told.is_some() && monotonic >= self.due
     }
 
-    /// The record of these books; the next one goes on where it ends.
-    pub(super) fn record(&mut self, kind: &str, tally: &Tally, monotonic: Duration) -> Event {
-        let mut fields = Map::new();
-        fields.insert("through".into(), tally.offered.into());
-        fields.insert("since".into(), (self.told_through + 1).into());
-        fields.insert("stored".into(), tally.stored.into());
-        fields.insert("pending".into(), tally.pending.into());
-        fields.insert("refused".into(), counts(Refusal::ALL.map(|r| (r.name(), tally.refused(r)))));
-        fields.insert("lost".into(), counts(LossReason::ALL.map(|r| (r.name(), tally.lost(r)))));
-        if let Some((from, to)) = self.since_told {
-            fields.insert("from".into(), from.to_string().into());
-            fields.insert("to".into(), to.to_string().into());
-        }
+    /// The record of these books, which have counted it as the last one offered;
+    /// the next one goes on where it ends.
+    pub(super) fn record(
+        &mut self,
+        tally: Tally,
+        added: Timestamp,
+        monotonic: Duration,
+    ) -> LossRecord {
+        let since = self.told_through + 1;
         self.told_through = tally.offered;
-        self.since_told = None;
-        self.due = monotonic + LOSS_RECORD_PACE;
-        let lost = kind == LOSS_TYPE;
-        Event::new(kind, message(lost, tally))
-            .with_severity(if lost { Severity::WARN } else { Severity::INFO })
-            .with_source("tidings")
-            .with_fields(fields.into_iter().collect())
-    }
-}
-
-fn message(lost: bool, tally: &Tally) -> String {
-    if lost {
-        format!("{} events are not in the log: {tally}", tally.missing())
-    } else {
-        format!("closed; {tally}")
-    }
-}
-
-fn counts<const N: usize>(rows: [(&'static str, u64); N]) -> Value {
-    let counted = rows.into_iter().filter(|(_, count)| *count > 0);
-    Value::Object(counted.map(|(name, count)| (name.to_owned(), count.into())).collect())
-}
-
-/// Which record closes a boot with these books.
-pub(super) fn closing_type(tally: &Tally) -> &'static str {
-    let missing = Refusal::ALL.into_iter().filter(|r| !r.is_the_senders());
-    match tally.lost_total() + missing.map(|r| tally.refused(r)).sum::<u64>() {
-        0 => CLOSED_TYPE,
-        _ => LOSS_TYPE,
+        self.due = monotonic + LOSS_RECORD_PERIOD;
+        LossRecord { tally, added, since, span: self.since_told.take() }
     }
 }
 
@@ -120,10 +86,15 @@ impl LossBooks {
 fn missing_of(refused: Option<&Value>, lost: Option<&Value>) -> Vec<(&'static str, u64)> {
     let refusals = Refusal::ALL.into_iter().filter(|r| !r.is_the_senders()).map(Refusal::name);
     let losses = LossReason::ALL.into_iter().map(LossReason::name);
-    let count = |of: Option<&Value>, name| of?.get(name)?.as_u64().filter(|count| *count > 0);
+    let count = |of: Option<&Value>, name| of.and_then(|of| of.get(name)?.as_u64()).unwrap_or(0);
+    let refused = refusals.map(|name| (name, count(refused, name)));
+    summed(refused.chain(losses.map(|name| (name, count(lost, name)))))
+}
+
+/// Reasons that happened, each once: a name can stand for a refusal and a loss.
+fn summed(rows: impl Iterator<Item = (&'static str, u64)>) -> Vec<(&'static str, u64)> {
     let mut missing: Vec<(&'static str, u64)> = Vec::new();
-    let rows = refusals.map(|name| (name, refused)).chain(losses.map(|name| (name, lost)));
-    for (name, count) in rows.filter_map(|(name, of)| Some((name, count(of, name)?))) {
+    for (name, count) in rows.filter(|(_, count)| *count > 0) {
         match missing.iter_mut().find(|(known, _)| *known == name) {
             Some((_, sum)) => *sum += count,
             None => missing.push((name, count)),
@@ -134,9 +105,10 @@ fn missing_of(refused: Option<&Value>, lost: Option<&Value>) -> Vec<(&'static st
 
 /// What is missing by these books.
 pub(super) fn missing_in(tally: &Tally) -> Vec<(&'static str, u64)> {
-    let refused = counts(Refusal::ALL.map(|r| (r.name(), tally.refused(r))));
-    let lost = counts(LossReason::ALL.map(|r| (r.name(), tally.lost(r))));
-    missing_of(Some(&refused), Some(&lost))
+    let refusals = Refusal::ALL.into_iter().filter(|r| !r.is_the_senders());
+    let refused = refusals.map(|reason| (reason.name(), tally.refused(reason)));
+    let lost = LossReason::ALL.into_iter().map(|reason| (reason.name(), tally.lost(reason)));
+    summed(refused.chain(lost))
 }
 
 /// The loss records in a block, by boot.
@@ -158,6 +130,7 @@ pub(super) fn records_in(block: &Block) -> Result<Vec<(Origin, Boot, LossBooks)>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Event;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_nanos(seconds * 1_000_000_000)
@@ -180,13 +153,12 @@ mod tests {
     fn records_tile_the_sequence() {
         let (mut telling, mut tally) = (Telling::default(), Tally::default());
         tally.count_refused(Refusal::BytesFull, 3);
-        let first = telling.record(LOSS_TYPE, &tally, Duration::ZERO);
+        let first = telling.record(tally, at(0), Duration::ZERO);
         tally.count_refused(Refusal::BytesFull, 2);
-        let second = telling.record(LOSS_TYPE, &tally, Duration::ZERO);
+        let second = telling.record(tally, at(0), Duration::ZERO);
 
-        assert_eq!(first.fields().get("since"), Some(&1.into()));
-        assert_eq!(first.fields().get("through"), Some(&3.into()));
-        assert_eq!(second.fields().get("since"), Some(&4.into()));
+        assert_eq!((first.since, first.seq()), (1, 3));
+        assert_eq!((second.since, second.seq()), (4, 5));
     }
 
     #[test]
@@ -198,7 +170,7 @@ mod tests {
         tally.count_taken(2);
         tally.count_lost(LossReason::Unknown, 1);
 
-        let books = read_back(telling.record(LOSS_TYPE, &tally, Duration::ZERO));
+        let books = read_back(telling.record(tally, at(0), Duration::ZERO).event());
 
         assert_eq!(books.missing, [("bytes_full", 3), ("unknown", 1)]);
         assert_eq!((books.through, books.from, books.to), (14, Some(at(5)), Some(at(5))));
@@ -211,20 +183,10 @@ mod tests {
 
         telling.note(at(1));
         assert!(telling.is_due(Duration::ZERO));
-        telling.record(LOSS_TYPE, &Tally::default(), Duration::ZERO);
+        telling.record(Tally::default(), at(1), Duration::ZERO);
         telling.note(at(2));
 
-        assert!(!telling.is_due(LOSS_RECORD_PACE.checked_sub(Duration::from_nanos(1)).unwrap()));
-        assert!(telling.is_due(LOSS_RECORD_PACE));
-    }
-
-    #[test]
-    fn what_is_the_senders_own_makes_no_loss() {
-        let mut tally = Tally::default();
-        tally.count_refused(Refusal::Invalid, 1);
-        assert_eq!(closing_type(&tally), CLOSED_TYPE);
-
-        tally.count_refused(Refusal::BytesFull, 1);
-        assert_eq!(closing_type(&tally), LOSS_TYPE);
+        assert!(!telling.is_due(LOSS_RECORD_PERIOD.checked_sub(Duration::from_nanos(1)).unwrap()));
+        assert!(telling.is_due(LOSS_RECORD_PERIOD));
     }
 }

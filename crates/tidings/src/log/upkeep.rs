@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use super::core::Core;
 use super::gate::{Part, Phase};
-use super::losses::closing_type;
 use crate::clock::Clock;
-use crate::event::LOSS_TYPE;
 use crate::pause::PauseReason;
 use crate::store::StoreError;
 use crate::sync::{self, thread::JoinHandle};
@@ -82,22 +80,22 @@ impl Core {
         }
     }
 
-    /// Takes in an event of the log's own: the books as they are before it.
+    /// Takes in an event of the log's own: the books, itself included.
     fn write_record(&self, last: bool) {
         let monotonic = self.options.clock.monotonic();
         let now = self.now();
         let mut gate = self.gate.lock();
-        let books = gate.tally;
-        let kind = if last { closing_type(&books) } else { LOSS_TYPE };
-        let record = gate.telling.record(kind, &books, monotonic);
         let received = gate.stamp(now);
         gate.tally.count_taken(1);
         gate.tally.own += 1;
+        let books = gate.tally;
+        let record = gate.telling.record(books, received, monotonic);
+        let event = record.event();
         gate.enqueue(Part {
             id: 0,
-            first_seq: books.offered + 1,
-            bytes: record.size_bytes(),
-            events: vec![(0, record)],
+            first_seq: record.seq(),
+            bytes: event.size_bytes(),
+            events: vec![(0, event)],
             keys: Vec::new(),
             received,
             awaited: false,

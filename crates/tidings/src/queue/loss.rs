@@ -1,24 +1,14 @@
 //! What is missing, and has the log been told?
 //!
-//! A loss record is an event of type `tidings.lost` whose fields are one exact
-//! snapshot of the books. Records tile the sequence: each says `since` which
-//! number it speaks, one past the last record that is known to be stored. Only
-//! one is under way at a time; if it is lost itself, the next one covers its
-//! stretch as well.
+//! A loss record begins one past the last one that is known to be stored. Only one
+//! is under way at a time; if it is lost itself, the next one covers its stretch as
+//! well.
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::clock::Timestamp;
-use crate::event::{CLOSED_TYPE, Event, Fields, LOSS_TYPE};
-use crate::severity::Severity;
-use crate::tally::{LossReason, Refusal, Tally};
-
-/// The component that events of the queue's own name as their source.
-const OWN_SOURCE: &str = "tidings";
-/// How often a loss record is made at most while events go missing.
-pub const LOSS_RECORD_PERIOD: Duration = Duration::from_secs(10);
+use crate::loss::{LOSS_RECORD_PERIOD, LossRecord, to_tell};
+use crate::tally::Tally;
 
 /// A span in which events went missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,13 +93,14 @@ impl Misses {
     }
 
     /// Makes a record. `tally` has counted it as the last one offered.
-    pub(super) fn tell(&mut self, tally: Tally, now: Timestamp, mono: Duration) -> OwnEvent {
+    pub(super) fn tell(&mut self, tally: Tally, now: Timestamp, mono: Duration) -> LossRecord {
         self.stamp(now);
         let span = std::mem::take(&mut self.span);
         self.under_way = Some(UnderWay { span, missing: to_tell(&tally), through: tally.offered });
         self.told_at = Some(mono);
         self.resumed = false;
-        OwnEvent { tally, added: now, since: self.told_through + 1, span }
+        let since = self.told_through + 1;
+        LossRecord { tally, added: now, since, span: span.from.zip(span.to) }
     }
 
     /// The record under way is stored.
@@ -128,78 +119,11 @@ impl Misses {
     }
 }
 
-/// How many events are missing and have to be told of. Not those whose sender is
-/// at fault and was told so; nor refusals of a closing queue, which come after the
-/// end of the boot.
-pub(super) fn to_tell(tally: &Tally) -> u64 {
-    let told = Refusal::ALL.into_iter().filter(|r| r.is_the_senders() || *r == Refusal::Closed);
-    tally.missing() - told.map(|reason| tally.refused(reason)).sum::<u64>()
-}
-
-/// An event that the queue itself writes, before it has a text: a loss record, or
-/// the end of a boot in which nothing went missing.
-#[derive(Clone, Debug)]
-pub(super) struct OwnEvent {
-    /// The books when it was made; it is the last one offered, and pending.
-    pub(super) tally: Tally,
-    pub(super) added: Timestamp,
-    since: u64,
-    span: Span,
-}
-
-impl OwnEvent {
-    /// Its number.
-    pub(super) fn seq(&self) -> u64 {
-        self.tally.offered
-    }
-
-    /// Whether it is a loss record.
-    pub(super) fn tells_losses(&self) -> bool {
-        to_tell(&self.tally) > 0
-    }
-
-    /// The event that goes into a block.
-    pub(super) fn event(&self) -> Event {
-        let (kind, severity, message) = match to_tell(&self.tally) {
-            0 => (CLOSED_TYPE, Severity::INFO, format!("closed: {}", self.tally)),
-            1 => (LOSS_TYPE, Severity::WARN, format!("1 event is missing: {}", self.tally)),
-            n => (LOSS_TYPE, Severity::WARN, format!("{n} events are missing: {}", self.tally)),
-        };
-        Event::new(kind, message)
-            .with_severity(severity)
-            .with_source(OWN_SOURCE)
-            .with_fields(self.fields())
-    }
-
-    fn fields(&self) -> Fields {
-        let tally = &self.tally;
-        let refused = Refusal::ALL.map(|reason| (reason.name(), tally.refused(reason)));
-        let lost = LossReason::ALL.map(|reason| (reason.name(), tally.lost(reason)));
-        let mut fields = Fields::new();
-        fields.insert("through", tally.offered);
-        fields.insert("since", self.since);
-        fields.insert("stored", tally.stored);
-        fields.insert("pending", tally.pending);
-        fields.insert("refused", counted(&refused));
-        fields.insert("lost", counted(&lost));
-        for (name, at) in [("from", self.span.from), ("to", self.span.to)] {
-            if let Some(at) = at {
-                fields.insert(name, at.to_string());
-            }
-        }
-        fields
-    }
-}
-
-/// Reasons that happened, by name.
-fn counted(rows: &[(&str, u64)]) -> Value {
-    let happened = rows.iter().filter(|(_, count)| *count > 0);
-    happened.map(|(name, count)| ((*name).to_owned(), Value::from(*count))).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Event;
+    use crate::tally::Refusal;
 
     const AT: fn(i64) -> Timestamp = Timestamp::from_nanos;
     const NOW: Duration = Duration::from_secs(100);

@@ -48,7 +48,6 @@ pub use builder::{
 pub use client::Client;
 pub use core::{JOIN_GRACE, StartError};
 pub use jobs::{RETRY_CLOSING_MAX, RETRY_FIRST, RETRY_MAX};
-pub use loss::LOSS_RECORD_PERIOD;
 pub use reason::{Reason, Refused};
 pub use receipt::{Fate, Receipt};
 pub use recorder::{LOG_TARGET, Recorder};

@@ -8,11 +8,11 @@
 use super::buffer::{Item, Ring};
 use super::gate::Take;
 use super::jobs::{Job, Sealed};
-use super::loss::OwnEvent;
 use super::receipt::{Fate, Ticket};
 use super::shared::{Shared, Slot};
 use crate::block::{Block, BlockBuilder};
 use crate::event::Event;
+use crate::loss::LossRecord;
 use crate::sync::Arc;
 use crate::tally::LossReason;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub(super) struct Sealer {
 /// An event of the queue's own, with its text.
 #[derive(Debug)]
 struct Own {
-    made: OwnEvent,
+    made: LossRecord,
     event: Event,
     ends_boot: bool,
 }

@@ -155,7 +155,7 @@ fn losses_are_told_in_the_log_and_in_its_coverage() {
     let page = log.query(&Query::default()).unwrap();
     let record = &page.events[0].event;
     assert_eq!((record.event_type(), record.severity()), ("tidings.lost", Severity::WARN));
-    assert_eq!(record.fields().get("through"), Some(&1.into()));
+    assert_eq!(record.fields().get("through"), Some(&2.into()));
     assert_eq!(record.fields().get("lost").unwrap()["store_failed"], 1);
     let gap = &page.coverage.gaps[0];
     assert_eq!((gap.reason, gap.events, gap.boot), ("store_failed", Some(1), Some(log.boot())));

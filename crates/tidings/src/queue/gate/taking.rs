@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{Gate, Phase};
 use crate::clock::Timestamp;
+use crate::loss::{LossRecord, to_tell};
 use crate::queue::buffer::Ring;
 use crate::queue::jobs::Job;
-use crate::queue::loss::{OwnEvent, to_tell};
 use crate::tally::LossReason;
 
 /// What the sealer has taken out of the buffer and not made a block of yet.
@@ -24,9 +24,9 @@ pub(super) struct Held {
 #[derive(Debug)]
 pub(in crate::queue) enum Take {
     /// Its ring now has the buffer's events, perhaps none; `own` goes after them.
-    Taken { own: Option<OwnEvent>, epoch: u64, waiting_since: Duration },
+    Taken { own: Option<LossRecord>, epoch: u64, waiting_since: Duration },
     /// Everything else is settled: this event ends the boot.
-    Finale { own: OwnEvent, epoch: u64 },
+    Finale { own: LossRecord, epoch: u64 },
     /// Nothing to do, for so long or until woken.
     Wait(Option<Duration>),
     /// The queue is closed.
@@ -91,7 +91,7 @@ impl Gate {
     }
 
     /// A loss record, or the end of a boot in which nothing went missing.
-    fn own_event(&mut self, now: Timestamp, mono: Duration) -> OwnEvent {
+    fn own_event(&mut self, now: Timestamp, mono: Duration) -> LossRecord {
         self.tally.count_taken(1);
         self.tally.own += 1;
         self.misses.tell(self.tally, now, mono)

@@ -1,8 +1,8 @@
 //! Is the log told what is missing from it?
 
 use super::*;
+use crate::LOSS_RECORD_PERIOD;
 use crate::event::LOSS_TYPE;
-use crate::queue::LOSS_RECORD_PERIOD;
 use crate::severity::Severity;
 use crate::testing::Answer;
 
