@@ -17,7 +17,7 @@ use crate::killed::{Acknowledged, look, lost};
 /// Power cuts.
 const ROUNDS: u64 = if cfg!(feature = "soak") { 500 } else { 24 };
 /// So many in the life of one log.
-const ROUNDS_PER_LOG: u64 = 8;
+const ROUNDS_PER_LOG: u64 = 4;
 /// Power cuts of a writer whose syncs are left out.
 const UNSYNCED_ROUNDS: u64 = 3;
 /// What decides when each power cut comes; printed on failure, set it to replay.
@@ -131,12 +131,13 @@ pub(crate) fn lose_power(dir: &Path) {
 fn live_through(dir: &Path, round: &mut u64, state: &mut u64) -> u64 {
     let mut acknowledged = Vec::new();
     let mut disk = Disk::make(dir, &format!("{round}.new"));
-    for _ in 0..ROUNDS_PER_LOG {
+    for age in 0..ROUNDS_PER_LOG {
         *round += 1;
         let data = disk.data();
         let args = ["append", data.to_str().unwrap(), &round.to_string()];
         let child = Running::start(&args);
-        let mut said = hear(&child, state);
+        // The first cut comes while the log is being made.
+        let mut said = hear(&child, if age == 0 { 0 } else { splitmix(state) % 60 }, state);
         child.stop();
         let copy = disk.copy(&format!("{round}.img"));
         // What it said before it was stopped was still on the way.
@@ -151,10 +152,8 @@ fn live_through(dir: &Path, round: &mut u64, state: &mut u64) -> u64 {
     acknowledged.len() as u64
 }
 
-/// Some lines, and then some time until the power cut: some cuts come while the
-/// store is opened.
-fn hear(child: &Running, state: &mut u64) -> Vec<String> {
-    let lines = if splitmix(state).is_multiple_of(4) { 0 } else { splitmix(state) % 60 };
+/// So many lines, and then what comes in some moments until the power cut.
+fn hear(child: &Running, lines: u64, state: &mut u64) -> Vec<String> {
     let hear = |_| child.lines().recv_timeout(LINE_MAX).unwrap();
     let mut said: Vec<String> = (0..lines).map(hear).collect();
     let moment = Duration::from_micros(splitmix(state) % 20_000);
@@ -176,9 +175,8 @@ fn lose_unsynced(dir: &Path, round: u64) -> usize {
     traced.arg(std::env::current_exe().unwrap()).arg("append");
     traced.arg(disk.data()).arg(round.to_string());
     let child = Running::start_as(&mut traced);
-    let hear = |_| child.lines().recv_timeout(LINE_MAX).unwrap();
     let said: Vec<Acknowledged> =
-        (0..20).map(hear).map(|line| Acknowledged::heard(round, &line)).collect();
+        hear(&child, 20, &mut 0).iter().map(|line| Acknowledged::heard(round, line)).collect();
     child.stop();
     let copy = disk.copy(&format!("{round}.unsynced.img"));
     child.kill();

@@ -117,7 +117,7 @@ fn bytes_or_zero(path: &Path) -> io::Result<u64> {
     }
 }
 
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 

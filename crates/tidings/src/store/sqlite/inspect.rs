@@ -142,7 +142,7 @@ impl Source {
             damaged: 0,
             next: Position(self.survey.counts.next),
             gaps,
-            complaints: complaints_of(&mark),
+            complaints: complaints_of(&mark, self.survey.counts.next),
             clean_stop: matches!(mark, Found::Mark { mark, .. } if mark.clean),
         };
         self.each(&mut |finding| {
@@ -203,12 +203,14 @@ fn visit_row(base: Position, row: Row, visit: &mut dyn FnMut(Finding<'_>)) {
     }
 }
 
-fn complaints_of(mark: &Found) -> Vec<String> {
+fn complaints_of(mark: &Found, next: u64) -> Vec<String> {
     let complaint = match mark {
         Found::Mark { mark, half: true } if mark.next > 0 => {
             "one of the two tail marks is unreadable; the other was used"
         }
         Found::Mark { .. } => return Vec::new(),
+        // It was never used: the mark comes before the first block.
+        Found::Nothing if next == 0 => return Vec::new(),
         Found::Nothing => "the tail mark is missing: whether the end is missing is unknown",
         Found::Damaged => "the tail mark is damaged: whether the end is missing is unknown",
     };

@@ -19,11 +19,15 @@
 //! | 8 | time of day, nanoseconds since 1970 |
 //! | 8 | 1 after a clean stop, else 0 |
 //! | 4 | CRC32C of all that |
+//!
+//! The file gets its name when its first slot is synced: a power cut while a log
+//! is made must not leave an empty file, which would read as a mark that was lost.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::directory::sync_directory;
 use crate::clock::Timestamp;
 use crate::id::Origin;
 
@@ -117,21 +121,28 @@ fn decode(slot: &[u8]) -> Option<(u64, Mark)> {
 #[derive(Debug)]
 pub(super) struct Tail {
     file: File,
+    path: PathBuf,
+    /// It has not got its name yet.
+    unborn: bool,
     generation: u64,
     last: Option<Mark>,
 }
 
 impl Tail {
-    /// Opens the file, creating it if it is not there. The caller syncs the
-    /// directory.
+    /// Opens the file; if it is not there, the first mark makes it.
     pub(super) fn open(path: &Path) -> io::Result<Tail> {
-        let generation = match std::fs::read(path) {
-            Ok(bytes) => newest(&bytes).0.map_or(0, |(generation, _)| generation),
-            Err(_) => 0,
-        };
+        let path = path.to_owned();
         let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(path)?;
-        Ok(Tail { file, generation, last: None })
+        options.read(true).write(true);
+        let (file, unborn) = match options.open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                (options.create(true).truncate(true).open(unborn(&path))?, true)
+            }
+            opened => (opened?, false),
+        };
+        let bytes = if unborn { Vec::new() } else { fs::read(&path)? };
+        let generation = newest(&bytes).0.map_or(0, |(generation, _)| generation);
+        Ok(Tail { file, path, unborn, generation, last: None })
     }
 
     /// Writes and syncs a mark, unless it says what the last one said.
@@ -143,11 +154,20 @@ impl Tail {
         let generation = self.generation.wrapping_add(1);
         write_at(&self.file, &encode(generation, mark), (generation % 2) * SLOT_STRIDE)?;
         self.file.sync_data()?;
+        if self.unborn {
+            fs::rename(unborn(&self.path), &self.path)?;
+            self.unborn = false;
+            sync_directory(self.path.parent().unwrap_or(&self.path))?;
+        }
         // A slot that failed is written again, never the good one beside it.
         self.generation = generation;
         self.last = Some(*mark);
         Ok(())
     }
+}
+
+fn unborn(path: &Path) -> PathBuf {
+    path.with_extension("new")
 }
 
 #[cfg(unix)]
@@ -186,6 +206,19 @@ mod tests {
         std::fs::write(&path, &bytes).unwrap();
 
         assert_eq!(look(&path).unwrap(), Found::Mark { mark: mark(10), half: true });
+    }
+
+    #[test]
+    fn a_file_is_there_with_its_first_mark_and_not_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tail");
+
+        let mut tail = Tail::open(&path).unwrap();
+        assert_eq!(look(&path).unwrap(), Found::Nothing);
+        tail.write(&mark(0)).unwrap();
+
+        assert_eq!(look(&path).unwrap(), Found::Mark { mark: mark(0), half: true });
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]
