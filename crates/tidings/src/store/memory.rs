@@ -42,6 +42,13 @@ impl MemoryStore {
         Ok(MemoryStore { origin: Origin::random()?, state: Mutex::default() })
     }
 
+    /// Opens it again after [`BlockStore::close`], with what it holds: as a
+    /// directory is opened by the next process.
+    #[cfg(feature = "testing")]
+    pub fn reopen(&self) {
+        self.state.lock().closed = false;
+    }
+
     fn open(&self) -> Result<MutexGuard<'_, State>, StoreError> {
         let state = self.state.lock();
         if state.closed {

@@ -6,4 +6,5 @@ mod block_format;
 mod damage;
 mod example;
 mod full_disk;
+mod histories;
 mod salvage;
