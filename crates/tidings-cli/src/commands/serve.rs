@@ -214,7 +214,7 @@ fn greet(settings: &ServeSettings, listeners: &[tokio::net::TcpListener]) {
     }
     say(&format!("data is kept in {} for {}", settings.data.display(), hours(settings.retention)));
     if let Some(address) = addresses.first() {
-        say("record an event from another shell:");
+        say("open that address in a browser for the page, or record an event from another shell:");
         say(&format!("  curl -d 'it works' 'http://{address}/e/hello'"));
     }
 }
