@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "parent and child talk so")]
 
+mod calls;
 mod children;
 mod killed;
 mod power;
@@ -19,6 +20,7 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["append", dir, round] => killed::append(Path::new(dir), round.parse().unwrap()),
+        ["keep", dir] => calls::keep(Path::new(dir)),
         ["lose-power", dir] => power::lose_power(Path::new(dir)),
         ["race", dir] => races::race(Path::new(dir)),
         ["retry", dir] => syncs::retry(Path::new(dir)),
@@ -28,7 +30,7 @@ fn main() {
 }
 
 fn run(filter: &str) {
-    let tests: [(&str, fn()); 4] = [
+    let tests: [(&str, fn()); 5] = [
         ("what_was_acknowledged_survives_kill_9", killed::what_was_acknowledged_survives_kill_9),
         (
             "what_was_acknowledged_survives_power_loss",
@@ -37,6 +39,10 @@ fn run(filter: &str) {
         (
             "a_failed_sync_is_settled_by_writing_again",
             syncs::a_failed_sync_is_settled_by_writing_again,
+        ),
+        (
+            "whichever_call_fails_nothing_acknowledged_is_lost",
+            calls::whichever_call_fails_nothing_acknowledged_is_lost,
         ),
         ("exactly_one_of_racing_openers_wins", races::exactly_one_of_racing_openers_wins),
     ];
