@@ -30,7 +30,8 @@ pub enum Fault {
 /// A store around a store, whose writes fail as a test says.
 ///
 /// Writes are `put`, `append`, `replace`, `expire` and `forget_keys`, counted from
-/// 1 from the last [`FaultyStore::fail_at`] on. Everything else passes through.
+/// 1 from the last [`FaultyStore::fail_at`] on. Reads fail when
+/// [`FaultyStore::fail_read_at`] says so. Everything else passes through.
 /// After an unknown outcome it is latched, as the contract of
 /// [`BlockStore::append`] says, until it is probed.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ struct State {
     full: bool,
     latched: bool,
     never_latches: bool,
+    /// Reads until one fails; 0 when none is to fail.
+    reads_to_failure: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +91,12 @@ impl<S> FaultyStore<S> {
         self.script(Script { first: nth, last: u64::MAX, fault });
     }
 
+    /// From now on, the `nth` read fails once; 1 is the next one, 0 is none. Reads
+    /// are `heads`, `read`, `ends`, `gaps` and `find_key`.
+    pub fn fail_read_at(&self, nth: u64) {
+        self.state.lock().reads_to_failure = nth;
+    }
+
     fn script(&self, script: Script) {
         let mut state = self.state.lock();
         state.script = Some(script);
@@ -121,6 +130,24 @@ impl<S: Sink> FaultyStore<S> {
     fn io(&self, outcome: Outcome) -> StoreError {
         let cause = "a test says so".to_owned();
         StoreError::Io { doing: "write", store: self.describe(), cause, outcome }
+    }
+
+    fn read_or_fail<T>(
+        &self,
+        read: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let fails = {
+            let left = &mut self.state.lock().reads_to_failure;
+            let fails = *left == 1;
+            *left = left.saturating_sub(1);
+            fails
+        };
+        if fails {
+            let (store, cause) = (self.describe(), "a test says so".to_owned());
+            let outcome = Outcome::NotStored;
+            return Err(StoreError::Io { doing: "read", store, cause, outcome });
+        }
+        read()
     }
 
     fn full(&self) -> StoreError {
@@ -214,11 +241,11 @@ impl<S: BlockStore> BlockStore for FaultyStore<S> {
     }
 
     fn heads(&self, from: Position, limit: usize) -> Result<Vec<Head>, StoreError> {
-        self.inner.heads(from, limit)
+        self.read_or_fail(|| self.inner.heads(from, limit))
     }
 
     fn read(&self, base: Position) -> Result<Option<Block>, StoreError> {
-        self.inner.read(base)
+        self.read_or_fail(|| self.inner.read(base))
     }
 
     fn replace(&self, range: Range<Position>, with: &Block) -> Result<(), StoreError> {
@@ -230,11 +257,11 @@ impl<S: BlockStore> BlockStore for FaultyStore<S> {
     }
 
     fn ends(&self) -> Result<Ends, StoreError> {
-        self.inner.ends()
+        self.read_or_fail(|| self.inner.ends())
     }
 
     fn gaps(&self) -> Result<Vec<Gap>, StoreError> {
-        self.inner.gaps()
+        self.read_or_fail(|| self.inner.gaps())
     }
 
     fn find_key(
@@ -243,7 +270,7 @@ impl<S: BlockStore> BlockStore for FaultyStore<S> {
         now: Timestamp,
         window: Duration,
     ) -> Result<Option<KeyRow>, StoreError> {
-        self.inner.find_key(name, now, window)
+        self.read_or_fail(|| self.inner.find_key(name, now, window))
     }
 
     fn forget_keys(&self, before: Timestamp) -> Result<(), StoreError> {
@@ -275,6 +302,17 @@ mod tests {
         assert_eq!(store.put(&blocks.of(1)).unwrap_err().outcome(), Outcome::NotStored);
         assert!(store.put(&blocks.of(1)).is_ok());
         assert_eq!(store.ends().unwrap().blocks, 2);
+    }
+
+    #[test]
+    fn the_nth_read_fails_and_the_others_do_not() {
+        let (store, block) = (faulty(), Blocks::new(1).of(1));
+        store.put(&block).unwrap();
+        store.fail_read_at(2);
+
+        assert!(store.ends().is_ok());
+        assert!(store.read(Position(0)).is_err());
+        assert_eq!(store.heads(Position(0), 9).unwrap().len(), 1);
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub(super) enum Action {
     FailOnce(u64, Fault),
     /// A later write fails, and all after it.
     FailForEver(u64, Fault),
+    /// A later read fails, once.
+    FailRead(u64),
     Repair,
     /// Time goes on.
     Wait(Duration),
@@ -124,6 +126,7 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         2 => reason().prop_map(Action::ResumeLog),
         3 => (1..4_u64, fault()).prop_map(|(nth, fault)| Action::FailOnce(nth, fault)),
         1 => (1..4_u64, fault()).prop_map(|(nth, fault)| Action::FailForEver(nth, fault)),
+        1 => (1..3_u64).prop_map(Action::FailRead),
         3 => Just(Action::Repair),
         6 => wait.prop_map(|millis| Action::Wait(Duration::from_millis(millis))),
         1 => (-30..30_i8).prop_map(Action::JumpHours),

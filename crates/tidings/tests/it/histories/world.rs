@@ -91,6 +91,7 @@ impl World {
         match action {
             Action::FailOnce(nth, fault) => self.store.fail_at(*nth, *fault),
             Action::FailForEver(nth, fault) => self.store.fail_from(*nth, *fault),
+            Action::FailRead(nth) => self.store.fail_read_at(*nth),
             Action::Repair => self.store.release(),
             Action::Wait(span) => self.clock.advance(*span),
             Action::JumpHours(hours) => {
@@ -286,6 +287,7 @@ impl World {
 
     fn reopen(&mut self) {
         self.store.inner().reopen();
+        self.store.fail_read_at(0);
         // The next process knows nothing of a latch.
         let _ = self.store.probe();
         self.boot();
@@ -295,6 +297,7 @@ impl World {
     /// rest: then all is running, and nothing is pending.
     pub(super) fn heal(&mut self) {
         self.store.release();
+        self.store.fail_read_at(0);
         for _ in 0..3 {
             if let Some((log, _)) = &self.log {
                 let _ = log.maintain();
