@@ -9,7 +9,7 @@ use tidings::store::{Outcome, Sink};
 use tidings::testing::{Fault, FaultyStore, SteppedQueue};
 use tidings::{
     Ack, AppendError, Clock, Event, EventId, Log, LogOptions, MESSAGE_BYTES_MAX, PauseReason,
-    Queue, Reason, Refusal, Severity, State, Taken, Timestamp, WhenPaused,
+    Query, Queue, Reason, Refusal, Severity, State, Taken, Timestamp, WhenPaused,
 };
 
 use super::model::Promise;
@@ -318,6 +318,12 @@ impl World {
         }
         if let Some((log, books)) = &self.log {
             assert_eq!((log.state(), books.tally.pending), (State::Running, 0));
+            let query = Query { limit: usize::MAX, ..Query::default() };
+            let listed = log.query(&query).unwrap().events;
+            let mut positions: Vec<u64> = listed.iter().map(|stored| stored.position.0).collect();
+            positions.sort_unstable();
+            let all: Vec<u64> = (0..log.ends().unwrap().next.0).collect();
+            assert_eq!(positions, all, "a log lists what its store holds");
         }
         if let Some((queue, books)) = &self.queue {
             assert_eq!((queue.state(), books.tally.pending), (State::Running, 0));
