@@ -49,7 +49,12 @@ pub fn read(body: &[u8], limit: usize) -> Result<Document, BadBody> {
 ///
 /// See [`Unread`].
 pub fn read_event(bytes: &[u8]) -> Result<Event, Unread> {
-    serde_json::from_slice(bytes).map_err(|error| unread(&error))
+    // Checked as a whole, since checking each text of it alone costs more.
+    let read = match std::str::from_utf8(bytes) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(bytes),
+    };
+    read.map_err(|error| unread(&error))
 }
 
 fn unread(error: &serde_json::Error) -> Unread {

@@ -108,6 +108,15 @@ impl Extend<(String, Value)> for Fields {
     }
 }
 
+impl IntoIterator for Fields {
+    type Item = (String, Value);
+    type IntoIter = std::vec::IntoIter<(String, Value)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl<'a> IntoIterator for &'a Fields {
     type Item = &'a (String, Value);
     type IntoIter = std::slice::Iter<'a, (String, Value)>;

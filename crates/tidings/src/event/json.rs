@@ -11,6 +11,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use super::text_or::TextOr;
 use super::{Event, Fields, StoredEvent, lower_cased};
 use crate::clock::Timestamp;
 use crate::severity::Severity;
@@ -96,6 +97,31 @@ impl<'de> Deserialize<'de> for Event {
     }
 }
 
+/// The names of an event; those that are defined cost no allocation.
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Name {
+    Type,
+    Message,
+    Timestamp,
+    Memberid,
+    Severity,
+    SeverityNumber,
+    Source,
+    Subject,
+    Key,
+    Id,
+    Fields,
+    TraceId,
+    SpanId,
+    Received,
+    Origin,
+    Boot,
+    Seq,
+    Position,
+    Unknown(String),
+}
+
 struct EventVisitor;
 
 impl<'de> Visitor<'de> for EventVisitor {
@@ -110,28 +136,30 @@ impl<'de> Visitor<'de> for EventVisitor {
         let (mut typed, mut level, mut number) = (false, None, None);
         let mut own_id = None;
         let mut unknown = Fields::new();
-        while let Some(name) = map.next_key::<String>()? {
-            match name.as_str() {
-                "type" => {
+        while let Some(name) = map.next_key::<Name>()? {
+            match name {
+                Name::Type => {
                     event.event_type = lower_cased(text(&mut map, "type")?.unwrap_or_default());
                     typed = true;
                 }
-                "message" => event.message = text(&mut map, "message")?.unwrap_or_default(),
-                "timestamp" => event.timestamp = parsed(&mut map, "timestamp")?,
-                "memberid" => event.member = text(&mut map, "memberid")?,
-                "severity" => level = severity(&mut map)?,
-                "severity_number" => number = severity_number(&mut map)?,
-                "source" => event.source = text(&mut map, "source")?,
-                "subject" => event.subject = text(&mut map, "subject")?,
-                "key" => event.key = text(&mut map, "key")?,
-                "id" => own_id = text(&mut map, "id")?,
-                "fields" => event.fields = map.next_value::<Option<Fields>>()?.unwrap_or_default(),
-                "trace_id" => event.trace_id = hex(&mut map, "trace_id", 32)?,
-                "span_id" => event.span_id = hex(&mut map, "span_id", 16)?.map(low_bits),
-                "received" | "origin" | "boot" | "seq" | "position" => {
+                Name::Message => event.message = text(&mut map, "message")?.unwrap_or_default(),
+                Name::Timestamp => event.timestamp = parsed(&mut map, "timestamp")?,
+                Name::Memberid => event.member = text(&mut map, "memberid")?,
+                Name::Severity => level = severity(&mut map)?,
+                Name::SeverityNumber => number = severity_number(&mut map)?,
+                Name::Source => event.source = text(&mut map, "source")?,
+                Name::Subject => event.subject = text(&mut map, "subject")?,
+                Name::Key => event.key = text(&mut map, "key")?,
+                Name::Id => own_id = text(&mut map, "id")?,
+                Name::Fields => {
+                    event.fields = map.next_value::<Option<Fields>>()?.unwrap_or_default();
+                }
+                Name::TraceId => event.trace_id = hex(&mut map, "trace_id", 32)?,
+                Name::SpanId => event.span_id = hex(&mut map, "span_id", 16)?.map(low_bits),
+                Name::Received | Name::Origin | Name::Boot | Name::Seq | Name::Position => {
                     map.next_value::<IgnoredAny>()?;
                 }
-                _ => unknown.insert(name, map.next_value::<Value>()?),
+                Name::Unknown(name) => unknown.insert(name, map.next_value::<Value>()?),
             }
         }
         if !typed {
@@ -139,9 +167,7 @@ impl<'de> Visitor<'de> for EventVisitor {
         }
         event.key = event.key.or(own_id);
         event.severity = number.or(level).unwrap_or_else(|| Severity::of_type(&event.event_type));
-        for (name, value) in &unknown {
-            event.fields.insert(name.as_str(), value.clone());
-        }
+        event.fields.extend(unknown);
         Ok(event)
     }
 }
@@ -153,10 +179,19 @@ fn low_bits(id: u128) -> u64 {
 
 /// A text or null; anything else names the field in its error.
 fn text<'de, A: MapAccess<'de>>(map: &mut A, name: &str) -> Result<Option<String>, A::Error> {
-    match map.next_value::<Value>()? {
-        Value::String(text) => Ok(Some(text)),
-        Value::Null => Ok(None),
-        other => Err(Error::custom(format!("{name}: expected text, found {}", kind(&other)))),
+    of_text(map, name, str::to_owned)
+}
+
+/// What `read` makes of a text, without a copy of it; `None` for null.
+fn of_text<'de, A: MapAccess<'de>, T>(
+    map: &mut A,
+    name: &str,
+    read: impl FnOnce(&str) -> T,
+) -> Result<Option<T>, A::Error> {
+    match map.next_value_seed(TextOr(read))? {
+        Ok(read) => Ok(Some(read)),
+        Err(Value::Null) => Ok(None),
+        Err(other) => Err(Error::custom(format!("{name}: expected text, found {}", kind(&other)))),
     }
 }
 
@@ -178,18 +213,17 @@ fn parsed<'de, A: MapAccess<'de>, T: std::str::FromStr>(
 where
     T::Err: fmt::Display,
 {
-    let Some(text) = text(map, name)? else { return Ok(None) };
-    text.parse().map(Some).map_err(|error| Error::custom(format!("{name}: {error}")))
+    let Some(read) = of_text(map, name, str::parse)? else { return Ok(None) };
+    read.map(Some).map_err(|error: T::Err| Error::custom(format!("{name}: {error}")))
 }
 
 fn severity<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Severity>, A::Error> {
-    let word = match map.next_value::<Value>()? {
-        Value::Null => return Ok(None),
-        Value::String(word) => word,
-        Value::Number(number) => number.to_string(),
-        other => other.to_string(),
+    let read = match map.next_value_seed(TextOr(str::parse::<Severity>))? {
+        Ok(read) => read,
+        Err(Value::Null) => return Ok(None),
+        Err(other) => other.to_string().parse(),
     };
-    word.parse().map(Some).map_err(|error| Error::custom(format!("severity: {error}")))
+    read.map(Some).map_err(|error| Error::custom(format!("severity: {error}")))
 }
 
 fn severity_number<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Severity>, A::Error> {
@@ -210,11 +244,14 @@ fn hex<'de, A: MapAccess<'de>>(
     name: &str,
     digits: usize,
 ) -> Result<Option<u128>, A::Error> {
-    let Some(text) = text(map, name)? else { return Ok(None) };
-    let shaped = text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
-    match u128::from_str_radix(&text, 16) {
-        Ok(id) if shaped => Ok((id != 0).then_some(id)),
-        _ => Err(Error::custom(format!("{name}: expected {digits} hexadecimal digits"))),
+    let read = of_text(map, name, |text| {
+        let shaped = text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
+        u128::from_str_radix(text, 16).ok().filter(|_| shaped)
+    })?;
+    match read {
+        None => Ok(None),
+        Some(Some(id)) => Ok((id != 0).then_some(id)),
+        Some(None) => Err(Error::custom(format!("{name}: expected {digits} hexadecimal digits"))),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod fields;
 mod json;
+mod text_or;
 
 use crate::clock::Timestamp;
 use crate::id::{Boot, EventId, Origin, Position};
@@ -261,6 +262,12 @@ impl Event {
     /// or [`FIELDS_DEPTH_MAX`] levels in one; or the whole over [`EVENT_BYTES_MAX`]. Reserved types are not its matter:
     /// the edges that take events from outside refuse those.
     pub fn validate(&self) -> Result<(), Invalid> {
+        self.measured().map(drop)
+    }
+
+    /// Its [`Event::size_bytes`] if it can be recorded: counting fields costs as
+    /// much as writing them, so whoever needs both asks once.
+    pub(crate) fn measured(&self) -> Result<usize, Invalid> {
         validate_type(&self.event_type)?;
         at_most("message", self.message.len(), MESSAGE_BYTES_MAX)?;
         if let Some(member) = &self.member {
@@ -282,7 +289,8 @@ impl Event {
             let problem = Problem::TooDeep { limit: FIELDS_DEPTH_MAX };
             return Err(Invalid { field: "fields", problem });
         }
-        at_most("event", self.size_bytes(), EVENT_BYTES_MAX)
+        let bytes = self.size_bytes();
+        at_most("event", bytes, EVENT_BYTES_MAX).map(|()| bytes)
     }
 }
 
