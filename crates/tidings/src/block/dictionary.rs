@@ -1,7 +1,7 @@
 //! Which names occurred, and as which index? Without an allocation per name.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 use super::columns::Texts;
 
@@ -10,10 +10,31 @@ use super::columns::Texts;
 pub(super) struct Dictionary {
     names: Texts,
     /// Hash of a name (keyed at random, names come from outside) to its index.
-    indices: HashMap<u64, u32>,
+    indices: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
     hasher: RandomState,
     /// Events often come in runs of one name.
     latest: Option<u32>,
+}
+
+/// Takes a hash for what it is, instead of hashing it once more.
+#[derive(Clone, Copy, Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Only hashes come here, through `write_u64`.
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 impl Dictionary {

@@ -110,6 +110,8 @@ pub(super) struct OfferedKey {
 pub(super) struct Offer {
     pub(super) events: Vec<Event>,
     pub(super) verdicts: Vec<Verdict>,
+    /// What each event costs in bytes; 0 if it breaks a rule.
+    sizes: Vec<usize>,
     /// The first event under each key, in order.
     pub(super) keys: Vec<OfferedKey>,
     /// Later events under the same keys: event, index into `keys`, digest.
@@ -118,8 +120,8 @@ pub(super) struct Offer {
 
 impl Offer {
     pub(super) fn check(events: Vec<Event>, member: &str) -> Offer {
-        let verdicts = events.iter().map(verdict_alone).collect();
-        let mut offer = Offer { events, verdicts, keys: Vec::new(), repeats: Vec::new() };
+        let (verdicts, sizes) = events.iter().map(verdict_alone).unzip();
+        let mut offer = Offer { events, verdicts, sizes, keys: Vec::new(), repeats: Vec::new() };
         let mut first: HashMap<Box<[u8]>, usize> = HashMap::new();
         for (i, event) in offer.events.iter().enumerate() {
             let (Some(key), Verdict::New) = (event.key(), &offer.verdicts[i]) else { continue };
@@ -162,16 +164,20 @@ impl Offer {
     }
 
     pub(super) fn new_bytes(&self) -> usize {
-        let new = self.events.iter().zip(&self.verdicts);
-        new.filter(|(_, v)| matches!(v, Verdict::New)).map(|(e, _)| e.size_bytes()).sum()
+        let new = self.sizes.iter().zip(&self.verdicts);
+        new.filter(|(_, verdict)| matches!(verdict, Verdict::New)).map(|(bytes, _)| bytes).sum()
     }
 }
 
-fn verdict_alone(event: &Event) -> Verdict {
+fn verdict_alone(event: &Event) -> (Verdict, usize) {
     if event.is_reserved() {
-        return Verdict::Invalid(Invalid { field: "type", problem: Problem::Reserved });
+        let invalid = Invalid { field: "type", problem: Problem::Reserved };
+        return (Verdict::Invalid(invalid), 0);
     }
-    event.validate().map_or_else(Verdict::Invalid, |()| Verdict::New)
+    match event.measured() {
+        Ok(bytes) => (Verdict::New, bytes),
+        Err(invalid) => (Verdict::Invalid(invalid), 0),
+    }
 }
 
 fn against(row: &KeyRow, body: &[u8; 16]) -> Verdict {

@@ -163,17 +163,18 @@ impl Core {
     fn settle(
         &self,
         mut desk: Desk,
-        sealed: Frozen,
+        mut sealed: Frozen,
         outcome: Result<Position, StoreError>,
         was_frozen: bool,
     ) -> MutexGuard<'_, Gate> {
         let now = self.now();
+        let stored = outcome.map(|base| (free_events(&mut sealed.group), base));
         let mut gate = self.gate.lock();
-        match outcome {
-            Ok(base) => {
+        match stored {
+            Ok((counts, base)) => {
                 desk.use_up(&sealed.blocks);
-                gate.settle_stored(sealed.group.events());
-                stored(&mut gate, &sealed.group, base);
+                gate.settle_stored(counts.iter().sum());
+                tell_stored(&mut gate, &sealed.group, &counts, base);
             }
             Err(error) => {
                 // Never two blocks under one number: it is free again only when
@@ -190,12 +191,18 @@ impl Core {
     }
 }
 
-fn stored(gate: &mut Gate, group: &Group, base: Position) {
+/// Frees stored events before the gate's lock is taken: thousands of them hold it
+/// for as long as the next append takes. Says how many each part had.
+fn free_events(group: &mut Group) -> Vec<u64> {
+    group.parts.iter_mut().map(|part| std::mem::take(&mut part.events).len() as u64).collect()
+}
+
+fn tell_stored(gate: &mut Gate, group: &Group, counts: &[u64], base: Position) {
     let mut at = base;
-    for part in &group.parts {
+    for (part, count) in group.parts.iter().zip(counts) {
         gate.release(part);
         gate.tell(part, Ok(at));
-        at = at.plus(part.events.len() as u64);
+        at = at.plus(*count);
     }
 }
 
