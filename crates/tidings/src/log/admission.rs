@@ -186,6 +186,7 @@ impl Draft {
             bytes: 0,
             awaited: ack == Ack::Disk,
             last: false,
+            record: None,
         };
         let (mut offset, mut places) = (0, vec![None; events.len()]);
         for (i, (event, verdict)) in events.into_iter().zip(&verdicts).enumerate() {

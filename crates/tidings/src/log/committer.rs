@@ -182,7 +182,7 @@ impl Core {
                 if was_frozen || matches!(error, StoreError::Conflict { .. }) {
                     desk.use_up(&sealed.blocks);
                 }
-                failed(&mut gate, sealed, error, now);
+                failed(&mut gate, sealed, error, was_frozen, now);
             }
         }
         gate.desk = Some(desk);
@@ -206,7 +206,13 @@ fn tell_stored(gate: &mut Gate, group: &Group, counts: &[u64], base: Position) {
     }
 }
 
-fn failed(gate: &mut Gate, mut sealed: Frozen, error: StoreError, now: Timestamp) {
+fn failed(
+    gate: &mut Gate,
+    mut sealed: Frozen,
+    error: StoreError,
+    was_frozen: bool,
+    now: Timestamp,
+) {
     let (outcome, pause) = (error.outcome(), error.pause());
     let events = sealed.group.events();
     tracing::error!(events, %error, "commit failed");
@@ -221,12 +227,21 @@ fn failed(gate: &mut Gate, mut sealed: Frozen, error: StoreError, now: Timestamp
         return;
     }
     // Nobody hears of what nobody waits for: it is tried again if that can help.
-    let reason = if pause.is_some() { LossReason::StoreFailed } else { LossReason::Rejected };
+    let reason = match (pause, &error) {
+        (Some(_), _) => LossReason::StoreFailed,
+        // Other bytes under its names say that it is not there; a mere refusal does
+        // not say what became of the first try.
+        (None, error) if was_frozen && !matches!(**error, StoreError::Conflict { .. }) => {
+            gate.index_unsure = true;
+            LossReason::Unknown
+        }
+        (None, _) => LossReason::Rejected,
+    };
     let again = |part: &Part| pause.is_some() && !part.awaited;
     let (kept, gone): (Vec<Part>, Vec<Part>) = sealed.group.parts.into_iter().partition(again);
     for part in &gone {
         gate.settle_lost(reason, part.events.len() as u64, now);
-        gate.release(part);
+        gate.give_up(part);
         gate.tell(part, Err(AppendError::Store(Arc::clone(&error))));
     }
     gate.settle_waiting(kept.iter().map(|part| part.events.len() as u64).sum());

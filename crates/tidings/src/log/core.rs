@@ -118,7 +118,9 @@ impl Core {
         load(self.store.as_ref(), &mut fresh, |_, _| ())?;
         for slot in fresh.slots() {
             self.index.write().insert(*slot);
-            if let Some(block) = self.block(slot)? {
+            // This boot of this log has its own books.
+            let is_ours = |block: &Block| block.header().runs.iter().any(|r| r.boot == self.boot);
+            if let Some(block) = self.block(slot)?.filter(|block| !is_ours(block)) {
                 self.boots.lock().note_new(&block);
             }
         }

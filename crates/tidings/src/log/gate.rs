@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::append::{AppendError, OfferedKey};
 use super::committer::{Desk, Frozen};
-use super::losses::Telling;
+use super::losses::{Telling, UnderWay};
 use crate::clock::Timestamp;
 use crate::event::Event;
 use crate::id::Position;
@@ -40,6 +40,8 @@ pub(super) struct Part {
     pub(super) awaited: bool,
     /// The last of the boot: nothing is taken after it.
     pub(super) last: bool,
+    /// It is a loss record, and this is what it tells.
+    pub(super) record: Option<UnderWay>,
 }
 
 /// Parts that are committed together.
@@ -202,6 +204,14 @@ impl Gate {
         });
     }
 
+    /// A part is lost, in the books already; the caller tells whoever waits.
+    pub(super) fn give_up(&mut self, part: &Part) {
+        self.release(part);
+        if let Some(record) = &part.record {
+            self.telling.not_told(record);
+        }
+    }
+
     /// Puts a part back where it was, to be tried again.
     pub(super) fn put_back(&mut self, parts: Vec<Part>) {
         parts.into_iter().rev().for_each(|part| self.waiting.push_front(part));
@@ -284,7 +294,7 @@ impl Gate {
         for part in gone {
             self.tally.count_lost(reason, part.events.len() as u64);
             self.telling.note(now);
-            self.release(&part);
+            self.give_up(&part);
             self.tell(&part, Err(answer()));
         }
     }

@@ -30,6 +30,14 @@ impl Telling {
         }
     }
 
+    /// A record is lost: the next one covers its stretch as well.
+    pub(super) fn not_told(&mut self, lost: &UnderWay) {
+        self.told_through = self.told_through.min(lost.since - 1);
+        for at in lost.span.into_iter().flat_map(|(from, to)| [from, to]) {
+            self.note(at);
+        }
+    }
+
     /// Whether a record is due.
     pub(super) fn is_due(&self, monotonic: Duration) -> bool {
         self.since_told.is_some() && monotonic >= self.due
@@ -47,6 +55,19 @@ impl Telling {
         self.told_through = tally.offered;
         self.due = monotonic + LOSS_RECORD_PERIOD;
         LossRecord { tally, added, since, span: self.since_told.take() }
+    }
+}
+
+/// What a record tells that is not known to be stored yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct UnderWay {
+    since: u64,
+    span: Option<(Timestamp, Timestamp)>,
+}
+
+impl UnderWay {
+    pub(super) fn of(record: &LossRecord) -> UnderWay {
+        UnderWay { since: record.since, span: record.span }
     }
 }
 
@@ -174,6 +195,20 @@ mod tests {
 
         assert_eq!(books.missing, [("bytes_full", 3), ("unknown", 1)]);
         assert_eq!((books.through, books.from, books.to), (14, Some(at(5)), Some(at(5))));
+    }
+
+    #[test]
+    fn the_next_record_covers_the_stretch_of_one_that_was_lost() {
+        let (mut telling, mut tally) = (Telling::default(), Tally::default());
+        telling.note(at(5));
+        tally.count_taken(2);
+        let lost = telling.record(tally, at(6), Duration::ZERO);
+        telling.note(at(7));
+        telling.not_told(&UnderWay::of(&lost));
+
+        let next = telling.record(tally, at(8), Duration::ZERO);
+
+        assert_eq!((next.since, next.span), (1, Some((at(5), at(7)))));
     }
 
     #[test]

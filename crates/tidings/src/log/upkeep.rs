@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::core::Core;
 use super::gate::{Part, Phase};
+use super::losses::UnderWay;
 use crate::clock::Clock;
 use crate::pause::PauseReason;
 use crate::store::StoreError;
@@ -38,16 +39,15 @@ impl Core {
     /// it answers.
     fn recover(&self) -> Result<(), StoreError> {
         let caused = [PauseReason::StoreDown, PauseReason::DiskFull];
-        let unsure = {
+        {
             let gate = self.gate.lock();
             if gate.frozen.is_none() && !caused.iter().any(|reason| gate.is_paused_for(*reason)) {
                 return Ok(());
             }
-            gate.index_unsure
-        };
+        }
         self.store.probe()?;
         self.settle_frozen()?;
-        if unsure {
+        if self.gate.lock().index_unsure {
             self.catch_up()?;
             self.gate.lock().index_unsure = false;
         }
@@ -100,6 +100,7 @@ impl Core {
             received,
             awaited: false,
             last,
+            record: Some(UnderWay::of(&record)),
         });
     }
 

@@ -21,6 +21,8 @@ pub enum Fault {
     UnknownButDone,
     /// It is not done, but nobody knows: [`Outcome::Unknown`].
     UnknownNotDone,
+    /// Nothing is done, and trying again never helps: [`StoreError::Rejected`].
+    Rejected,
     /// There is no room until [`FaultyStore::release`]; expiring works.
     DiskFull,
     /// The call does not come back until [`FaultyStore::release`]; then it is done.
@@ -188,6 +190,10 @@ impl<S: Sink> FaultyStore<S> {
         match self.begin(makes_room)? {
             None | Some(Fault::Hang | Fault::DiskFull) => write(),
             Some(Fault::NotStored) => Err(self.io(Outcome::NotStored)),
+            Some(Fault::Rejected) => {
+                let cause = "a test says so".to_owned();
+                Err(StoreError::Rejected { store: self.describe(), cause })
+            }
             Some(fault) => {
                 if fault == Fault::UnknownButDone {
                     write()?;

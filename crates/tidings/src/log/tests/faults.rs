@@ -198,6 +198,47 @@ fn whichever_write_fails_and_however_the_books_and_the_list_agree() {
     }
 }
 
+/// It was booked as refused, though the first try may well have stored it, and was
+/// not listed when it had.
+#[test]
+fn a_refusal_after_an_unknown_outcome_leaves_it_unknown() {
+    use crate::testing::{Fault, FaultyStore};
+    for (fault, is_there) in [(Fault::UnknownButDone, true), (Fault::UnknownNotDone, false)] {
+        let store = Arc::new(FaultyStore::new(MemoryStore::new().unwrap()));
+        let log = log_over(&store, &by_hand());
+        store.fail_at(1, fault);
+        append_fails(&log, "m");
+        store.fail_at(1, Fault::Rejected);
+
+        log.maintain().unwrap();
+
+        assert_eq!(log.tally().lost(LossReason::Unknown), 1, "{fault:?}");
+        assert_eq!(messages(&log).contains(&"m".to_owned()), is_there, "{fault:?}");
+        assert_eq!(log.state(), State::Running);
+        assert_balanced(&log);
+    }
+}
+
+/// The next record spoke only for what came after the one that was refused.
+#[test]
+fn a_loss_record_that_is_refused_is_made_up_for_by_the_next() {
+    use crate::testing::{Fault, FaultyStore};
+    let store = Arc::new(FaultyStore::new(MemoryStore::new().unwrap()));
+    let log = log_over(&store, &by_hand());
+    store.fail_from(1, Fault::Rejected);
+    append_fails(&log, "m");
+    log.maintain().unwrap();
+    store.release();
+
+    log.options().clock.advance(crate::LOSS_RECORD_PERIOD);
+    log.maintain().unwrap();
+
+    let record = &log.query(&Query::default()).unwrap().events[0].event;
+    assert_eq!(record.fields().get("since"), Some(&1.into()));
+    assert_eq!(record.fields().get("from"), Some(&start().to_string().into()));
+    assert_eq!(record.fields().get("lost").unwrap()["rejected"], 2);
+}
+
 #[test]
 fn nobody_lifts_the_pause_while_an_outcome_is_unknown() {
     let store = Scripted::new();

@@ -75,6 +75,7 @@ pub(super) enum Action {
     Crash,
 }
 
+/// Faults that end when the store is repaired.
 pub(super) const FAULTS: [Fault; 4] =
     [Fault::NotStored, Fault::UnknownButDone, Fault::UnknownNotDone, Fault::DiskFull];
 
@@ -105,7 +106,7 @@ fn reason() -> impl Strategy<Value = PauseReason> {
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
-    prop::sample::select(FAULTS.to_vec())
+    prop::sample::select([&FAULTS[..], &[Fault::Rejected]].concat())
 }
 
 pub(super) fn action() -> impl Strategy<Value = Action> {
