@@ -202,7 +202,10 @@ const RETRY_LATER_SECONDS: u32 = 5;
 fn refused(error: &AppendError) -> Problem {
     match error {
         AppendError::Full { .. } => Problem::unavailable(error.to_string(), RETRY_SOON_SECONDS),
-        AppendError::Paused(_) => Problem::unavailable(error.to_string(), RETRY_LATER_SECONDS),
+        AppendError::Paused(reasons) => {
+            Problem::unavailable(error.to_string(), RETRY_LATER_SECONDS)
+                .with("reasons", json!(reasons))
+        }
         AppendError::Closed => Problem::unavailable("the server is stopping", RETRY_LATER_SECONDS)
             .header(header::CONNECTION, HeaderValue::from_static("close")),
         AppendError::Store(store) => write_failed(store),
@@ -213,11 +216,19 @@ fn refused(error: &AppendError) -> Problem {
 fn write_failed(error: &StoreError) -> Problem {
     tracing::error!(%error, "events could not be stored");
     let detail = match error.outcome() {
+        _ if matches!(error, StoreError::DiskFull { .. }) => {
+            "the disk is full; the events are not stored, send them again"
+        }
         Outcome::NotStored => "the store failed; the events are not stored, send them again",
         Outcome::Unknown => {
             "the store failed; nobody knows whether the events are stored. Sent again with a key \
              they are stored once"
         }
     };
-    Problem::unavailable(detail, RETRY_LATER_SECONDS)
+    let problem = Problem::unavailable(detail, RETRY_LATER_SECONDS);
+    // From now on the log is paused for it.
+    match error.pause() {
+        Some(reason) => problem.with("reasons", json!([reason])),
+        None => problem,
+    }
 }

@@ -7,6 +7,7 @@ mod bodies;
 mod commands;
 mod crash;
 mod damage;
+mod disks;
 mod framing;
 mod lists;
 mod ninevolt;

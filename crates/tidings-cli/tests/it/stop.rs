@@ -29,7 +29,7 @@ fn record_until_gone(name: usize, server: &Server, stop: &AtomicBool) -> Vec<Str
 
 /// The books as the server printed them at its end.
 #[track_caller]
-fn assert_balanced(stopped: &Stopped) {
+pub(crate) fn assert_balanced(stopped: &Stopped) {
     let books = stopped.stderr.lines().find_map(|line| line.strip_prefix("books: "));
     let books = books.unwrap_or_else(|| panic!("no books: {}", stopped.stderr));
     let number = |name: &str| {

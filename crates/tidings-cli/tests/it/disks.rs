@@ -1,0 +1,178 @@
+//! A disk that is full, and one that cannot be written: small file systems in
+//! memory, under the real program.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::json;
+use tempfile::TempDir;
+use tidings::Clock;
+
+use crate::commands::{assert_code, listed, stderr, stdout};
+use crate::server::{Answer, PATIENCE, Server, tidings};
+use crate::stop::assert_balanced;
+
+/// A file system of 96 MiB, more than three servers need at their start; unmounted when dropped.
+struct Mounted(TempDir);
+
+impl Mounted {
+    /// `None`, said aloud, where it cannot be mounted.
+    fn new(test: &str) -> Option<Mounted> {
+        let dir = TempDir::new().unwrap();
+        let options = ["-t", "tmpfs", "-o", "size=96m", "none"];
+        let output = Command::new("mount").args(options).arg(dir.path()).output();
+        if output.is_ok_and(|output| output.status.success()) {
+            return Some(Mounted(dir));
+        }
+        eprintln!("skipped: {test} needs to mount a tmpfs (root)");
+        None
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn make_read_only(&self) {
+        let mut mount = Command::new("mount");
+        let output = mount.args(["-o", "remount,ro"]).arg(self.path()).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+
+    /// Takes all room that is left, with a file of somebody else.
+    fn fill(&self) {
+        let mut file = std::fs::File::create(self.path().join("junk")).unwrap();
+        while file.write_all(&[0; 64 * 1024]).is_ok() {}
+    }
+
+    fn free(&self) {
+        std::fs::remove_file(self.path().join("junk")).unwrap();
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let output = Command::new("umount").arg(self.path()).output();
+        if !output.is_ok_and(|output| output.status.success()) {
+            eprintln!("{} could not be unmounted", self.path().display());
+        }
+    }
+}
+
+fn say(server: &Server, message: &str) -> Answer {
+    server.post("/e/a", "text/plain", message.as_bytes())
+}
+
+/// Records until it is refused; returns what was acknowledged, and the refusal.
+fn say_until_refused(server: &Server) -> (Vec<String>, Answer) {
+    let mut acknowledged = Vec::new();
+    loop {
+        let message = format!("{} {}", acknowledged.len(), "x".repeat(1000));
+        let answer = say(server, &message);
+        if answer.status != 201 {
+            return (acknowledged, answer);
+        }
+        acknowledged.push(message);
+        assert!(acknowledged.len() < 10_000, "the disk is never full");
+    }
+}
+
+#[track_caller]
+fn assert_refused_as_full(answer: &Answer) {
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(answer.header("retry-after").is_some());
+    assert_eq!(answer.json()["reasons"], json!(["disk_full"]), "{}", answer.text());
+}
+
+#[track_caller]
+fn wait_until_ready(server: &Server) {
+    let clock = Clock::system();
+    let deadline = clock.monotonic() + PATIENCE;
+    while server.get("/readyz").status != 200 {
+        assert!(clock.monotonic() < deadline, "{}", server.get("/readyz?verbose").text());
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_with_its_reason_reads_go_on_and_room_ends_it() {
+    let Some(disk) = Mounted::new("a_full_disk_refuses_…") else { return };
+    let server = Server::start_in(&disk.path().join("data"));
+    assert_eq!(say(&server, "before").status, 201);
+
+    disk.fill();
+    let (acknowledged, first) = say_until_refused(&server);
+    assert_refused_as_full(&first);
+    assert_refused_as_full(&say(&server, "while full"));
+    assert_eq!(server.get("/readyz").status, 503);
+    let health = server.get("/status/check");
+    assert_eq!(health.status, 500);
+    assert!(health.json()["status"].as_str().unwrap().contains("disk is full"));
+    let list = server.tidings(&["list", "-o", "cat"]);
+    assert_code(&list, 0);
+    assert!(stdout(&list).starts_with("before\n"), "{}", stdout(&list));
+    assert_eq!(server.get("/api/v1/events?limit=1").events().len(), 1);
+
+    disk.free();
+    wait_until_ready(&server);
+    assert_eq!(say(&server, "after").status, 201);
+    let health = server.get("/status/check");
+    assert_eq!(health.status, 200);
+    assert_eq!(health.json(), json!({"message": "MemberID test-server", "status": "OK"}));
+    let messages: Vec<_> = listed(&server, &["-t", "a"])
+        .iter()
+        .map(|event| event["message"].as_str().unwrap().to_owned())
+        .collect();
+    let all = [&["before".to_owned()][..], &acknowledged, &["after".to_owned()]].concat();
+    assert_eq!(messages, all);
+    let lost = listed(&server, &["-t", "tidings.lost"]);
+    assert!(!lost.is_empty(), "the log tells what it refused");
+    assert_balanced(&server.stop());
+}
+
+#[test]
+fn a_server_starts_on_a_full_disk_and_takes_events_when_there_is_room() {
+    let Some(disk) = Mounted::new("a_server_starts_on_a_full_disk_…") else { return };
+    let data = disk.path().join("data");
+    let server = Server::start_in(&data);
+    assert_eq!(say(&server, "before").status, 201);
+    disk.fill();
+    let (acknowledged, _) = say_until_refused(&server);
+    drop(server);
+    disk.fill();
+
+    let server = Server::start_in(&data);
+    assert_refused_as_full(&say_until_refused(&server).1);
+    assert_eq!(listed(&server, &["-t", "a"]).len(), 1 + acknowledged.len());
+
+    disk.free();
+    wait_until_ready(&server);
+    assert_eq!(say(&server, "after").status, 201);
+}
+
+fn serve(dir: &Path) -> Output {
+    tidings().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(dir).output().unwrap()
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_is_named_at_the_start() {
+    let Some(disk) = Mounted::new("a_disk_that_cannot_be_written_…") else { return };
+    let (stopped, killed) = (disk.path().join("stopped"), disk.path().join("killed"));
+    let server = Server::start_in(&stopped);
+    assert_eq!(say(&server, "x").status, 201);
+    assert_eq!(server.stop().code, Some(0));
+    let server = Server::start_in(&killed);
+    assert_eq!(say(&server, "x").status, 201);
+    drop(server);
+    disk.make_read_only();
+
+    for data in [stopped, killed, disk.path().join("new")] {
+        let output = serve(&data);
+
+        assert_code(&output, 5);
+        let words = stderr(&output);
+        assert!(words.contains(data.to_str().unwrap()), "{words}");
+        assert!(words.to_lowercase().contains("read-only"), "{words}");
+    }
+}
