@@ -8,13 +8,13 @@ use crate::commands::assert_code;
 use crate::server::{PATIENCE, Server, signal, tidings};
 
 /// A `tail -f` that runs; dropping it kills it.
-struct Tail {
+pub(crate) struct Tail {
     child: Child,
-    lines: Receiver<String>,
+    pub(crate) lines: Receiver<String>,
 }
 
 impl Tail {
-    fn start(url: &str, flags: &[&str]) -> Tail {
+    pub(crate) fn start(url: &str, flags: &[&str]) -> Tail {
         let mut child = tidings()
             .args(["tail", "-f", "-o", "cat", "--server", url])
             .args(flags)
@@ -38,7 +38,7 @@ impl Tail {
     }
 
     /// ^C; returns the exit code and stderr.
-    fn interrupt(mut self) -> (Option<i32>, String) {
+    pub(crate) fn interrupt(mut self) -> (Option<i32>, String) {
         signal(self.child.id(), "INT");
         let code = self.child.wait().unwrap().code();
         let mut stderr = String::new();
