@@ -152,6 +152,30 @@ fn check_records(found: &Found) {
     }
 }
 
+/// Whether the last loss record of boots that are at rest tells all their losses.
+pub(super) fn check_told<'a>(store: &impl BlockStore, boots: impl Iterator<Item = &'a Books>) {
+    let found = everything_in(store);
+    for books in boots {
+        let missing: u64 = to_tell(books);
+        let events = found.get(&(books.origin, books.boot)).map(|found| &found.events[..]);
+        let mut records = events.unwrap_or_default().iter().rev();
+        let newest = records.find(|stored| stored.event.event_type() == LOSS_TYPE);
+        let told = newest.map_or(0, |record| {
+            let [refused, lost] = ["refused", "lost"].map(|name| counts(&record.event, name));
+            let theirs =
+                |name: &str| Refusal::ALL.iter().any(|r| r.name() == name && r.is_the_senders());
+            let refused = refused.iter().filter(|(name, _)| !theirs(name)).map(|(_, count)| count);
+            refused.sum::<u64>() + lost.values().sum::<u64>()
+        });
+        assert_eq!(told, missing, "told by {newest:?}: {}", books.tally);
+    }
+}
+
+fn to_tell(books: &Books) -> u64 {
+    let told = Refusal::ALL.into_iter().filter(|r| r.is_the_senders() || *r == Refusal::Closed);
+    books.tally.missing() - told.map(|reason| books.tally.refused(reason)).sum::<u64>()
+}
+
 /// Whether the log says what is missing of this boot, or that it does not know.
 fn check_coverage(books: &Books, found: &Found, coverage: &Coverage) {
     if coverage.gaps.len() == COVERAGE_GAPS_MAX {
@@ -174,10 +198,9 @@ fn check_coverage(books: &Books, found: &Found, coverage: &Coverage) {
         expected.extend(rows.into_iter().map(|(name, count)| (name, Some(count))));
     }
     assert_eq!(said, expected, "what the log says is missing of {:?}: {}", books.boot, books.tally);
-    let told = Refusal::ALL.into_iter().filter(|r| r.is_the_senders() || *r == Refusal::Closed);
-    let told: u64 = told.map(|reason| books.tally.refused(reason)).sum();
     let theirs = found.events.iter().filter(|stored| !stored.event.is_reserved()).count() as u64;
     let holes = books.tally.offered - books.tally.own - theirs;
+    let told = books.tally.missing() - to_tell(books);
     let silent = holes > told && said.is_empty() && !found.events.is_empty();
     assert!(!silent || !books.closed, "holes in silence: {}: {found:?}", books.tally);
 }

@@ -311,11 +311,19 @@ impl World {
                 for reason in PauseReason::ALL {
                     queue.resume(reason);
                 }
-                self.clock.advance(tidings::RETRY_MAX);
                 queue.settle();
             }
+            // Long enough for the next try and the next loss record.
+            self.clock.advance(tidings::RETRY_MAX.max(tidings::LOSS_RECORD_PERIOD));
             self.check();
         }
+        self.assert_at_rest();
+        let books = self.log.iter().map(|(_, books)| books);
+        super::found::check_told(&*self.store, books.chain(self.queue.iter().map(|(_, b)| b)));
+    }
+
+    #[track_caller]
+    fn assert_at_rest(&self) {
         if let Some((log, books)) = &self.log {
             assert_eq!((log.state(), books.tally.pending), (State::Running, 0));
             let query = Query { limit: usize::MAX, ..Query::default() };
