@@ -6,6 +6,7 @@
 mod bodies;
 mod commands;
 mod crash;
+mod cuts;
 mod damage;
 mod disks;
 mod framing;
