@@ -181,6 +181,25 @@ fn the_code_map_names_every_file_and_no_other() {
     assert!(gone.is_empty(), "files that ARCHITECTURE.md names and nobody has: {gone:#?}");
 }
 
+#[test]
+fn every_path_that_the_architecture_names_exists() {
+    let mut there = sources();
+    there.extend(files("web", &[".js", ".css", ".html"]));
+    there.extend(files(".", &[".md", ".toml"]));
+    let endings = [".rs", ".js", ".css", ".html", ".md", ".toml"];
+    let named = quoted(&read("ARCHITECTURE.md"));
+    let paths: Vec<_> =
+        named.iter().filter(|name| endings.iter().any(|ending| name.ends_with(ending))).collect();
+
+    let gone: Vec<_> = paths
+        .iter()
+        .filter(|path| !there.iter().any(|file| format!("/{file}").ends_with(&format!("/{path}"))))
+        .collect();
+
+    assert!(paths.len() > 100, "{paths:?}");
+    assert!(gone.is_empty(), "paths that ARCHITECTURE.md names and nobody has: {gone:?}");
+}
+
 /// Every constant that bounds something, with its value as written.
 fn limits() -> BTreeSet<(String, String)> {
     let mut limits = BTreeSet::new();
