@@ -185,14 +185,17 @@ impl EventId {
         EventId(u128::from_be_bytes(bytes))
     }
 
-    /// The span in which the event was added: 12 bits tell a quarter of a
-    /// microsecond apart.
+    /// The span in which the event was added, its end excluded: 12 bits tell a
+    /// quarter of a microsecond apart.
     pub fn added(self) -> (Timestamp, Timestamp) {
         let millis = i64::try_from(self.0 >> 80).unwrap_or(i64::MAX);
         let fraction = ((self.0 >> 64) & 0xfff) as i64;
         let start = millis.saturating_mul(NANOS_PER_MILLI);
-        let at = |f: i64| Timestamp::from_nanos(start.saturating_add((f * NANOS_PER_MILLI) >> 12));
-        (at(fraction), at(fraction + 1))
+        let from = (fraction * NANOS_PER_MILLI) >> 12;
+        // Rounded up: the last whole nanosecond of the span belongs to it.
+        let until = ((fraction + 1) * NANOS_PER_MILLI + 0xfff) >> 12;
+        let at = |nanos: i64| Timestamp::from_nanos(start.saturating_add(nanos));
+        (at(from), at(until))
     }
 
     /// The low 32 bits of the sequence number.
@@ -270,13 +273,20 @@ mod tests {
         assert!(EventId::new(at, boot(), 9) < EventId::new(later, boot(), 1));
     }
 
+    /// The end of the span was rounded down once, so that one event in 244, added
+    /// in the last nanosecond of its quarter of a microsecond, was not found by
+    /// its id.
     #[test]
-    fn the_time_of_add_can_be_read_back_from_the_id() {
-        let at: Timestamp = "2026-11-22T10:45:57.077124279Z".parse().unwrap();
+    fn every_nanosecond_of_a_millisecond_lies_in_the_span_of_its_id() {
+        let start = "2026-11-22T10:45:57.077Z".parse::<Timestamp>().unwrap().as_nanos();
+        for nanos in 0..1_000_000 {
+            let at = Timestamp::from_nanos(start + nanos);
 
-        let (from, until) = EventId::new(at, boot(), 1).added();
+            let (from, until) = EventId::new(at, boot(), 1).added();
 
-        assert!(from <= at && at < until, "{from} {at} {until}");
+            assert!(from <= at && at < until, "{from} {at} {until}");
+            assert!(until.since(from) <= std::time::Duration::from_nanos(246), "{from} {until}");
+        }
     }
 
     #[test]
