@@ -23,8 +23,6 @@ use crate::settings::value::{Given, Source};
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8434";
 /// How long events are kept unless told otherwise.
 pub const DEFAULT_RETENTION: &str = "24h";
-/// How far back a list goes unless told otherwise.
-pub const LIST_SPAN_DEFAULT: Duration = Duration::from_hours(24);
 /// Bytes on disk beyond which the oldest events go first.
 pub const DEFAULT_RETENTION_SIZE: &str = "2GiB";
 /// What shows a long list on a terminal.

@@ -12,6 +12,15 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, ToSpan};
 use tidings::Timestamp;
 
+/// How far back a list goes when nobody says.
+const LIST_SPAN: Duration = Duration::from_hours(24);
+
+/// Where a list begins when nobody says: a day before its end, which is now
+/// unless it ends earlier.
+pub fn list_since(until: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    until.map_or(now, |until| until.min(now)).before(LIST_SPAN)
+}
+
 /// A text that is not a time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(

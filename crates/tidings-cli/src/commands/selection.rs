@@ -7,8 +7,7 @@ use super::Context;
 use crate::args::{Lines, SelectArgs};
 use crate::client::Params;
 use crate::exit::{Exit, Failure};
-use crate::settings::LIST_SPAN_DEFAULT;
-use crate::times::parse_time;
+use crate::times::{list_since, parse_time};
 use crate::view::summary::{Wall, Window};
 use crate::view::{Format, Printer, out};
 
@@ -43,7 +42,7 @@ impl Selection {
             Some("all") => None,
             Some(text) => Some(time("--since", text)?),
             None if whole_log => None,
-            None => Some(until.map_or(now, |until| until.min(now)).before(LIST_SPAN_DEFAULT)),
+            None => Some(list_since(until, now)),
         };
         if let Some((since, until)) = since.zip(until)
             && since > until

@@ -34,8 +34,6 @@ pub const BLOCKING_THREADS_MAX: usize = 128;
 pub const LIST_EVENTS_DEFAULT: usize = 100;
 /// Events of a list in one JSON document, at most.
 pub const LIST_EVENTS_MAX: usize = 10_000;
-/// How far back a list goes when `since` does not say.
-pub const LIST_SPAN_DEFAULT: Duration = Duration::from_hours(24);
 /// Events that a streamed answer reads at a time.
 pub const STREAM_PAGE_EVENTS: usize = 500;
 /// Events before and after one that is shown, at most.

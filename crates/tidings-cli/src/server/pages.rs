@@ -2,12 +2,12 @@
 //! before, so that a long list costs no more memory than a short one.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use tidings::block::FUTURE_SKEW_MAX;
 use tidings::{Order, Page, Query, StoredEvent};
 
 use super::app::App;
@@ -19,9 +19,6 @@ use super::unfold::{self, BrokenOff, Step};
 use crate::protocols::text;
 
 pub(super) const NDJSON: &str = "application/x-ndjson";
-
-/// A list time lies at most so long after its `received`.
-const AHEAD_MAX: Duration = Duration::from_mins(5);
 
 /// Answers a list.
 ///
@@ -40,7 +37,7 @@ pub(super) async fn answer(
     let left = if endless { usize::MAX } else { query.limit };
     if endless && query.order == Order::Ascending && query.until.is_none() {
         // Without an end, a reader slower than the producers would never arrive.
-        query.until = Some(app.clock.now().after(AHEAD_MAX));
+        query.until = Some(app.clock.now().after(FUTURE_SKEW_MAX));
     }
     let mut pages = Pages { app, query, left, sent: 0, format, verbose, ended: false, foot: None };
     // The first page comes before the status is sent: if it fails, it can be told.

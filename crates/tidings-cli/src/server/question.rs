@@ -4,10 +4,10 @@ use jiff::tz::TimeZone;
 use tidings::query::{PageCursor, Patterns, QUERY_BYTES_MAX, Regex, TextTerm, parse_q};
 use tidings::{Filter, Order, Query, Severity, Timestamp};
 
-use super::limits::{LIST_EVENTS_DEFAULT, LIST_EVENTS_MAX, LIST_SPAN_DEFAULT};
+use super::limits::{LIST_EVENTS_DEFAULT, LIST_EVENTS_MAX};
 use super::params::{Params, cut, invalid};
 use super::problem::{Kind, Problem};
-use crate::times::parse_time;
+use crate::times::{list_since, parse_time};
 
 /// Which events, and how `q` was understood.
 #[derive(Clone, Debug)]
@@ -151,7 +151,7 @@ fn window(
     let since = match params.one("since")? {
         Some("all") => None,
         Some(_) => time(params, "since", now)?,
-        None => Some(until.map_or(now, |until| until.min(now)).before(LIST_SPAN_DEFAULT)),
+        None => Some(list_since(until, now)),
     };
     if let (Some(from), Some(to)) = (since, until)
         && from > to
