@@ -3,6 +3,7 @@
 mod record;
 mod select;
 mod store;
+mod which;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 pub use record::{AddArgs, EventArgs, RunArgs};
 pub use select::{Lines, ListArgs, SelectArgs, ShowArgs, StatusArgs, StatusFormat, TailArgs};
 pub use store::{CheckArgs, SalvageArgs, ServeArgs};
+pub use which::{WhichArgs, ZoneArgs};
 
 /// The whole command line.
 #[derive(Debug, Parser)]

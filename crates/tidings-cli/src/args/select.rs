@@ -2,49 +2,22 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args};
-use tidings::{EventId, Severity};
+use clap::Args;
+use tidings::EventId;
 
+use super::which::{WhichArgs, ZoneArgs};
 use crate::view::Format;
 
 /// Which events, and how they look: shared by list and tail.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Which events")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on a command line")]
 pub struct SelectArgs {
     /// Only the last N, or `all`
     #[arg(short = 'n', long, value_name = "N", value_parser = lines)]
     pub lines: Option<Lines>,
-    /// From this time on; `all` is whatever is kept [default: 24 hours ago]
-    #[arg(short = 'S', long, value_name = "TIME", allow_hyphen_values = true)]
-    pub since: Option<String>,
-    /// Up to this time
-    #[arg(short = 'U', long, value_name = "TIME", allow_hyphen_values = true)]
-    pub until: Option<String>,
-    /// This severity or worse, or a range: warn, warn..error
-    #[arg(short = 'p', long, value_name = "SEVERITY", value_parser = severity_range)]
-    pub severity: Option<String>,
-    /// Messages that match this regular expression
-    #[arg(short = 'g', long, value_name = "RE")]
-    pub grep: Option<String>,
-    /// Types, with * and separated by commas; !TYPE leaves one out; repeatable
-    #[arg(short = 't', long = "type", value_name = "TYPES", action = ArgAction::Append)]
-    pub types: Vec<String>,
-    /// Members, in the same way
-    #[arg(short = 'm', long = "member", value_name = "MEMBERS", action = ArgAction::Append)]
-    pub members: Vec<String>,
-    /// Subjects, in the same way
-    #[arg(long = "subject", value_name = "SUBJECTS", visible_alias = "for", action = ArgAction::Append)]
-    pub subjects: Vec<String>,
-    /// Sources, in the same way
-    #[arg(long = "source", value_name = "SOURCES", action = ArgAction::Append)]
-    pub sources: Vec<String>,
-    /// Events with this field; repeatable
-    #[arg(short = 'a', long = "field", value_name = "NAME=TEXT", value_parser = field)]
-    pub fields: Vec<(String, String)>,
-    /// Words and "phrases", all of which must be found, and /regular expressions/
-    #[arg(short = 'q', long, value_name = "EXPR", allow_hyphen_values = true)]
-    pub query: Option<String>,
+    /// Which events.
+    #[command(flatten)]
+    pub which: WhichArgs,
     /// How they look
     #[arg(
         short = 'o',
@@ -54,12 +27,9 @@ pub struct SelectArgs {
         help_heading = "How they look"
     )]
     pub output: Format,
-    /// Show times in UTC
-    #[arg(long, conflicts_with = "tz", help_heading = "How they look")]
-    pub utc: bool,
-    /// Read and show times in this zone, such as Europe/Berlin [default: the system's]
-    #[arg(long, value_name = "ZONE", help_heading = "How they look")]
-    pub tz: Option<String>,
+    /// On whose clock.
+    #[command(flatten)]
+    pub zone: ZoneArgs,
     /// Never start a pager
     #[arg(long, help_heading = "How they look")]
     pub no_pager: bool,
@@ -189,29 +159,6 @@ fn lines(given: &str) -> Result<Lines, String> {
             .parse()
             .map(Lines::Last)
             .map_err(|_| "must be a number of events or `all`".to_owned()),
-    }
-}
-
-/// `warn`, `warn..error`, `..info`; passed on as it is typed.
-fn severity_range(given: &str) -> Result<String, String> {
-    let (low, high) = given.split_once("..").unwrap_or((given, ""));
-    let read = |text: &str| match text {
-        "" => Ok(None),
-        word => word.parse::<Severity>().map(Some).map_err(|error| error.to_string()),
-    };
-    match (read(low)?, read(high)?) {
-        (None, None) => Err("must be a severity or a range such as warn..error".to_owned()),
-        (Some(low), Some(high)) if low > high => {
-            Err(format!("{low} is worse than {high}: write {high}..{low}"))
-        }
-        _ => Ok(given.to_owned()),
-    }
-}
-
-fn field(given: &str) -> Result<(String, String), String> {
-    match given.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("must be NAME=TEXT".to_owned()),
     }
 }
 

@@ -40,11 +40,12 @@ fn the_shared_flags_are_journalctls() {
 
     let select = list.select;
     assert_eq!(select.lines, Some(Lines::Last(5)));
-    assert_eq!(select.until.as_deref(), Some("-10m"));
-    assert_eq!(select.severity.as_deref(), Some("warn..error"));
-    assert_eq!(select.types, ["a,!b", "c"]);
-    assert_eq!(select.subjects, ["s"]);
-    assert_eq!(select.fields, [("k".to_owned(), "v=w".to_owned())]);
+    let which = &select.which;
+    assert_eq!(which.until.as_deref(), Some("-10m"));
+    assert_eq!(which.severity.as_deref(), Some("warn..error"));
+    assert_eq!(which.types, ["a,!b", "c"]);
+    assert_eq!(which.subjects, ["s"]);
+    assert_eq!(which.fields, [("k".to_owned(), "v=w".to_owned())]);
     assert!(list.reverse && select.exit_code && select.no_pager);
 }
 

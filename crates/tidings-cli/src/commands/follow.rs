@@ -41,7 +41,7 @@ pub(super) fn run(args: &SelectArgs, context: &Context<'_>) -> Result<Exit, Fail
     let resumed = cursors::given::<FollowCursor>(args.after_cursor.as_deref(), file)?;
     let selection = Selection::read(args, false, context)?;
     let client = context.client()?;
-    let mut params = selection.filter.clone();
+    let mut params = selection.wanted.filter.clone();
     params.push(("verbose".to_owned(), "1".to_owned()));
     let mut following = Following {
         client: &client,

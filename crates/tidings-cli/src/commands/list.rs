@@ -112,7 +112,7 @@ impl<'a> Listing<'a> {
             Lines::Last(lines) => ("desc", Order::Turned, lines),
             Lines::All => ("asc", Order::AsTheyCome, usize::MAX),
         };
-        let mut params: Params = selection.list_params();
+        let mut params: Params = selection.wanted.params();
         params.push(("order".to_owned(), direction.to_owned()));
         if verbose {
             params.push(("verbose".to_owned(), "1".to_owned()));
@@ -179,8 +179,8 @@ impl<'a> Listing<'a> {
     /// Tells how much was shown and what is missing: to a person always, to a
     /// program only that something is missing.
     fn tell(&self, selection: &Selection, context: &Context<'_>) {
-        let wall = selection.wall(context.clock.now());
-        let window = selection.window;
+        let wall = selection.wanted.wall(context.clock.now());
+        let window = selection.wanted.window;
         if out::is_terminal() || self.coverage.is_incomplete_in(window) {
             let shown = summary::shown(self.shown, self.total, window, &wall);
             say(&format!("{shown}; {}", summary::reach(&self.coverage, window, &wall)));

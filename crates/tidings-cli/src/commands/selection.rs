@@ -4,41 +4,39 @@ use jiff::tz::TimeZone;
 use tidings::Timestamp;
 
 use super::Context;
-use crate::args::{Lines, SelectArgs};
+use crate::args::{Lines, SelectArgs, WhichArgs, ZoneArgs};
 use crate::client::Params;
 use crate::exit::{Exit, Failure};
 use crate::times::{list_since, parse_time};
 use crate::view::summary::{Wall, Window};
 use crate::view::{Format, Printer, out};
 
-/// The shared flags, understood.
+/// Which events were asked for, and on whose clock.
 #[derive(Clone, Debug)]
-pub(super) struct Selection {
+pub(super) struct Wanted {
     /// Parameters that say which events, without the window.
     pub(super) filter: Params,
     pub(super) window: Window,
-    pub(super) lines: Lines,
     pub(super) zone: TimeZone,
-    format: Format,
-    colors: bool,
 }
 
-impl Selection {
-    /// Reads the shared flags. Without `--since` the window begins 24 h before its
-    /// end, or with `whole_log` where the log begins.
+impl Wanted {
+    /// Reads the flags that say which events. Without `--since` the window begins
+    /// 24 h before its end, or with `whole_log` where the log begins.
     pub(super) fn read(
-        args: &SelectArgs,
+        which: &WhichArgs,
+        zone: &ZoneArgs,
         whole_log: bool,
         context: &Context<'_>,
-    ) -> Result<Selection, Failure> {
+    ) -> Result<Wanted, Failure> {
         let now = context.clock.now();
-        let zone = context.settings.zone(args.tz.as_ref(), args.utc)?;
+        let zone = context.settings.zone(zone.tz.as_ref(), zone.utc)?;
         let time = |flag: &str, text: &str| {
             parse_time(text, now, &zone)
                 .map_err(|error| Failure::new(Exit::Usage, format!("{flag}: {error}")))
         };
-        let until = args.until.as_deref().map(|text| time("--until", text)).transpose()?;
-        let since = match args.since.as_deref() {
+        let until = which.until.as_deref().map(|text| time("--until", text)).transpose()?;
+        let since = match which.since.as_deref() {
             Some("all") => None,
             Some(text) => Some(time("--since", text)?),
             None if whole_log => None,
@@ -50,23 +48,45 @@ impl Selection {
             let message = format!("--since ({since}) is after --until ({until})");
             return Err(Failure::new(Exit::Usage, message));
         }
-        Ok(Selection {
-            filter: filter(args),
-            window: Window { since, until },
-            lines: args.lines.unwrap_or(Lines::All),
-            zone,
-            format: args.output,
-            colors: context.colors()?,
-        })
+        Ok(Wanted { filter: filter(which), window: Window { since, until }, zone })
     }
 
-    /// The filter and the window as parameters of a list.
-    pub(super) fn list_params(&self) -> Params {
+    /// The filter and the window as parameters of a question.
+    pub(super) fn params(&self) -> Params {
         let mut params = self.filter.clone();
         let since = self.window.since.map_or_else(|| "all".to_owned(), |at| at.to_string());
         params.push(("since".to_owned(), since));
         params.extend(self.window.until.map(|at| ("until".to_owned(), at.to_string())));
         params
+    }
+
+    pub(super) fn wall(&self, now: Timestamp) -> Wall {
+        Wall { now, zone: self.zone.clone() }
+    }
+}
+
+/// The flags of list and tail, understood.
+#[derive(Clone, Debug)]
+pub(super) struct Selection {
+    pub(super) wanted: Wanted,
+    pub(super) lines: Lines,
+    format: Format,
+    colors: bool,
+}
+
+impl Selection {
+    /// Reads the flags; `whole_log` as for [`Wanted::read`].
+    pub(super) fn read(
+        args: &SelectArgs,
+        whole_log: bool,
+        context: &Context<'_>,
+    ) -> Result<Selection, Failure> {
+        Ok(Selection {
+            wanted: Wanted::read(&args.which, &args.zone, whole_log, context)?,
+            lines: args.lines.unwrap_or(Lines::All),
+            format: args.output,
+            colors: context.colors()?,
+        })
     }
 
     /// Whether everything about an event is shown, so that it must be asked for.
@@ -75,15 +95,11 @@ impl Selection {
     }
 
     pub(super) fn printer(&self) -> Printer {
-        Printer::new(self.format, self.zone.clone(), self.colors, out::is_terminal())
-    }
-
-    pub(super) fn wall(&self, now: Timestamp) -> Wall {
-        Wall { now, zone: self.zone.clone() }
+        Printer::new(self.format, self.wanted.zone.clone(), self.colors, out::is_terminal())
     }
 }
 
-fn filter(args: &SelectArgs) -> Params {
+fn filter(args: &WhichArgs) -> Params {
     let mut params = Params::new();
     let mut push = |name: &str, value: &str| params.push((name.to_owned(), value.to_owned()));
     let lists = [
@@ -125,7 +141,7 @@ mod tests {
 
     #[track_caller]
     fn assert_params(line: &str, expected: &[(&str, &str)]) {
-        let params = read(line).unwrap().list_params();
+        let params = read(line).unwrap().wanted.params();
         let params: Vec<_> = params.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         assert_eq!(params, expected);
     }

@@ -34,7 +34,7 @@ pub(super) fn run(
 /// The last 10, unless a number or a time says where to begin.
 fn with_default_lines(select: &SelectArgs) -> SelectArgs {
     let mut select = select.clone();
-    if select.lines.is_none() && select.since.is_none() {
+    if select.lines.is_none() && select.which.since.is_none() {
         select.lines = Some(Lines::Last(TAIL_LINES_DEFAULT));
     }
     select
