@@ -14,7 +14,8 @@ use tidings::{EventId, StoredEvent, Verbose};
 
 use super::app::App;
 use super::limits::CONTEXT_EVENTS_MAX;
-use super::params::{FIELD, Params, cut, invalid};
+use super::parameters::{Span, Which, with_which_and_span};
+use super::params::{Params, cut, invalid};
 use super::problem::{Kind, Problem};
 use super::question::Asked;
 use super::{media, pages};
@@ -25,21 +26,21 @@ pub(super) enum Format {
     Json,
     Ndjson,
     Text,
+    Csv,
 }
 
-const OFFERED: [(&str, Format); 6] = [
+const OFFERED: [(&str, Format); 7] = [
     ("application/json", Format::Json),
     ("application/x-ndjson", Format::Ndjson),
     ("application/jsonl", Format::Ndjson),
     ("application/ndjson", Format::Ndjson),
     ("text/plain", Format::Text),
+    ("text/csv", Format::Csv),
     ("application/problem+json", Format::Json),
 ];
 
-const LIST_PARAMETERS: [&str; 17] = [
-    "type", "severity", "member", "source", "subject", FIELD, "q", "grep", "since", "until",
-    "after", "before", "limit", "order", "verbose", "count", "format",
-];
+const LIST_PARAMETERS: [&str; 7] =
+    ["after", "before", "limit", "order", "verbose", "count", "format"];
 
 /// Lists events, newest first unless `order=asc`.
 #[utoipa::path(
@@ -47,27 +48,19 @@ const LIST_PARAMETERS: [&str; 17] = [
     path = "/api/v1/events",
     tag = "ask",
     params(
-        ("type" = Option<String>, Query, description = "Comma separated patterns: `deploy.*,error,!deploy.test`"),
-        ("severity" = Option<String>, Query, description = "`warn` (that or worse) or `warn..error`"),
-        ("member" = Option<String>, Query, description = "Comma separated patterns"),
-        ("source" = Option<String>, Query, description = "Comma separated patterns"),
-        ("subject" = Option<String>, Query, description = "Comma separated patterns"),
-        ("field.*" = Option<String>, Query, description = "`field.<name>=<text>`; a dotted name looks into objects"),
-        ("q" = Option<String>, Query, description = "Words and \"phrases\" that must all be found, and `/re/`"),
-        ("grep" = Option<String>, Query, description = "A regular expression over the message"),
-        ("since" = Option<String>, Query, description = "From this time on; 24 h before now by default; `all` is whatever is kept"),
-        ("until" = Option<String>, Query, description = "Up to this time, excluded"),
+        Which,
+        Span,
         ("after" = Option<String>, Query, description = "`page.next` of another answer"),
         ("before" = Option<String>, Query, description = "`page.prev` of another answer"),
-        ("limit" = Option<u32>, Query, description = "1 to 10,000; 100 by default, none for NDJSON and text"),
+        ("limit" = Option<u32>, Query, description = "1 to 10,000; 100 by default, for lines none"),
         ("order" = Option<String>, Query, description = "`desc` (default) or `asc`"),
         ("verbose" = Option<bool>, Query, description = "Adds origin, boot, seq, position"),
         ("count" = Option<String>, Query, description = "`exact` counts all matches"),
-        ("format" = Option<String>, Query, description = "`json`, `ndjson` or `text` instead of Accept"),
+        ("format" = Option<String>, Query, description = "`json`, `ndjson`, `text` or `csv` instead of Accept"),
     ),
     responses(
         (status = 200, description = "`{events, page: {next, prev}, coverage, matched, total, read_as}`, or a line for each event",
-            content((serde_json::Value = "application/json"), (String = "application/x-ndjson"), (String = "text/plain"))),
+            content((serde_json::Value = "application/json"), (String = "application/x-ndjson"), (String = "text/plain"), (String = "text/csv"))),
         (status = 400, description = "An unknown parameter, or a cursor of another kind"),
         (status = 406, description = "None of the accepted types"),
         (status = 422, description = "A value breaks a rule; its parameter is named")
@@ -78,7 +71,7 @@ pub(super) async fn list(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let params = Params::read(uri.query(), &LIST_PARAMETERS)?;
+    let params = Params::read(uri.query(), &with_which_and_span(&LIST_PARAMETERS))?;
     let format = format_of(&params, &headers)?;
     let verbose = params.switch("verbose")?;
     let asked = Asked::read(&params, app.clock.now())?;
@@ -91,11 +84,13 @@ fn format_of(params: &Params, headers: &HeaderMap) -> Result<Format, Problem> {
         Some("json") => Ok(Format::Json),
         Some("ndjson" | "jsonl") => Ok(Format::Ndjson),
         Some("text") => Ok(Format::Text),
+        Some("csv") => Ok(Format::Csv),
         Some(other) => {
-            Err(invalid("format", &format!("is {:?}, not json, ndjson or text", cut(other))))
+            Err(invalid("format", &format!("is {:?}, not json, ndjson, text or csv", cut(other))))
         }
         None => media::negotiate(headers, &OFFERED).ok_or_else(|| {
-            let detail = "events come as application/json, application/x-ndjson or text/plain";
+            let detail =
+                "events come as application/json, application/x-ndjson, text/plain or text/csv";
             Problem::new(Kind::NotAcceptable, detail)
         }),
     }

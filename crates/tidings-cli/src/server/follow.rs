@@ -21,15 +21,13 @@ use super::events::Shown;
 use super::limits::{FOLLOW_COMMENT_EVERY, FOLLOW_EVENTS_MAX, FOLLOW_RETRY_MILLIS};
 use super::media;
 use super::pages::{NDJSON, write_line};
-use super::params::{FIELD, Params, cut, invalid};
+use super::parameters::{Which, with_which};
+use super::params::{Params, cut, invalid};
 use super::problem::{Kind, Problem};
 use super::question::{self, Wanted};
 use super::unfold::{self, BrokenOff, Step};
 
-const PARAMETERS: [&str; 12] = [
-    "type", "severity", "member", "source", "subject", FIELD, "q", "grep", "since", "after",
-    "verbose", "format",
-];
+const OWN_PARAMETERS: [&str; 4] = ["since", "after", "verbose", "format"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
@@ -50,14 +48,7 @@ const OFFERED: [(&str, Format); 4] = [
     path = "/api/v1/events/stream",
     tag = "ask",
     params(
-        ("type" = Option<String>, Query, description = "As in a list, like all parameters that say which events"),
-        ("severity" = Option<String>, Query, description = "As in a list"),
-        ("member" = Option<String>, Query, description = "As in a list"),
-        ("source" = Option<String>, Query, description = "As in a list"),
-        ("subject" = Option<String>, Query, description = "As in a list"),
-        ("field.*" = Option<String>, Query, description = "As in a list"),
-        ("q" = Option<String>, Query, description = "As in a list"),
-        ("grep" = Option<String>, Query, description = "As in a list"),
+        Which,
         ("Last-Event-ID" = Option<String>, Header, description = "Goes on after this `id`; wins over `after`, that over `since`; without any, from now on"),
         ("after" = Option<String>, Query, description = "An `id` of a stream"),
         ("since" = Option<String>, Query, description = "First what was received from this time on"),
@@ -77,7 +68,7 @@ pub(super) async fn stream(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let params = Params::read(uri.query(), &PARAMETERS)?;
+    let params = Params::read(uri.query(), &with_which(&OWN_PARAMETERS))?;
     let format = format_of(&params, &headers)?;
     let verbose = params.switch("verbose")?;
     let filter = Arc::new(Wanted::read(&params)?.filter);

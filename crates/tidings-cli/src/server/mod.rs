@@ -15,6 +15,7 @@ mod metrics;
 mod ninevolt;
 mod page;
 mod pages;
+mod parameters;
 mod params;
 mod problem;
 mod question;

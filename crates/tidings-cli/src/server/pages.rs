@@ -17,8 +17,29 @@ use super::problem::Problem;
 use super::question::Asked;
 use super::unfold::{self, BrokenOff, Step};
 use crate::protocols::text;
+use crate::view::csv;
 
 pub(super) const NDJSON: &str = "application/x-ndjson";
+
+impl Format {
+    fn media(self) -> &'static str {
+        match self {
+            Format::Json => "application/json",
+            Format::Ndjson => NDJSON,
+            Format::Text => "text/plain; charset=utf-8",
+            Format::Csv => "text/csv; charset=utf-8; header=present",
+        }
+    }
+
+    /// What stands before the first event.
+    fn head(self) -> &'static [u8] {
+        match self {
+            Format::Json => b"{\"events\":[",
+            Format::Ndjson | Format::Text => b"",
+            Format::Csv => csv::HEADER.as_bytes(),
+        }
+    }
+}
 
 /// Answers a list.
 ///
@@ -42,14 +63,9 @@ pub(super) async fn answer(
     let mut pages = Pages { app, query, left, sent: 0, format, verbose, ended: false, foot: None };
     // The first page comes before the status is sent: if it fails, it can be told.
     let first = pages.next(asked.read_as.as_deref()).await?;
-    let media = match format {
-        Format::Json => "application/json",
-        Format::Ndjson => NDJSON,
-        Format::Text => "text/plain; charset=utf-8",
-    };
     let body =
         if pages.ended { Body::from(first) } else { unfold::body((Some(first), pages), step) };
-    Ok(([(header::CONTENT_TYPE, media)], body).into_response())
+    Ok(([(header::CONTENT_TYPE, format.media())], body).into_response())
 }
 
 async fn step((first, mut pages): (Option<Bytes>, Pages)) -> Step<(Option<Bytes>, Pages)> {
@@ -99,8 +115,8 @@ impl Pages {
         self.ended = self.left == 0 || page.next.is_none();
         self.query.cursor = page.next;
         let mut bytes = Vec::with_capacity(page.events.len() * 256);
-        if self.format == Format::Json && self.foot.is_none() {
-            bytes.extend_from_slice(b"{\"events\":[");
+        if self.foot.is_none() {
+            bytes.extend_from_slice(self.format.head());
             self.foot = Some(Foot::of(&page, read_as, from_the_start));
         }
         for event in &page.events {
@@ -123,6 +139,7 @@ impl Pages {
                 let _ = serde_json::to_writer(bytes, &Shown(event, self.verbose));
             }
             Format::Ndjson => write_line(bytes, event, self.verbose),
+            Format::Csv => bytes.extend_from_slice(csv::row(event).as_bytes()),
             Format::Text => {
                 let mut line = String::new();
                 text::write_line(&mut line, event);

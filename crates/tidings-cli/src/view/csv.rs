@@ -4,29 +4,65 @@
 //! for a formula (`=`, `+`, `-`, `@`, tab or CR in front) gets a `'` before it:
 //! CSV is for people with spreadsheets, JSON is the exact form.
 
+use tidings::{Fields, StoredEvent};
+
 use super::row::RowEvent;
 
 /// The first row.
 pub const HEADER: &str =
     "id,timestamp,memberid,type,severity,subject,source,message,fields,received\r\n";
 
-/// One event as a row. Times are UTC; `fields` is JSON.
-pub fn row(event: &RowEvent) -> String {
+/// An event of which a row can be made: one that a server sent, or one of a log.
+pub trait Record {
+    /// Its cells, in the order of [`HEADER`]. Times are UTC; `fields` is JSON.
+    fn cells(&self) -> [String; 10];
+}
+
+impl Record for RowEvent {
+    fn cells(&self) -> [String; 10] {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        [
+            self.id.clone(),
+            self.timestamp.to_string(),
+            self.memberid.clone(),
+            self.event_type.clone(),
+            self.severity.clone(),
+            text(&self.subject),
+            text(&self.source),
+            self.message.clone(),
+            json(&self.fields),
+            self.received.map(|at| at.to_string()).unwrap_or_default(),
+        ]
+    }
+}
+
+impl Record for StoredEvent {
+    fn cells(&self) -> [String; 10] {
+        let event = &self.event;
+        [
+            self.id.to_string(),
+            self.timestamp.to_string(),
+            self.member().to_owned(),
+            event.event_type().to_owned(),
+            event.severity().to_string(),
+            event.subject().unwrap_or_default().to_owned(),
+            event.source().unwrap_or_default().to_owned(),
+            event.message().to_owned(),
+            json(event.fields()),
+            self.received.to_string(),
+        ]
+    }
+}
+
+fn json(fields: &Fields) -> String {
     // Names and JSON values always serialise.
-    let json = || serde_json::to_string(&event.fields).unwrap_or_default();
-    let fields = if event.fields.is_empty() { String::new() } else { json() };
-    let cells = [
-        event.id.clone(),
-        event.timestamp.to_string(),
-        event.memberid.clone(),
-        event.event_type.clone(),
-        event.severity.clone(),
-        event.subject.clone().unwrap_or_default(),
-        event.source.clone().unwrap_or_default(),
-        event.message.clone(),
-        fields,
-        event.received.map(|at| at.to_string()).unwrap_or_default(),
-    ];
+    let json = || serde_json::to_string(fields).unwrap_or_default();
+    if fields.is_empty() { String::new() } else { json() }
+}
+
+/// One event as a row.
+pub fn row(event: &impl Record) -> String {
+    let cells = event.cells();
     let cells: Vec<String> = cells.iter().map(|text| cell(text)).collect();
     format!("{}\r\n", cells.join(","))
 }
@@ -64,13 +100,14 @@ mod tests {
 
     #[test]
     fn a_row_has_a_cell_for_each_name_of_the_header() {
-        let event = serde_json::from_str(
+        let event: RowEvent = serde_json::from_str(
             r#"{"id":"i","type":"t","message":"m","timestamp":"2026-11-22T09:45:57Z",
                 "memberid":"db1","severity":"info","fields":{"a":"x","b":1}}"#,
-        );
+        )
+        .unwrap();
 
         assert_eq!(
-            row(&event.unwrap()),
+            row(&event),
             "i,2026-11-22T09:45:57Z,db1,t,info,,,m,\"{\"\"a\"\":\"\"x\"\",\"\"b\"\":1}\",\r\n"
         );
         assert_eq!(HEADER.matches(',').count(), 9);

@@ -138,6 +138,38 @@ fn lines_are_streamed_to_the_end_in_the_form_that_is_accepted() {
 }
 
 #[test]
+fn a_list_for_spreadsheets_is_the_one_of_the_command_line_and_holds_no_formula() {
+    let server = Server::start();
+    for message in ["=cmd|' /C calc'!A0", "a,\"b\"\r\nc", "\u{1b}[2J\u{202e}"] {
+        server.post("/e/a?field.k=v&subject=@s", "text/plain", message.as_bytes());
+    }
+
+    let accepted = server.request("GET", EVENTS, &[("Accept", "text/csv")], b"");
+    let listed = server.tidings(&["list", "-r", "-o", "csv"]);
+
+    let media = Some("text/csv; charset=utf-8; header=present");
+    assert_eq!((accepted.status, accepted.header("content-type")), (200, media));
+    assert_eq!(accepted.text(), String::from_utf8(listed.stdout).unwrap());
+    assert_eq!(accepted.text(), server.get("/api/v1/events?format=csv").text());
+    assert!(accepted.text().starts_with("id,timestamp,memberid,type,"));
+    assert!(accepted.text().contains(",'@s,,'=cmd|' /C calc'!A0,"), "{}", accepted.text());
+    assert!(accepted.text().contains(",\"a,\"\"b\"\"\r\nc\","), "{}", accepted.text());
+    assert!(!accepted.text().contains("\n=") && !accepted.text().contains(",="));
+}
+
+#[test]
+fn a_long_list_for_spreadsheets_has_one_header() {
+    let server = server_with(1001);
+
+    let text = server.get("/api/v1/events?format=csv").text();
+
+    assert_eq!(text.lines().count(), 1002);
+    assert_eq!(text.matches("id,timestamp,").count(), 1);
+    assert_eq!(server.get("/api/v1/events?format=csv&limit=2").text().lines().count(), 3);
+    assert_eq!(server.get("/api/v1/events?format=csv&type=none").text().lines().count(), 1);
+}
+
+#[test]
 fn a_question_that_is_none_is_told_where_and_why() {
     let server = server_with(1);
     let origin = server.get("/api/v1/stats").json()["origin"].as_str().unwrap().to_owned();
@@ -219,6 +251,10 @@ fn the_document_lists_every_route_that_answers() {
         }
     }
     assert!(document["paths"]["/api/v1/events"]["post"].is_object());
+    let list = &document["paths"]["/api/v1/events"]["get"]["parameters"];
+    let shared = json!({"name": "until", "in": "query", "required": false,
+        "description": "Up to this time, excluded", "schema": {"type": "string"}});
+    assert!(list.as_array().unwrap().contains(&shared), "{list}");
 }
 
 #[test]
