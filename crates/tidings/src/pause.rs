@@ -99,6 +99,12 @@ impl PauseSet {
         there
     }
 
+    /// The reasons of both.
+    #[must_use]
+    pub const fn union(self, other: PauseSet) -> PauseSet {
+        PauseSet(self.0 | other.0)
+    }
+
     /// Whether this reason is set.
     pub fn contains(self, reason: PauseReason) -> bool {
         self.0 & reason.bit() != 0

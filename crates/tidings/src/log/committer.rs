@@ -185,7 +185,7 @@ impl Core {
                 failed(&mut gate, sealed, error, was_frozen, now);
             }
         }
-        gate.desk = Some(desk);
+        gate.end_commit(desk);
         self.turn.notify_all();
         gate
     }

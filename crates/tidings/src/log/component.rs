@@ -26,6 +26,12 @@ impl Component for Log {
         Log::suspend(self, reason);
     }
 
+    fn change_reason(&self, was: PauseReason, is: PauseReason) {
+        // In this order: a moment without any reason would let events in.
+        Log::suspend(self, is);
+        Log::resume(self, was);
+    }
+
     fn resume(&self, reason: PauseReason) -> Result<(), ComponentError> {
         if self.core().is_closed() {
             return Err("the log is closed; open it again".into());

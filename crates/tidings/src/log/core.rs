@@ -13,7 +13,7 @@ use super::{AppendError, LogOptions};
 use crate::block::Block;
 use crate::clock::Timestamp;
 use crate::id::{Boot, NoRandomness, Origin, Position};
-use crate::pause::{PauseReason, State};
+use crate::pause::{PauseReason, PauseSet, State};
 use crate::store::sqlite::OpenError;
 use crate::store::{BlockStore, Outcome, StoreError};
 use crate::sync::{Condvar, Mutex, RwLock};
@@ -94,9 +94,21 @@ impl Core {
         self.gate.lock().state()
     }
 
-    pub(super) fn suspend(&self, reason: PauseReason) {
+    /// Pauses because the log met a failure; its own recovery ends that.
+    pub(super) fn pause(&self, reason: PauseReason) {
         let now = self.now();
         let new = self.gate.lock().pause(reason, now);
+        self.paused(reason, new);
+    }
+
+    /// Pauses because somebody else says so, until they take it back.
+    pub(super) fn suspend(&self, reason: PauseReason) {
+        let now = self.now();
+        let new = self.gate.lock().suspend(reason, now);
+        self.paused(reason, new);
+    }
+
+    fn paused(&self, reason: PauseReason, new: bool) {
         if new {
             tracing::warn!(reason = reason.name(), "log paused");
         }
@@ -104,8 +116,18 @@ impl Core {
     }
 
     pub(super) fn resume(&self, reason: PauseReason) {
-        let lifted = self.gate.lock().lift(reason);
-        if lifted {
+        let lifted = self.gate.lock().resume(reason);
+        self.resumed(lifted.then_some(reason).into_iter().collect());
+    }
+
+    /// The store works again, and nothing is unknown any more.
+    pub(super) fn recovered(&self) {
+        let lifted = self.gate.lock().recover();
+        self.resumed(lifted);
+    }
+
+    fn resumed(&self, lifted: PauseSet) {
+        for reason in lifted.iter() {
             tracing::info!(reason = reason.name(), "log resumed");
         }
         self.turn.notify_all();

@@ -4,15 +4,19 @@
 //! before the locks of index, boots and cache, which are all leaves.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::STORE_NAME;
 use super::append::{AppendError, OfferedKey};
 use super::committer::{Desk, Frozen};
 use super::losses::{Telling, UnderWay};
+use super::pauses::Pauses;
 use crate::clock::Timestamp;
 use crate::event::Event;
 use crate::id::Position;
 use crate::pause::{PauseReason, PauseSet, State};
+use crate::store::{Outcome, StoreError};
 use crate::tally::{LossReason, Refusal, Tally};
 
 /// Bytes of the events of one commit, at most, unless a single append has more.
@@ -68,8 +72,7 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub(super) struct Gate {
     pub(super) phase: Phase,
-    pauses: PauseSet,
-    paused_since: Timestamp,
+    pauses: Pauses,
     pub(super) tally: Tally,
     pub(super) telling: Telling,
     pub(super) inflight_bytes: usize,
@@ -79,6 +82,9 @@ pub(super) struct Gate {
     pub(super) desk: Option<Desk>,
     /// Events of the commit that runs or is frozen: they count as pending.
     pub(super) in_commit: u64,
+    /// Its parts that somebody waits for; `None` once all of those were told that
+    /// nobody knows.
+    awaited_in_commit: Option<Vec<u64>>,
     /// A commit whose outcome nobody knows.
     pub(super) frozen: Option<Frozen>,
     /// A put of somebody else's block ended unknown: the index may lack it.
@@ -98,14 +104,14 @@ impl Gate {
     pub(super) fn new(desk: Desk, last_received: Timestamp) -> Gate {
         Gate {
             phase: Phase::Open,
-            pauses: PauseSet::new(),
-            paused_since: last_received,
+            pauses: Pauses::none(last_received),
             tally: Tally::default(),
             telling: Telling::default(),
             inflight_bytes: 0,
             waiting: VecDeque::new(),
             desk: Some(desk),
             in_commit: 0,
+            awaited_in_commit: None,
             frozen: None,
             index_unsure: false,
             keys: HashSet::new(),
@@ -120,23 +126,33 @@ impl Gate {
     pub(super) fn state(&self) -> State {
         match self.phase {
             Phase::Closed => State::Closed,
-            _ if self.pauses.is_empty() => State::Running,
-            _ => State::Paused { reasons: self.pauses, since: self.paused_since },
+            _ if self.pauses.all().is_empty() => State::Running,
+            _ => State::Paused { reasons: self.pauses.all(), since: self.pauses.since() },
         }
     }
 
     /// Whether appends are taken.
     pub(super) fn admits(&self) -> Result<(), AppendError> {
+        self.admits_but_for(self.pauses.all())
+    }
+
+    /// Whether a put would be taken if those who watch the store said nothing.
+    pub(super) fn would_admit(&self) -> Result<(), AppendError> {
+        self.admits_but_for(self.pauses.at_first_hand())
+    }
+
+    fn admits_but_for(&self, pauses: PauseSet) -> Result<(), AppendError> {
         match self.phase {
-            Phase::Open if self.pauses.is_empty() => Ok(()),
-            Phase::Open => Err(AppendError::Paused(self.pauses)),
+            Phase::Open if pauses.is_empty() => Ok(()),
+            Phase::Open => Err(AppendError::Paused(pauses)),
             Phase::Closing | Phase::Closed => Err(AppendError::Closed),
         }
     }
 
     /// Whether the store is thought to be able to write.
     pub(super) fn store_answers(&self) -> bool {
-        self.frozen.is_none() && self.pauses.iter().all(|reason| reason == PauseReason::Manual)
+        self.frozen.is_none()
+            && self.pauses.all().iter().all(|reason| reason == PauseReason::Manual)
     }
 
     /// Whether a commit can begin now.
@@ -182,7 +198,29 @@ impl Gate {
             group.parts.extend(self.waiting.pop_front());
         }
         self.in_commit = group.events();
+        let awaited = group.parts.iter().filter(|part| part.awaited).map(|part| part.id);
+        self.awaited_in_commit = Some(awaited.collect());
         group
+    }
+
+    /// The running commit is settled: another can begin.
+    pub(super) fn end_commit(&mut self, desk: Desk) {
+        self.awaited_in_commit = None;
+        self.desk = Some(desk);
+    }
+
+    /// Tells those who wait for the running commit that nobody knows: it hangs.
+    fn doubt_commit(&mut self) {
+        let Some(awaited) = self.awaited_in_commit.take() else { return };
+        let error = Arc::new(StoreError::Io {
+            doing: "write events",
+            store: STORE_NAME.to_owned(),
+            cause: "no answer yet".to_owned(),
+            outcome: Outcome::Unknown,
+        });
+        for part in awaited {
+            self.answers.insert(part, Err(AppendError::Store(Arc::clone(&error))));
+        }
     }
 
     /// The outcome of a part, once.
@@ -190,8 +228,9 @@ impl Gate {
         self.answers.remove(&part)
     }
 
+    /// Tells whoever waits for a part of the running commit what became of it.
     pub(super) fn tell(&mut self, part: &Part, outcome: Result<Position, AppendError>) {
-        if part.awaited {
+        if part.awaited && self.awaited_in_commit.is_some() {
             self.answers.insert(part.id, outcome);
         }
     }
@@ -250,34 +289,52 @@ impl Gate {
         }
     }
 
-    /// Sets a reason; says whether it is new. With any but a person's, nobody is
-    /// left waiting for the disk: those who wait hear that the log is paused.
+    /// The store failed: the log pauses until it has recovered by itself. Says
+    /// whether the reason is new.
     pub(super) fn pause(&mut self, reason: PauseReason, now: Timestamp) -> bool {
-        if self.pauses.is_empty() {
-            self.paused_since = now;
-        }
-        let new = self.pauses.insert(reason);
+        let new = self.pauses.find(reason, now);
+        self.send_home(now);
+        new
+    }
+
+    /// Somebody else says stop; says whether the reason is new. A store that they
+    /// find to be down may hang in the commit that runs.
+    pub(super) fn suspend(&mut self, reason: PauseReason, now: Timestamp) -> bool {
+        let new = self.pauses.tell(reason, now);
         if reason != PauseReason::Manual {
-            let pauses = self.pauses;
-            self.dismiss(
-                LossReason::StoreFailed,
-                now,
-                |part| part.awaited,
-                || AppendError::Paused(pauses),
-            );
+            self.send_home(now);
+        }
+        if reason == PauseReason::StoreDown {
+            self.doubt_commit();
         }
         new
     }
 
-    /// Takes a reason away; says whether it was there. While an outcome is
-    /// unknown, the store counts as down, whoever thinks that it has recovered.
-    pub(super) fn lift(&mut self, reason: PauseReason) -> bool {
-        let settled = reason != PauseReason::StoreDown || self.frozen.is_none();
-        settled && self.pauses.remove(reason)
+    /// They take it back; says whether nothing else holds the reason.
+    pub(super) fn resume(&mut self, reason: PauseReason) -> bool {
+        self.pauses.untell(reason)
     }
 
-    pub(super) fn is_paused_for(&self, reason: PauseReason) -> bool {
-        self.pauses.contains(reason)
+    /// Whether the log has to recover from a failure that it met.
+    pub(super) fn has_failed(&self) -> bool {
+        self.frozen.is_some() || self.pauses.has_found()
+    }
+
+    /// It has; returns the reasons that nobody holds any more.
+    pub(super) fn recover(&mut self) -> PauseSet {
+        self.pauses.recover()
+    }
+
+    /// Nobody is left waiting for the disk: those who wait hear that the log is
+    /// paused.
+    fn send_home(&mut self, now: Timestamp) {
+        let pauses = self.pauses.all();
+        self.dismiss(
+            LossReason::StoreFailed,
+            now,
+            |part| part.awaited,
+            || AppendError::Paused(pauses),
+        );
     }
 
     /// Gives up waiting parts: counted as lost, and whoever waits is told.
@@ -295,7 +352,9 @@ impl Gate {
             self.tally.count_lost(reason, part.events.len() as u64);
             self.telling.note(now);
             self.give_up(&part);
-            self.tell(&part, Err(answer()));
+            if part.awaited {
+                self.answers.insert(part.id, Err(answer()));
+            }
         }
     }
 

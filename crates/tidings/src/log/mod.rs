@@ -17,6 +17,7 @@ mod dedupe;
 mod gate;
 mod index;
 mod losses;
+mod pauses;
 mod retention;
 mod sink;
 mod upkeep;
@@ -227,13 +228,17 @@ impl Log {
 
     /// Pauses for a reason: appends are refused, reads go on. What was taken
     /// before a Manual pause is still stored; with any other reason those who wait
-    /// for the disk are told that the log is paused.
+    /// for the disk are told that the log is paused. With `StoreDown` those whose
+    /// events are being written are told that the outcome is unknown, and do not
+    /// wait for a disk that hangs; the events stay pending in the books until the
+    /// write has come back.
     pub fn suspend(&self, reason: PauseReason) {
         self.core().suspend(reason);
     }
 
-    /// Lifts a reason. `StoreDown` stays while the outcome of a commit is unknown:
-    /// [`Log::maintain`] settles that first.
+    /// Takes back what [`Log::suspend`] said. What the log found out by itself,
+    /// by a write that failed, stays until [`Log::maintain`] has seen that the
+    /// store works and has settled what is unknown.
     pub fn resume(&self, reason: PauseReason) {
         self.core().resume(reason);
     }
@@ -258,8 +263,8 @@ impl Log {
     }
 
     /// Does what is due: expires old blocks and keys, settles unknown outcomes,
-    /// lifts `StoreDown` and `DiskFull` once the store answers, stores what was
-    /// only queued, and writes a loss record when there is something to tell. The
+    /// lifts the pauses that its failures led to once the store answers, stores
+    /// what was only queued, and writes a loss record when there is something to tell. The
     /// log's own thread calls it every second; tests call it by hand.
     ///
     /// # Errors

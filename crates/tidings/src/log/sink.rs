@@ -12,9 +12,11 @@ impl Sink for Log {
         self.core().put(block)
     }
 
+    /// A pause that was told by who watches the store is passed over: whoever asks
+    /// to learn whether it can be lifted would hear of nothing else.
     fn probe(&self) -> Result<(), StoreError> {
         let core = self.core();
-        core.gate.lock().admits().map_err(refusal)?;
+        core.gate.lock().would_admit().map_err(refusal)?;
         core.store.probe()
     }
 
@@ -55,7 +57,7 @@ impl Core {
             self.gate.lock().index_unsure = true;
         }
         if let Some(reason) = error.pause() {
-            self.suspend(reason);
+            self.pause(reason);
         }
     }
 }

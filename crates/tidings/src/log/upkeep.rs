@@ -8,7 +8,6 @@ use super::core::Core;
 use super::gate::{Part, Phase};
 use super::losses::UnderWay;
 use crate::clock::Clock;
-use crate::pause::PauseReason;
 use crate::store::StoreError;
 use crate::sync::{self, thread::JoinHandle};
 use crate::tally::Tally;
@@ -27,7 +26,7 @@ impl Core {
         // First, so that a full disk has room before the store is asked again.
         let retained = self.retain(&mut steady);
         if let Some(reason) = retained.as_ref().err().and_then(StoreError::pause) {
-            self.suspend(reason);
+            self.pause(reason);
         }
         let recovered = self.recover();
         self.drain();
@@ -35,15 +34,11 @@ impl Core {
         recovered.and(retained)
     }
 
-    /// Settles what is unknown, and lifts the pauses that the store caused once
-    /// it answers.
+    /// Settles what is unknown, and lifts the pauses for the log's own failures,
+    /// once the store answers.
     fn recover(&self) -> Result<(), StoreError> {
-        let caused = [PauseReason::StoreDown, PauseReason::DiskFull];
-        {
-            let gate = self.gate.lock();
-            if gate.frozen.is_none() && !caused.iter().any(|reason| gate.is_paused_for(*reason)) {
-                return Ok(());
-            }
+        if !self.gate.lock().has_failed() {
+            return Ok(());
         }
         self.store.probe()?;
         self.settle_frozen()?;
@@ -51,9 +46,7 @@ impl Core {
             self.catch_up()?;
             self.gate.lock().index_unsure = false;
         }
-        for reason in caused {
-            self.resume(reason);
-        }
+        self.recovered();
         Ok(())
     }
 

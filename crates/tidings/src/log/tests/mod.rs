@@ -6,6 +6,7 @@ mod faults;
 mod keys;
 mod retain;
 mod scripted;
+mod suspend;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -301,9 +301,9 @@ impl World {
         for _ in 0..3 {
             if let Some((log, _)) = &self.log {
                 let _ = log.maintain();
-                // What the store caused, the log lifts by itself.
-                let caused = [PauseReason::StoreDown, PauseReason::DiskFull];
-                for reason in PauseReason::ALL.into_iter().filter(|it| !caused.contains(it)) {
+                // Lifts only what was said: what the store caused, the log lifts by
+                // itself.
+                for reason in PauseReason::ALL {
                     log.resume(reason);
                 }
             }
