@@ -3,6 +3,7 @@
 mod record;
 mod select;
 mod store;
+mod tools;
 mod which;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 pub use record::{AddArgs, EventArgs, RunArgs};
 pub use select::{Lines, ListArgs, SelectArgs, ShowArgs, StatusArgs, StatusFormat, TailArgs};
 pub use store::{CheckArgs, SalvageArgs, ServeArgs};
+pub use tools::{CompletionsArgs, ConfigArgs, ConfigCommand, ManArgs};
 pub use which::{WhichArgs, ZoneArgs};
 
 /// The whole command line.
@@ -82,6 +84,12 @@ pub enum Command {
     Check(CheckArgs),
     /// Copy what is whole of a damaged data directory into a new one
     Salvage(SalvageArgs),
+    /// Tell what is configured, and by whom
+    Config(ConfigArgs),
+    /// Print a script by which a shell completes commands and flags
+    Completions(CompletionsArgs),
+    /// Print the manual, or write a page for each command
+    Man(ManArgs),
     /// Print the version
     Version,
 }

@@ -17,7 +17,7 @@ use clap::Parser as _;
 
 use crate::args::Cli;
 use crate::exit::Exit;
-use crate::settings::{Environment, Settings};
+use crate::settings::Environment;
 
 /// Runs the program with the arguments and variables of this process.
 pub fn main() -> ExitCode {
@@ -29,7 +29,6 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if words.use_stderr() { Exit::Usage } else { Exit::Ok });
         }
     };
-    let ended = Settings::load(cli.global.config.as_deref(), Environment::of_process())
-        .and_then(|settings| commands::run(&cli.command, &cli.global, &settings));
+    let ended = commands::run(&cli, Environment::of_process());
     ended.unwrap_or_else(|failure| failure.tell().into())
 }

@@ -6,6 +6,7 @@
 
 mod file;
 mod paths;
+mod shown;
 mod value;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,8 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+pub use self::paths::ConfigPath;
+pub use self::shown::Shown;
 use crate::exit::{Exit, Failure};
 use crate::settings::file::ConfigFile;
 use crate::settings::value::{Given, Source};
@@ -127,14 +130,11 @@ impl Settings {
     /// A file that was asked for cannot be read; it is not TOML; a key in it is
     /// unknown or has a value of the wrong kind.
     pub fn load(config: Option<&Path>, environment: Environment) -> Result<Settings, Failure> {
-        let asked = config.map(Path::to_owned);
-        let asked = asked.or_else(|| environment.get("TIDINGS_CONFIG").map(PathBuf::from));
-        let file = match asked {
-            Some(path) => ConfigFile::read(&path)?,
-            None => match paths::default_config(&environment) {
-                Some(path) if path.exists() => ConfigFile::read(&path)?,
-                _ => ConfigFile::default(),
-            },
+        let file = match ConfigPath::find(config, &environment) {
+            Some(place) if place.is_asked_for() || place.path.exists() => {
+                ConfigFile::read(&place.path)?
+            }
+            _ => ConfigFile::default(),
         };
         Ok(Settings { environment, file })
     }
@@ -198,7 +198,7 @@ impl Settings {
         if let Some(given) = self.given("data", &flag, None) {
             return value::path(given.first());
         }
-        paths::default_data(&self.environment).ok_or_else(|| {
+        paths::default_data(&self.environment).map(|(path, _)| path).ok_or_else(|| {
             Failure::new(Exit::Usage, "no data directory: neither --data nor HOME is set")
                 .hint("name one with --data DIR")
         })
@@ -246,10 +246,20 @@ impl Settings {
     /// The command that shows long output, or `None` for no pager: `TIDINGS_PAGER`,
     /// then `PAGER`, then the file, then `less -FRX`.
     pub fn pager(&self) -> Option<String> {
-        let given = self.one("pager", None, DEFAULT_PAGER);
-        let general = self.environment.get("PAGER").filter(|_| given.source != Source::Variable);
-        let pager = general.unwrap_or(&given.values[0]).trim();
+        let given = self.given_pager();
+        let pager = given.values[0].trim();
         (!pager.is_empty() && pager != "cat").then(|| pager.to_owned())
+    }
+
+    fn given_pager(&self) -> Given {
+        let given = self.one("pager", None, DEFAULT_PAGER);
+        match self.environment.get("PAGER") {
+            Some(general) if given.source != Source::Variable => {
+                let source = Source::Named("PAGER");
+                Given { values: vec![general.to_owned()], source, ..given }
+            }
+            _ => given,
+        }
     }
 
     /// The time zone of what is read and shown; the system's unless given.

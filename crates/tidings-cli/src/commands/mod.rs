@@ -4,9 +4,12 @@ mod add;
 mod add_lines;
 mod check;
 mod check_config;
+mod completions;
+mod config;
 mod cursors;
 mod follow;
 mod list;
+mod man;
 mod pages;
 mod run;
 mod salvage;
@@ -21,11 +24,11 @@ use std::process::ExitCode;
 
 use tidings::Clock;
 
-use crate::args::{Command, GlobalArgs};
+use crate::args::{Cli, Command, ConfigArgs, ConfigCommand, GlobalArgs};
 use crate::client::Client;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
-use crate::settings::{ColorChoice, Settings};
+use crate::settings::{ColorChoice, Environment, Settings};
 use crate::view::out;
 
 /// What every command has at hand.
@@ -56,7 +59,22 @@ impl Context<'_> {
 /// # Errors
 ///
 /// Whatever made the command fail.
-pub fn run(
+pub fn run(cli: &Cli, environment: Environment) -> Result<ExitCode, Failure> {
+    let config = cli.global.config.as_deref();
+    // A shell that starts, or one that looks for the broken file, needs these.
+    match &cli.command {
+        Command::Completions(args) => return completions::run(args).map(|()| Exit::Ok.into()),
+        Command::Man(args) => return man::run(args).map(|()| Exit::Ok.into()),
+        Command::Config(ConfigArgs { what: ConfigCommand::Path }) => {
+            return config::path(config, environment).map(Exit::into);
+        }
+        _ => {}
+    }
+    run_with(&cli.command, &cli.global, &Settings::load(config, environment)?)
+}
+
+/// Does what needs the settings.
+fn run_with(
     command: &Command,
     global: &GlobalArgs,
     settings: &Settings,
@@ -88,6 +106,9 @@ pub fn run(
         Command::Status(args) => interruptible().and_then(|_| status::run(args, &context))?,
         Command::Check(args) => interruptible().and_then(|_| check::run(args, &context))?,
         Command::Salvage(args) => interruptible().and_then(|_| salvage::run(args, &context))?,
+        Command::Config(_) => config::show(&context)?,
+        // Done before the settings were read.
+        Command::Completions(_) | Command::Man(_) => Exit::Ok,
         Command::Version => version::run().map(|()| Exit::Ok)?,
     };
     Ok(exit.into())

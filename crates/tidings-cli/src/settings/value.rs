@@ -1,5 +1,6 @@
 //! What does one setting's text mean, and where did it come from?
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,7 +26,12 @@ pub(super) struct Given {
 pub(super) enum Source {
     Flag,
     Variable,
-    File { path: PathBuf, line: usize },
+    /// A variable that is not ours, such as `PAGER`.
+    Named(&'static str),
+    File {
+        path: PathBuf,
+        line: usize,
+    },
     Default,
 }
 
@@ -51,6 +57,17 @@ impl Given {
         self.values.iter().map(|text| Value { given: self, text })
     }
 
+    /// Who gave it: `--retention`, `TIDINGS_RETENTION`, `/etc/t.toml, line 3`.
+    pub(super) fn origin(&self) -> String {
+        match &self.source {
+            Source::Flag => format!("--{}", self.key.replace('_', "-")),
+            Source::Variable => variable(self.key),
+            Source::Named(name) => (*name).to_owned(),
+            Source::File { path, line } => format!("{}, line {line}", path.display()),
+            Source::Default => "the default".to_owned(),
+        }
+    }
+
     /// The only value. More than one is told by [`single`].
     pub(super) fn first(&self) -> Value<'_> {
         Value { given: self, text: self.values.first().map_or("", String::as_str) }
@@ -60,14 +77,17 @@ impl Given {
 impl Value<'_> {
     /// `retention = "24x" (from TIDINGS_RETENTION): …`
     fn bad(&self, why: impl fmt::Display) -> Failure {
-        let Value { given: Given { key, source, .. }, text } = self;
-        let origin = match source {
-            Source::Flag => format!("--{}", key.replace('_', "-")),
-            Source::Variable => variable(key),
-            Source::File { path, line } => format!("{}, line {line}", path.display()),
-            Source::Default => "the default".to_owned(),
-        };
+        let Given { key, .. } = self.given;
+        let (text, origin) = (without_password(self.text), self.given.origin());
         Failure::new(Exit::Usage, format!("{key} = {text:?} (from {origin}): {why}"))
+    }
+}
+
+/// An address without the name and password in it, which nobody needs to read.
+pub(super) fn without_password(text: &str) -> Cow<'_, str> {
+    match text.split_once("://").map(|(scheme, rest)| (scheme, rest.rsplit_once('@'))) {
+        Some((scheme, Some((_, host)))) => format!("{scheme}://…@{host}").into(),
+        _ => text.into(),
     }
 }
 
@@ -77,6 +97,11 @@ fn single(value: Value<'_>) -> Result<&str, Failure> {
         1 => Ok(value.text),
         count => Err(value.bad(format!("one value is wanted, {count} are given"))),
     }
+}
+
+/// Any text, but only one.
+pub(super) fn one(value: Value<'_>) -> Result<(), Failure> {
+    single(value).map(drop)
 }
 
 pub(super) fn listen(value: Value<'_>) -> Result<SocketAddr, Failure> {

@@ -65,6 +65,17 @@ impl Write for Out {
     }
 }
 
+/// Prints all of it to the standard output.
+///
+/// # Errors
+///
+/// The output cannot be written.
+pub fn print(text: &[u8]) -> io::Result<()> {
+    let mut out = Out::plain();
+    out.write_all(text)?;
+    out.finish()
+}
+
 /// Whether a person looks at the standard output.
 pub fn is_terminal() -> bool {
     io::stdout().is_terminal()

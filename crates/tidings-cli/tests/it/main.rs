@@ -21,4 +21,5 @@ mod stop;
 mod streams;
 mod system;
 mod tail;
+mod tools;
 mod values;
