@@ -65,8 +65,10 @@ pub use overwatch::{
 };
 pub use pause::{PauseReason, PauseSet, State};
 pub use query::{
-    Arrived, BadCursor, Filter, FilterError, FollowCursor, FollowFrom, Followed, Follower, Found,
-    ListKey, Order, Page, PageCursor, Patterns, Query, QueryError, Regex, TextTerm, parse_q,
+    Arrived, BadCursor, By, CollapsedPage, Facet, FacetOf, FacetQuery, FacetValue, Facets, Filter,
+    FilterError, FollowCursor, FollowFrom, Followed, Follower, Found, Group, Histogram,
+    HistogramQuery, ListKey, NameOf, NameSeen, Names, NamesQuery, Order, Page, PageCursor,
+    Patterns, Query, QueryError, Regex, Series, TextTerm, parse_q,
 };
 pub use queue::{
     BUFFER_BYTES, BUFFER_BYTES_LIMIT, BUFFER_EVENTS_LIMIT, BUFFER_LEN, Client, DROP_DEADLINE,

@@ -49,6 +49,15 @@ pub struct Cell {
     pub count: u32,
 }
 
+impl Cell {
+    /// The first and the last instant of its minute.
+    pub fn span(&self) -> (Timestamp, Timestamp) {
+        let first = self.minute.saturating_mul(MINUTE_NANOS);
+        let last = first.saturating_add(MINUTE_NANOS - 1);
+        (Timestamp::from_nanos(first), Timestamp::from_nanos(last))
+    }
+}
+
 /// What a block says of itself; enough to decide whether to open it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {

@@ -1,9 +1,11 @@
 //! How many events does the log show in a window? By headers, where they tell.
 
-use super::scan::{Window, frame_range};
+use super::filter::{Filter, Plan};
+use super::scan::Window;
+use super::walk::{Gather, Row, Walk};
 use super::{QueryError, TOTAL_BLOCKS_OPENED_MAX};
-use crate::block::{Block, FormatError};
-use crate::log::{Core, Slot};
+use crate::block::FormatError;
+use crate::log::Core;
 
 /// Counts the events of a window before any filter; `None` when too many blocks
 /// stand across its ends to be opened.
@@ -26,30 +28,18 @@ pub(super) fn total(core: &Core, window: &Window) -> Result<Option<u64>, QueryEr
             }
         }
     }
-    for slot in across {
-        if let Some(block) = core.block(&slot)? {
-            total += in_block(core, window, &slot, &block);
-        }
-    }
-    Ok(Some(total))
+    let plan = Plan::new(&Filter::default());
+    let walk = Walk { core, plan: &plan, window: *window };
+    let mut counted = Counted(total);
+    across.iter().try_for_each(|slot| walk.open(slot, &mut counted))?;
+    Ok(Some(counted.0))
 }
 
-fn in_block(core: &Core, window: &Window, slot: &Slot, block: &Block) -> u64 {
-    let meets = |number: &usize| window.meets(block.frame_listed(*number));
-    let mut total = 0;
-    for number in (0..block.frames()).filter(meets) {
-        match in_frame(window, block, number) {
-            Ok(count) => total += count,
-            Err(cause) => {
-                let (from, to) = frame_range(slot.base, block, number);
-                core.note_damage(from, to, &cause);
-            }
-        }
-    }
-    total
-}
+struct Counted(u64);
 
-fn in_frame(window: &Window, block: &Block, number: usize) -> Result<u64, FormatError> {
-    let frame = block.frame(number)?;
-    Ok((0..frame.len()).filter(|i| window.shows(&frame, *i)).count() as u64)
+impl Gather for Counted {
+    fn event(&mut self, _: &Row<'_>) -> Result<(), FormatError> {
+        self.0 += 1;
+        Ok(())
+    }
 }

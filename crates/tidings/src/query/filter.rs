@@ -109,6 +109,17 @@ impl Plan {
             && slot.members & self.members_mask != 0
     }
 
+    /// Whether more is asked for than headers know: all but types, members and
+    /// severities.
+    pub(super) fn looks_inside(&self) -> bool {
+        self.hopeless
+            || !self.sources.is_empty()
+            || !self.subjects.is_empty()
+            || !self.patterns.is_empty()
+            || !self.words.is_empty()
+            || !self.fields.is_empty()
+    }
+
     /// Whether a block is worth reading, by its header.
     pub(crate) fn for_block<'a>(&'a self, header: &'a Header) -> Option<BlockPlan<'a>> {
         let types: Vec<bool> = header.types.iter().map(|t| self.types.matches(&t.name)).collect();
@@ -120,6 +131,33 @@ impl Plan {
 }
 
 impl BlockPlan<'_> {
+    /// Whether events of the header's type at this index are wanted.
+    pub(super) fn takes_type(&self, index: usize) -> bool {
+        self.types[index]
+    }
+
+    /// Whether events of the header's member at this index are wanted.
+    pub(super) fn takes_member(&self, index: usize) -> bool {
+        self.members[index]
+    }
+
+    pub(super) fn takes_every_type(&self) -> bool {
+        self.types.iter().all(|taken| *taken)
+    }
+
+    pub(super) fn takes_every_member(&self) -> bool {
+        self.members.iter().all(|taken| *taken)
+    }
+
+    /// A filter takes whole levels.
+    pub(super) fn takes_severity(&self, severity: Severity) -> bool {
+        self.plan.severities & bit_of(severity) != 0
+    }
+
+    pub(super) fn takes_every_severity(&self) -> bool {
+        self.header.severities & !self.plan.severities == 0
+    }
+
     pub(crate) fn matches(&self, frame: &Frame<'_>, i: usize) -> Result<bool, FormatError> {
         let plan = self.plan;
         let by_numbers = self.types[frame.type_index(i)]
@@ -175,7 +213,7 @@ impl BlockPlan<'_> {
     }
 }
 
-fn fields_of(frame: &Frame<'_>, i: usize) -> Result<Fields, FormatError> {
+pub(super) fn fields_of(frame: &Frame<'_>, i: usize) -> Result<Fields, FormatError> {
     // Text that is no JSON is damage, and told when the event itself is read.
     Ok(frame.fields_json(i)?.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default())
 }
@@ -191,14 +229,18 @@ fn is_in_value(word: &Word, value: &Value) -> bool {
     }
 }
 
-/// Whether the field of this name has this value. A name that is there as it is
-/// goes before one that its dots lead to.
-fn has_value(fields: &Fields, name: &str, wanted: &str) -> bool {
-    let found = fields.get(name).or_else(|| {
+/// The field of this name. A name that is there as it is goes before one that its
+/// dots lead to.
+pub(super) fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
+    fields.get(name).or_else(|| {
         let (first, rest) = name.split_once('.')?;
         within(fields.get(first)?, rest)
-    });
-    found.is_some_and(|value| match value {
+    })
+}
+
+/// Whether the field of this name has this value.
+fn has_value(fields: &Fields, name: &str, wanted: &str) -> bool {
+    field(fields, name).is_some_and(|value| match value {
         Value::String(text) => text == wanted,
         other => other.to_string().eq(wanted),
     })

@@ -1,29 +1,47 @@
 //! Which events answer?
 
+mod bins;
+mod collapse;
 mod count;
 mod cursor;
+mod edges;
+mod facets;
 mod filter;
 mod find;
 mod follow;
+mod histogram;
+mod mask;
+mod names;
 mod parse;
 mod patterns;
 mod scan;
 mod text;
+mod told;
+mod walk;
 
 #[cfg(test)]
 mod tests;
+
+use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::event::StoredEvent;
 use crate::id::{EventId, Origin};
 use crate::log::{Coverage, Log};
 use crate::store::StoreError;
-use scan::{Scan, Scanned, Window};
+use scan::{Scan, Window};
 
+pub use bins::{HISTOGRAM_STEPS, HISTOGRAM_STEPS_MAX};
+pub use collapse::{COLLAPSE_GROUPS_MAX, CollapsedPage, GROUP_MEMBERS_MAX, Group};
 pub use cursor::{BadCursor, FollowCursor, ListKey, PageCursor};
+pub use facets::{
+    FACET_BYTES_MAX, FACET_TOP, FACET_VALUES_MAX, Facet, FacetOf, FacetQuery, FacetValue, Facets,
+};
 pub use filter::Filter;
 use filter::Plan;
 pub use follow::{Arrived, FOLLOW_BLOCKS_MAX, FollowFrom, Followed, Follower};
+pub use histogram::{By, HISTOGRAM_SERIES_MAX, Histogram, HistogramQuery, Series};
+pub use names::{NAMES_MAX, NameOf, NameSeen, Names, NamesQuery};
 pub use parse::parse_q;
 pub use patterns::{PATTERNS_MAX, Patterns};
 pub use text::{REGEX_BYTES_MAX, Regex, TextTerm};
@@ -140,6 +158,18 @@ pub enum QueryError {
         /// This log.
         ours: Origin,
     },
+    /// A histogram of too many steps.
+    #[error(
+        "a step of {step:?} makes {steps} steps in this window, at most {HISTOGRAM_STEPS_MAX} are counted: ask for a step of {cure:?} or longer, or for less time"
+    )]
+    TooManySteps {
+        /// The step that was asked for.
+        step: Duration,
+        /// How many it would make.
+        steps: u64,
+        /// The shortest of the usual steps that works.
+        cure: Duration,
+    },
 }
 
 /// What is known of an id.
@@ -183,7 +213,7 @@ impl Log {
             () if query.cursor.is_none() && !found.more => Some(found.events.len() as u64),
             () => None,
         };
-        let (events, next, prev) = turned(query, way, found);
+        let (events, next, prev) = turned(query, found.events, found.more, key_of);
         Ok(Page { events, next, prev, matched, total, coverage: self.coverage() })
     }
 
@@ -225,14 +255,42 @@ impl Log {
         Ok((before, side(Order::Ascending)?))
     }
 
+    /// The newest event that matches and is listed before an instant.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub fn last_match_before(
+        &self,
+        filter: &Filter,
+        before: Timestamp,
+    ) -> Result<Option<StoredEvent>, QueryError> {
+        let scan = Scan {
+            core: self.core(),
+            plan: &Plan::new(filter),
+            window: self.window_between(None, Some(before)),
+            order: Order::Descending,
+            after: None,
+            limit: 1,
+            count_all: false,
+        };
+        Ok(scan.run()?.events.pop())
+    }
+
     fn window(&self, query: &Query) -> Window {
+        self.window_between(query.since, query.until)
+    }
+
+    /// From the first instant on, up to the second, which is excluded.
+    fn window_between(&self, since: Option<Timestamp>, until: Option<Timestamp>) -> Window {
+        let since = match until {
+            // Nothing is before the beginning.
+            Some(Timestamp::MIN) => Timestamp::MAX,
+            _ => since.unwrap_or(Timestamp::MIN),
+        };
         // Up to `until` excluded is up to the nanosecond before it included.
-        let last = query.until.map(|until| until.before(std::time::Duration::from_nanos(1)));
-        Window {
-            since: query.since.unwrap_or(Timestamp::MIN),
-            last: last.unwrap_or(Timestamp::MAX),
-            cutoff: self.core().cutoff(),
-        }
+        let last = until.map(|until| until.before(Duration::from_nanos(1)));
+        Window { since, last: last.unwrap_or(Timestamp::MAX), cutoff: self.core().cutoff() }
     }
 }
 
@@ -242,21 +300,21 @@ fn key_of(stored: &StoredEvent) -> ListKey {
     ListKey { time, origin: *origin, boot: *boot, seq: *seq }
 }
 
-/// The events in the query's order, and the cursors at both ends.
-fn turned(
+/// What was found going the cursor's way, in the query's order, and the cursors at
+/// both ends.
+fn turned<T>(
     query: &Query,
-    way: Order,
-    found: Scanned,
-) -> (Vec<StoredEvent>, Option<PageCursor>, Option<PageCursor>) {
-    let Scanned { mut events, more, .. } = found;
-    let cursor = |event: Option<&StoredEvent>, order| {
-        event.map(|event| PageCursor { key: key_of(event), order })
-    };
-    let ahead = cursor(events.last().filter(|_| more), way);
-    let behind = cursor(events.first().filter(|_| query.cursor.is_some()), way.reversed());
+    mut found: Vec<T>,
+    more: bool,
+    key_of: impl Fn(&T) -> ListKey,
+) -> (Vec<T>, Option<PageCursor>, Option<PageCursor>) {
+    let way = query.cursor.map_or(query.order, |cursor| cursor.order);
+    let cursor = |one: Option<&T>, order| one.map(|one| PageCursor { key: key_of(one), order });
+    let ahead = cursor(found.last().filter(|_| more), way);
+    let behind = cursor(found.first().filter(|_| query.cursor.is_some()), way.reversed());
     if way == query.order {
-        return (events, ahead, behind);
+        return (found, ahead, behind);
     }
-    events.reverse();
-    (events, behind, ahead)
+    found.reverse();
+    (found, behind, ahead)
 }

@@ -25,6 +25,11 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// Whether there is no instant in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.since > self.last
+    }
+
     pub(super) fn meets(&self, listed: (Timestamp, Timestamp)) -> bool {
         listed.0 <= self.last && listed.1 >= self.since
     }
@@ -184,7 +189,7 @@ pub(super) fn key_of(frame: &Frame<'_>, i: usize) -> ListKey {
     ListKey { time: frame.listed(i), origin, boot, seq }
 }
 
-fn in_order(order: Order, a: &ListKey, b: &ListKey) -> Ordering {
+pub(super) fn in_order(order: Order, a: &ListKey, b: &ListKey) -> Ordering {
     match order {
         Order::Ascending => a.cmp(b),
         Order::Descending => b.cmp(a),

@@ -1,0 +1,250 @@
+//! Which values occur, and how often each?
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::QueryError;
+use super::filter::{Filter, Plan, field, fields_of};
+use super::told::{Counts, Told};
+use super::walk::{Gather, Row, Walk};
+use crate::block::FormatError;
+use crate::clock::Timestamp;
+use crate::event::Fields;
+use crate::log::{Coverage, Log};
+
+/// Values of a facet when nobody says how many.
+pub const FACET_TOP: usize = 20;
+/// Distinct values of one facet that are counted apart, at most.
+pub const FACET_VALUES_MAX: usize = 100_000;
+/// Bytes of the distinct values of one facet that are counted apart, at most.
+pub const FACET_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What has the values that are counted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum FacetOf {
+    /// The type.
+    Type,
+    /// The member.
+    Member,
+    /// The level of severity.
+    Severity,
+    /// The source.
+    Source,
+    /// The subject.
+    Subject,
+    /// The field of this name; a dotted name looks into objects, as in a filter.
+    Field(String),
+}
+
+/// A question for the values that occur. The default counts types, members and
+/// severities of everything that is kept.
+#[derive(Clone, Debug)]
+pub struct FacetQuery {
+    /// Which events.
+    pub filter: Filter,
+    /// From this list time on, included.
+    pub since: Option<Timestamp>,
+    /// Up to this list time, excluded.
+    pub until: Option<Timestamp>,
+    /// Whose values.
+    pub of: Vec<FacetOf>,
+    /// How many values of each at most, the largest.
+    pub top: usize,
+}
+
+impl Default for FacetQuery {
+    fn default() -> FacetQuery {
+        FacetQuery {
+            filter: Filter::default(),
+            since: None,
+            until: None,
+            of: vec![FacetOf::Type, FacetOf::Member, FacetOf::Severity],
+            top: FACET_TOP,
+        }
+    }
+}
+
+/// The values that occur.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Facets {
+    /// As asked for, in that order.
+    pub facets: Vec<Facet>,
+    /// Events that match.
+    pub matched: u64,
+    /// What the log can answer for.
+    pub coverage: Coverage,
+}
+
+/// The values of one facet. `values`, `other` and `absent` add up to the events
+/// that match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facet {
+    /// Whose values.
+    pub of: FacetOf,
+    /// The largest first, ties by value.
+    pub values: Vec<FacetValue>,
+    /// Events with a value that is not among these.
+    pub other: u64,
+    /// How many values there are.
+    pub distinct: u64,
+    /// Events without any.
+    pub absent: u64,
+    /// There were more than [`FACET_VALUES_MAX`] values, or more than
+    /// [`FACET_BYTES_MAX`] of them: those first met after that are in `other` and
+    /// not in `distinct`.
+    pub truncated: bool,
+}
+
+/// A value and how many events have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FacetValue {
+    /// A field's value that is no text is in its JSON form.
+    pub value: String,
+    /// At least 1.
+    pub count: u64,
+}
+
+impl Log {
+    /// Counts the values that occur among the events that match.
+    ///
+    /// Types, members and severities are counted by headers where these tell enough;
+    /// damage there that nobody has met yet is counted with them.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    pub fn facets(&self, query: &FacetQuery) -> Result<Facets, QueryError> {
+        let plan = Plan::new(&query.filter);
+        let window = self.window_between(query.since, query.until);
+        let mut values = Values::new(query.of.clone());
+        Walk { core: self.core(), plan: &plan, window }.run(&mut values)?;
+        let (facets, matched) = values.finish(query.top);
+        Ok(Facets { facets, matched, coverage: self.coverage() })
+    }
+}
+
+/// The values met so far.
+pub(super) struct Values {
+    tallies: Vec<Tally>,
+    matched: u64,
+}
+
+impl Values {
+    pub(super) fn new(of: Vec<FacetOf>) -> Values {
+        Values { tallies: of.into_iter().map(Tally::new).collect(), matched: 0 }
+    }
+
+    pub(super) fn finish(self, top: usize) -> (Vec<Facet>, u64) {
+        let facets = self.tallies.into_iter().map(|tally| tally.finish(top)).collect();
+        (facets, self.matched)
+    }
+
+    fn asks_fields(&self) -> bool {
+        self.tallies.iter().any(|tally| matches!(tally.of, FacetOf::Field(_)))
+    }
+}
+
+impl Gather for Values {
+    fn asks_headers(&self) -> bool {
+        use FacetOf::{Member, Severity, Type};
+        self.tallies.iter().all(|tally| matches!(tally.of, Type | Member | Severity))
+    }
+
+    fn by_header(&mut self, told: &Told<'_>) -> bool {
+        let counts = |tally: &Tally| match tally.of {
+            FacetOf::Type => told.types(),
+            FacetOf::Member => told.members(),
+            FacetOf::Severity => told.severities(),
+            FacetOf::Source | FacetOf::Subject | FacetOf::Field(_) => None,
+        };
+        let all: Option<Vec<Counts<'_>>> = self.tallies.iter().map(counts).collect();
+        let (Some(all), Some(matched)) = (all, told.matched()) else { return false };
+        self.matched += matched;
+        for (tally, counts) in self.tallies.iter_mut().zip(all) {
+            for (value, count) in counts {
+                tally.add(Some(value), count);
+            }
+        }
+        true
+    }
+
+    fn event(&mut self, row: &Row<'_>) -> Result<(), FormatError> {
+        let (frame, i) = (row.frame, row.i);
+        let fields = if self.asks_fields() { fields_of(frame, i)? } else { Fields::new() };
+        self.matched += 1;
+        for tally in &mut self.tallies {
+            let in_fields = match &tally.of {
+                FacetOf::Field(name) => field(&fields, name).map(text_of),
+                _ => None,
+            };
+            let value = match tally.of {
+                FacetOf::Type => Some(row.event_type()),
+                FacetOf::Member => Some(row.member()),
+                FacetOf::Severity => Some(frame.severity(i).name()),
+                FacetOf::Source => frame.source(i),
+                FacetOf::Subject => frame.subject(i),
+                FacetOf::Field(_) => in_fields.as_deref(),
+            };
+            tally.add(value, 1);
+        }
+        Ok(())
+    }
+}
+
+fn text_of(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::String(text) => Cow::Borrowed(text),
+        other => Cow::Owned(other.to_string()),
+    }
+}
+
+/// The values of one facet.
+struct Tally {
+    of: FacetOf,
+    counts: HashMap<String, u64>,
+    bytes: usize,
+    /// Events whose value is not counted apart.
+    beyond: u64,
+    absent: u64,
+}
+
+impl Tally {
+    fn new(of: FacetOf) -> Tally {
+        Tally { of, counts: HashMap::new(), bytes: 0, beyond: 0, absent: 0 }
+    }
+
+    fn add(&mut self, value: Option<&str>, count: u64) {
+        let Some(value) = value else {
+            self.absent += count;
+            return;
+        };
+        if let Some(known) = self.counts.get_mut(value) {
+            *known += count;
+        } else if self.counts.len() < FACET_VALUES_MAX
+            && self.bytes + value.len() <= FACET_BYTES_MAX
+        {
+            self.bytes += value.len();
+            self.counts.insert(value.to_owned(), count);
+        } else {
+            self.beyond += count;
+        }
+    }
+
+    fn finish(self, top: usize) -> Facet {
+        let values = self.counts.into_iter().map(|(value, count)| FacetValue { value, count });
+        let mut values: Vec<FacetValue> = values.collect();
+        values.sort_unstable_by(|a, b| (b.count, &a.value).cmp(&(a.count, &b.value)));
+        let distinct = values.len() as u64;
+        let rest: u64 = values.drain(top.min(values.len())..).map(|value| value.count).sum();
+        Facet {
+            of: self.of,
+            values,
+            other: self.beyond + rest,
+            distinct,
+            absent: self.absent,
+            truncated: self.beyond > 0,
+        }
+    }
+}

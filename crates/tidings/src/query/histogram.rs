@@ -1,0 +1,287 @@
+//! How many events happened when?
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::QueryError;
+use super::bins::Bins;
+use super::edges::edges;
+use super::facets::{FacetOf, Values};
+use super::filter::{Filter, Plan};
+use super::scan::Window;
+use super::told::Told;
+use super::walk::{Gather, Row, Walk};
+use crate::block::{Cell, FormatError};
+use crate::clock::Timestamp;
+use crate::log::{Coverage, Log};
+use crate::severity::Severity;
+
+/// Series by type or member that a histogram gives by name, at most; all others
+/// are added up in one more.
+pub const HISTOGRAM_SERIES_MAX: usize = 20;
+/// Names that are counted step by step in one pass, at most. With more, a pass
+/// before finds out which are the largest.
+pub(super) const HISTOGRAM_NAMES_MAX: usize = 256;
+/// The name of the series of all others.
+const OTHER: &str = "other";
+/// The step of a histogram without any, when none was asked for.
+const STEP_OF_NOTHING: Duration = Duration::from_secs(1);
+
+/// What each series of a histogram stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum By {
+    /// A level of severity.
+    #[default]
+    Severity,
+    /// A type.
+    Type,
+    /// A member.
+    Member,
+}
+
+/// A question for counts over time. The default counts everything that is kept, by
+/// severity, in steps of a fitting length.
+#[derive(Clone, Debug, Default)]
+pub struct HistogramQuery {
+    /// Which events.
+    pub filter: Filter,
+    /// From this list time on, included; without it from the oldest event shown.
+    pub since: Option<Timestamp>,
+    /// Up to this list time, excluded; without it up to the newest event shown.
+    pub until: Option<Timestamp>,
+    /// How long one step is; without it the shortest of 1, 5, 10, 15, 30 s, 1, 2,
+    /// 5, 10, 15, 30 min, 1, 2, 3, 6, 12 h, 1, 7, 14, 28, … days that makes no more
+    /// than [`super::HISTOGRAM_STEPS`].
+    pub step: Option<Duration>,
+    /// What is counted apart.
+    pub by: By,
+}
+
+/// Counts over time. All series have one count for each step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Histogram {
+    /// How long one step is.
+    pub step: Duration,
+    /// Where the first step begins: `since` rounded down to whole steps since the
+    /// epoch. Only events inside the window count.
+    pub since: Timestamp,
+    /// Where the last step ends: `until` rounded up.
+    pub until: Timestamp,
+    /// By severity in order of severity; by type or member the largest first, ties
+    /// by name, and the one of all others last. Only what occurs.
+    pub series: Vec<Series>,
+    /// Events that match.
+    pub matched: u64,
+    /// What the log can answer for.
+    pub coverage: Coverage,
+}
+
+/// The counts of one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Series {
+    /// The level, type or member; `other` for all beyond the largest.
+    pub name: String,
+    /// Whether this is the series of all others, whatever its name.
+    pub other: bool,
+    /// The sum of the counts.
+    pub total: u64,
+    /// One for each step.
+    pub counts: Vec<u64>,
+}
+
+impl Log {
+    /// Counts events over time.
+    ///
+    /// Blocks that lie in the window are counted by their headers where these tell
+    /// enough; damage in them that nobody has met yet is counted with them.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read, or the step makes more than
+    /// [`super::HISTOGRAM_STEPS_MAX`].
+    pub fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, QueryError> {
+        let plan = Plan::new(&query.filter);
+        let mut window = self.window_between(query.since, query.until);
+        let Some(span) = self.span_of(query, &window)? else { return Ok(self.nothing(query)) };
+        // What arrives from now on is for the next time.
+        (window.since, window.last) = span;
+        let bins = Bins::over(span, query.step)?;
+        let walk = Walk { core: self.core(), plan: &plan, window };
+        let mut gathered = Gathered::new(&bins, query.by);
+        walk.run(&mut gathered)?;
+        if gathered.overflowed {
+            let largest = largest(&walk, query.by)?;
+            gathered = Gathered::of(&bins, query.by, largest);
+            walk.run(&mut gathered)?;
+        }
+        let (since, until) = bins.edges();
+        let (series, matched) = gathered.finish();
+        Ok(Histogram {
+            step: bins.step(),
+            since,
+            until,
+            series,
+            matched,
+            coverage: self.coverage(),
+        })
+    }
+
+    /// The first and the last instant asked for; `None` when there is none.
+    fn span_of(
+        &self,
+        query: &HistogramQuery,
+        window: &Window,
+    ) -> Result<Option<(Timestamp, Timestamp)>, QueryError> {
+        if window.is_empty() {
+            return Ok(None);
+        }
+        if query.since.is_some() && query.until.is_some() {
+            return Ok(Some((window.since, window.last)));
+        }
+        let Some((first, last)) = edges(self.core(), window)? else { return Ok(None) };
+        let since = query.since.unwrap_or(first);
+        let last = if query.until.is_some() { window.last } else { last };
+        Ok(Some((since, last)))
+    }
+
+    fn nothing(&self, query: &HistogramQuery) -> Histogram {
+        let at = query.since.or(query.until).unwrap_or_else(|| self.core().now());
+        Histogram {
+            step: query.step.unwrap_or(STEP_OF_NOTHING),
+            since: at,
+            until: at,
+            series: Vec::new(),
+            matched: 0,
+            coverage: self.coverage(),
+        }
+    }
+}
+
+/// The names with the most events.
+fn largest(walk: &Walk<'_>, by: By) -> Result<Vec<String>, QueryError> {
+    let of = match by {
+        By::Severity => FacetOf::Severity,
+        By::Type => FacetOf::Type,
+        By::Member => FacetOf::Member,
+    };
+    let mut values = Values::new(vec![of]);
+    walk.run(&mut values)?;
+    let facets = values.finish(HISTOGRAM_SERIES_MAX).0;
+    let names = facets.into_iter().flat_map(|facet| facet.values);
+    Ok(names.map(|name| name.value).collect())
+}
+
+struct Gathered<'a> {
+    bins: &'a Bins,
+    by: By,
+    counts: HashMap<String, Vec<u64>>,
+    /// No further names are counted apart.
+    closed: bool,
+    /// What has none of those names.
+    others: Vec<u64>,
+    /// There were too many names to keep apart.
+    overflowed: bool,
+}
+
+impl<'a> Gathered<'a> {
+    fn new(bins: &'a Bins, by: By) -> Gathered<'a> {
+        let others = vec![0; bins.count];
+        Gathered { bins, by, counts: HashMap::new(), closed: false, others, overflowed: false }
+    }
+
+    /// Counts these names, and all others together.
+    fn of(bins: &'a Bins, by: By, names: Vec<String>) -> Gathered<'a> {
+        let empty = |name| (name, vec![0; bins.count]);
+        let counts = names.into_iter().map(empty).collect();
+        Gathered { counts, closed: true, ..Gathered::new(bins, by) }
+    }
+
+    fn add(&mut self, name: &str, bin: usize, count: u64) {
+        if let Some(counts) = self.counts.get_mut(name) {
+            counts[bin] += count;
+        } else if self.closed {
+            self.others[bin] += count;
+        } else if self.counts.len() < HISTOGRAM_NAMES_MAX {
+            let mut counts = vec![0; self.bins.count];
+            counts[bin] = count;
+            self.counts.insert(name.to_owned(), counts);
+        } else {
+            self.overflowed = true;
+        }
+    }
+
+    /// What a header says, bin by bin and name by name, if it says that.
+    fn parts<'t>(&self, told: &Told<'t>) -> Option<Vec<(usize, &'t str, u64)>> {
+        if let Some(bin) = self.bins.only(told.header.listed) {
+            let counts = match self.by {
+                By::Severity => told.severities(),
+                By::Type => told.types(),
+                By::Member => told.members(),
+            };
+            if let Some(counts) = counts {
+                return Some(counts.into_iter().map(|(name, count)| (bin, name, count)).collect());
+            }
+        }
+        let name = |cell: &Cell| match self.by {
+            By::Severity => Some(cell.severity.name()),
+            By::Type => Some(told.type_of(cell)),
+            By::Member => told.only_member(),
+        };
+        let part = |cell: &Cell| {
+            Some((self.bins.only(told.span(cell))?, name(cell)?, u64::from(cell.count)))
+        };
+        told.cells()?.map(part).collect()
+    }
+
+    fn finish(self) -> (Vec<Series>, u64) {
+        let of = |name: String, counts: Vec<u64>, other| Series {
+            name,
+            other,
+            total: counts.iter().sum(),
+            counts,
+        };
+        let named = self.counts.into_iter().map(|(name, counts)| of(name, counts, false));
+        let mut series: Vec<Series> = named.filter(|series| series.total > 0).collect();
+        let mut others = of(OTHER.to_owned(), self.others, true);
+        if self.by == By::Severity {
+            series.sort_by_key(|series| series.name.parse::<Severity>().ok());
+        } else {
+            series.sort_by(|a, b| (b.total, &a.name).cmp(&(a.total, &b.name)));
+            for rest in series.drain(HISTOGRAM_SERIES_MAX.min(series.len())..) {
+                others.total += rest.total;
+                let both = others.counts.iter_mut().zip(rest.counts);
+                both.for_each(|(count, more)| *count += more);
+            }
+        }
+        series.extend((others.total > 0).then_some(others));
+        let matched = series.iter().map(|series| series.total).sum();
+        (series, matched)
+    }
+}
+
+impl Gather for Gathered<'_> {
+    fn asks_headers(&self) -> bool {
+        true
+    }
+
+    fn by_header(&mut self, told: &Told<'_>) -> bool {
+        let Some(parts) = self.parts(told) else { return false };
+        for (bin, name, count) in parts {
+            self.add(name, bin, count);
+        }
+        true
+    }
+
+    fn event(&mut self, row: &Row<'_>) -> Result<(), FormatError> {
+        let name = match self.by {
+            By::Severity => row.frame.severity(row.i).name(),
+            By::Type => row.event_type(),
+            By::Member => row.member(),
+        };
+        // The window lies within the bins.
+        if let Some(bin) = self.bins.bin_of(row.listed()) {
+            self.add(name, bin, 1);
+        }
+        Ok(())
+    }
+}
