@@ -315,6 +315,13 @@ impl Gate {
         self.pauses.untell(reason)
     }
 
+    /// Takes no more. What is inside gets its last chance, whatever others think
+    /// of the store: the deadline of the close bounds it.
+    pub(super) fn begin_to_close(&mut self) {
+        self.phase = Phase::Closing;
+        self.pauses.untell_watchers();
+    }
+
     /// Whether the log has to recover from a failure that it met.
     pub(super) fn has_failed(&self) -> bool {
         self.frozen.is_some() || self.pauses.has_found()

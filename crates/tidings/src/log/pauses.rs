@@ -39,8 +39,11 @@ impl Pauses {
     /// person said. What a watcher concluded is left out, or it would be taken for
     /// the failure that it was concluded from.
     pub(super) fn at_first_hand(&self) -> PauseSet {
-        let by_hand = self.told.contains(PauseReason::Manual).then_some(PauseReason::Manual);
-        self.found.union(by_hand.into_iter().collect())
+        self.found.union(self.by_hand())
+    }
+
+    fn by_hand(&self) -> PauseSet {
+        self.told.iter().filter(|reason| *reason == PauseReason::Manual).collect()
     }
 
     /// The log found it out; says whether it is new to the world.
@@ -64,6 +67,11 @@ impl Pauses {
     /// Takes back what was told; says whether that lifts it.
     pub(super) fn untell(&mut self, reason: PauseReason) -> bool {
         self.told.remove(reason) && !self.found.contains(reason)
+    }
+
+    /// Forgets what others concluded, but not what a person said.
+    pub(super) fn untell_watchers(&mut self) {
+        self.told = self.by_hand();
     }
 
     /// Lifts what the log found; returns those of it that nobody else holds.

@@ -136,7 +136,7 @@ impl Core {
     fn begin_to_close(&self, clock: &Clock, until: Duration) -> bool {
         let mut gate = self.gate.lock();
         if gate.phase == Phase::Open {
-            gate.phase = Phase::Closing;
+            gate.begin_to_close();
             drop(gate);
             self.turn.notify_all();
             self.work.notify_all();

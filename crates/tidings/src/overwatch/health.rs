@@ -18,6 +18,8 @@ pub enum Health {
         reason: PauseReason,
         /// What the last probe said.
         cause: String,
+        /// Whether it said anything: without an answer the store hangs.
+        answers: bool,
         /// When the first probe failed.
         since: Timestamp,
     },

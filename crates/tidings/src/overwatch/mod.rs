@@ -51,6 +51,28 @@ impl Default for OverwatchOptions {
 
 /// Watches a store, and suspends and resumes what depends on it.
 ///
+/// The store is the one at the bottom, also when a log over it is among the
+/// components. Components are suspended in the order in which they are given and
+/// resumed in the opposite one: what feeds others comes first. What a component
+/// found out by itself and what a person told it stay as they are.
+///
+/// ```
+/// use std::sync::Arc;
+/// use tidings::store::memory::MemoryStore;
+/// use tidings::{Component, Log, LogOptions, Overwatch, Queue};
+///
+/// let store = Arc::new(MemoryStore::new()?);
+/// let log = Log::over(store.clone(), LogOptions::default())?;
+/// let queue = Arc::new(Queue::new("web1", log.clone())?);
+/// queue.start()?;
+///
+/// let components: Vec<Arc<dyn Component>> = vec![queue, Arc::new(log)];
+/// let overwatch = Overwatch::new(store, components);
+/// overwatch.start()?;
+/// assert!(overwatch.health().is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// Dropping it stops the watching and leaves the components as they are.
 pub struct Overwatch {
     inner: Arc<Inner>,
@@ -68,6 +90,9 @@ struct Inner {
     // decides. Taken before `watch`, never after it.
     probe: Mutex<Probe>,
     changed: Condvar,
+    // How many components rest: the first so many. Held while they are told, and
+    // taken by nobody else but `step`.
+    resting: Mutex<usize>,
 }
 
 /// Where the one probe stands.
@@ -101,6 +126,7 @@ impl Overwatch {
             watch: Mutex::new(watch),
             probe: Mutex::default(),
             changed: Condvar::new(),
+            resting: Mutex::new(0),
         };
         Overwatch { inner: Arc::new(inner), threads: Mutex::default() }
     }
@@ -244,33 +270,43 @@ impl Inner {
         if let Some(since) = probe.running_since {
             let waited = self.options.clock.monotonic().saturating_sub(since);
             let hangs = waited >= self.options.probe_deadline;
-            return hangs.then(|| Seen::Failing {
-                reason: PauseReason::StoreDown,
-                cause: format!("no answer to a probe for {} s", waited.as_secs()),
-            });
+            return hangs.then_some(Seen::Hanging { waited });
         }
         probe.wanted = true;
         self.changed.notify_all();
         probe.seen.take()
     }
 
+    /// Suspends those that run; those that rest already go on resting, for another
+    /// reason than before if it has changed.
     fn suspend(&self, reason: PauseReason, instead_of: Option<PauseReason>) {
-        tracing::warn!(store = %self.store.describe(), reason = reason.name(), "store fails, components suspended");
-        for component in &self.components {
+        let mut resting = self.resting.lock();
+        for (i, component) in self.components.iter().enumerate() {
             match instead_of {
-                None => component.suspend(reason),
-                Some(old) => component.change_reason(old, reason),
+                Some(old) if i < *resting && old != reason => component.change_reason(old, reason),
+                Some(_) if i < *resting => {}
+                _ => component.suspend(reason),
             }
+        }
+        *resting = self.components.len();
+        drop(resting);
+        if let Health::Failing { cause, .. } = self.watch.lock().health() {
+            let reason = reason.name();
+            tracing::warn!(store = %self.store.describe(), reason, %cause, "store fails, components suspended");
         }
     }
 
-    /// Resumes in the opposite order of suspending; false if one would not start.
+    /// Resumes in the opposite order of suspending, as far as they start; false if
+    /// one does not.
     fn resume(&self, reason: PauseReason) -> bool {
-        for component in self.components.iter().rev() {
+        let mut resting = self.resting.lock();
+        while let Some(last) = resting.checked_sub(1) {
+            let component = &self.components[last];
             if let Err(error) = component.resume(reason) {
                 tracing::warn!(component = component.identify(), %error, "component does not start, will try again");
                 return false;
             }
+            *resting = last;
         }
         tracing::info!(store = %self.store.describe(), "store answers again, components resumed");
         true

@@ -227,6 +227,42 @@ fn a_component_that_will_not_start_is_tried_again() {
     assert!(scene.overwatch.health().is_ok());
 }
 
+/// The first to go on was never told to rest again.
+#[test]
+fn a_store_that_fails_while_a_component_will_not_start_stops_the_others_again() {
+    let scene = Scene::new();
+    scene.store.fail(PauseReason::StoreDown);
+    scene.seconds(1);
+    scene.store.recover();
+    *scene.parts[0].refuses_to_start.lock() = true;
+    scene.seconds(11);
+    scene.told.lock().clear();
+
+    scene.store.fail(PauseReason::DiskFull);
+    scene.seconds(2);
+    scene.assert_told(&["first rests on: disk_full", "second rests: disk_full"]);
+
+    scene.store.recover();
+    *scene.parts[0].refuses_to_start.lock() = false;
+    scene.seconds(12);
+    scene.assert_told(&["second resumes: disk_full", "first resumes: disk_full"]);
+    assert!(scene.parts.iter().all(|part| part.reasons.lock().is_empty()));
+}
+
+#[test]
+fn a_component_that_goes_on_already_is_not_told_again_when_another_does_not() {
+    let scene = Scene::new();
+    scene.store.fail(PauseReason::StoreDown);
+    scene.seconds(1);
+    scene.store.recover();
+    *scene.parts[0].refuses_to_start.lock() = true;
+    scene.told.lock().clear();
+
+    scene.seconds(14);
+
+    scene.assert_told(&["second resumes: store_down"]);
+}
+
 #[test]
 fn a_probe_that_hangs_counts_as_a_store_that_is_down() {
     let scene = Scene::new();
@@ -244,7 +280,7 @@ fn a_probe_that_hangs_counts_as_a_store_that_is_down() {
 
     scene.store.hang(false);
     match health {
-        Health::Failing { reason: PauseReason::StoreDown, cause, .. } => {
+        Health::Failing { reason: PauseReason::StoreDown, cause, answers: false, .. } => {
             assert!(cause.contains("no answer"), "{cause}");
         }
         other => panic!("{other:?}"),

@@ -10,7 +10,14 @@ use crate::pause::PauseReason;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
     Answering,
-    Failing { reason: PauseReason, cause: String },
+    Failing {
+        reason: PauseReason,
+        cause: String,
+    },
+    /// No answer within the deadline; the probe is still under way.
+    Hanging {
+        waited: Duration,
+    },
 }
 
 /// What is to be done about it.
@@ -32,11 +39,18 @@ pub(super) struct Watch {
     quiet_period: Duration,
     /// When it answered again, by the clock that only goes forward.
     answering_since: Duration,
+    /// Components were told to go on, and one of them did not.
+    partly_resumed: bool,
 }
 
 impl Watch {
     pub(super) fn new(quiet_period: Duration) -> Watch {
-        Watch { health: Health::Ok, quiet_period, answering_since: Duration::ZERO }
+        Watch {
+            health: Health::Ok,
+            quiet_period,
+            answering_since: Duration::ZERO,
+            partly_resumed: false,
+        }
     }
 
     pub(super) fn health(&self) -> Health {
@@ -46,12 +60,17 @@ impl Watch {
     pub(super) fn observe(&mut self, seen: Seen, now: Duration, at: Timestamp) -> Order {
         match seen {
             Seen::Answering => self.answering(now, at),
-            Seen::Failing { reason, cause } => self.failing(reason, cause, at),
+            Seen::Failing { reason, cause } => self.failing(reason, cause, true, at),
+            Seen::Hanging { waited } => {
+                let cause = format!("no answer to a probe for {} s", waited.as_secs());
+                self.failing(PauseReason::StoreDown, cause, false, at)
+            }
         }
     }
 
     /// Whether the components that were to be resumed do run.
     pub(super) fn resumed(&mut self, all: bool) {
+        self.partly_resumed = !all;
         if all {
             self.health = Health::Ok;
         }
@@ -72,16 +91,25 @@ impl Watch {
         }
     }
 
-    fn failing(&mut self, reason: PauseReason, cause: String, at: Timestamp) -> Order {
+    fn failing(
+        &mut self,
+        reason: PauseReason,
+        cause: String,
+        answers: bool,
+        at: Timestamp,
+    ) -> Order {
         let (suspended_for, since) = match self.health {
             Health::Ok => (None, at),
             Health::Failing { reason, since, .. } => (Some(reason), since),
             Health::Recovering { reason, .. } => (Some(reason), at),
         };
-        self.health = Health::Failing { reason, cause, since };
+        self.health = Health::Failing { reason, cause, answers, since };
         match suspended_for {
-            Some(same) if same == reason => Order::Nothing,
-            instead_of => Order::Suspend { reason, instead_of },
+            Some(same) if same == reason && !self.partly_resumed => Order::Nothing,
+            instead_of => {
+                self.partly_resumed = false;
+                Order::Suspend { reason, instead_of }
+            }
         }
     }
 }

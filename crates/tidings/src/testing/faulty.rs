@@ -9,7 +9,7 @@ use crate::id::{Origin, Position};
 use crate::store::{
     Batch, BlockStore, Ends, Gap, Head, KeyRow, Outcome, Placed, Reach, Sink, StoreError,
 };
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// What goes wrong with a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,7 @@ pub enum Fault {
     /// There is no room until [`FaultyStore::release`]; expiring works.
     DiskFull,
     /// The call does not come back until [`FaultyStore::release`]; then it is done.
+    /// For ever, it stands for a device that hangs: probes hang too.
     Hang,
 }
 
@@ -122,6 +123,14 @@ impl<S> FaultyStore<S> {
         }
     }
 
+    /// Waits until no call hangs any more.
+    pub fn wait_until_released(&self) {
+        let mut state = self.state.lock();
+        while state.hanging > 0 {
+            state = self.changed.wait(state);
+        }
+    }
+
     /// How many writes were tried since the script was set.
     pub fn writes(&self) -> u64 {
         self.state.lock().writes
@@ -172,14 +181,19 @@ impl<S: Sink> FaultyStore<S> {
             return Err(self.full());
         }
         if fault == Some(Fault::Hang) {
-            state.hanging += 1;
-            self.changed.notify_all();
-            while state.script.is_some() {
-                state = self.changed.wait(state);
-            }
-            state.hanging -= 1;
+            self.hang(state);
         }
         Ok(fault)
+    }
+
+    fn hang(&self, mut state: MutexGuard<'_, State>) {
+        state.hanging += 1;
+        self.changed.notify_all();
+        while state.script.is_some() {
+            state = self.changed.wait(state);
+        }
+        state.hanging -= 1;
+        self.changed.notify_all();
     }
 
     fn write<T>(
@@ -220,6 +234,10 @@ impl<S: Sink> Sink for FaultyStore<S> {
             // A script for ever stands for a device that stays broken.
             let script = state.script.filter(|script| script.last == u64::MAX);
             let broken = script.is_some_and(|script| state.writes + 1 >= script.first);
+            if broken && script.is_some_and(|script| script.fault == Fault::Hang) {
+                self.hang(state);
+                return self.inner.probe();
+            }
             if broken {
                 return Err(self.io(Outcome::NotStored));
             }

@@ -50,6 +50,19 @@ fn who_watches_a_store_is_not_told_of_its_own_pause_but_of_a_persons() {
 }
 
 #[test]
+fn a_close_gives_what_waits_its_last_chance_whatever_a_watcher_thinks() {
+    let store = Scripted::new();
+    let log = log_over(&store, &by_hand());
+    log.append(vec![Event::new("a", "queued")], Ack::Queued, false).unwrap();
+    log.suspend(PauseReason::StoreDown);
+
+    let tally = log.close(SECOND);
+
+    assert_eq!((tally.missing(), tally.pending), (0, 0), "{tally}");
+    assert_eq!(store.ends().unwrap().events, 2, "the event and the word of the end");
+}
+
+#[test]
 fn a_changed_reason_takes_the_place_of_the_old() {
     let log = log_over(&Scripted::new(), &by_hand());
     log.suspend(PauseReason::StoreDown);

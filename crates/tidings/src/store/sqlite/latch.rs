@@ -111,6 +111,7 @@ impl Inner {
 
     /// A step before COMMIT failed: everything of it is rolled back.
     pub(super) fn step_failed(&self, doing: &'static str, error: &rusqlite::Error) -> StoreError {
+        *self.probed_at.lock() = None;
         match fault(error) {
             Fault::Full => self.disk_is_full(error),
             Fault::Damage | Fault::Other => self.io(doing, error, Outcome::NotStored),

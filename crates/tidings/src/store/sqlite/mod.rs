@@ -22,6 +22,7 @@ mod survey;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod walk;
 mod write;
 
@@ -77,7 +78,7 @@ struct Inner {
     /// First in the order of locks. `None` once closed.
     checkpointer: Mutex<Option<Connection>>,
     /// Second in the order of locks.
-    writer: Mutex<write::Writer>,
+    writer: turns::Turns,
     readers: readers::Readers,
     counts: Mutex<Counts>,
     gaps: Mutex<Vec<Gap>>,
@@ -87,7 +88,9 @@ struct Inner {
     bell: keeper::Bell,
     wal: keeper::WalBounds,
     ballast: ballast::Ballast,
-    probed_at: Mutex<Duration>,
+    /// When a small write was last tried; `None` if a write has failed since, or
+    /// none was tried yet.
+    probed_at: Mutex<Option<Duration>>,
     /// Given back last: see the order in [`SqliteStore::close`].
     lock: Mutex<Option<DirectoryLock>>,
 }

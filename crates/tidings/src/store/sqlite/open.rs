@@ -16,6 +16,7 @@ use super::latch::{Fault, Health, Latch, Purpose, fault};
 use super::schema::{self, FORMAT, Kind};
 use super::survey::{Survey, survey};
 use super::tail::{self, Found, Tail};
+use super::turns::Turns;
 use super::write::Writer;
 use super::{Inner, OpenError, SqliteOptions};
 use crate::clock::Timestamp;
@@ -57,7 +58,7 @@ pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<Inner, OpenErr
         origin,
         clock: options.clock,
         checkpointer: Mutex::new(Some(checkpointer)),
-        writer: Mutex::new(Writer { conn: Some(conn), boots: HashMap::new() }),
+        writer: Turns::new(Writer { conn: Some(conn), boots: HashMap::new() }),
         readers: super::readers::Readers::default(),
         counts: Mutex::new(survey.counts),
         gaps: Mutex::new(survey.known),

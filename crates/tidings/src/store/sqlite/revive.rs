@@ -11,7 +11,8 @@ use super::{schema, survey};
 use crate::clock::Clock;
 use crate::store::{Outcome, StoreError};
 
-/// How often a healthy store is tried with a small write.
+/// How often a healthy store is tried with a small write; after one that failed
+/// it is tried at once.
 const PROBE_PERIOD: Duration = Duration::from_secs(10);
 /// Blocks at the end that are read back before a latched store is trusted.
 const VERIFIED_BLOCKS: u32 = 16;
@@ -26,20 +27,28 @@ impl Inner {
         }
     }
 
+    /// Hangs for as long as a write hangs that is under way, and no longer: a
+    /// probe that queued up for a turn of its own might never get one of a store
+    /// that is busy and well.
     fn probe_healthy(&self) -> Result<(), StoreError> {
+        if self.writer.lock_or_wait().is_none() {
+            return self.admit(Purpose::Store); // the write's end has told all
+        }
         let now = Clock::system().monotonic();
         {
             let mut probed_at = self.probed_at.lock();
-            if now.saturating_sub(*probed_at) < PROBE_PERIOD {
+            if probed_at.is_some_and(|at| now.saturating_sub(at) < PROBE_PERIOD) {
                 return Ok(());
             }
-            *probed_at = now;
+            *probed_at = Some(now);
         }
         if let Err(error) = self.ballast.fill() {
             tracing::warn!(store = %self.name, %error, "ballast could not be made");
         }
-        let mut writer = self.writer.lock();
-        self.try_write(&mut writer, Purpose::Store)
+        match self.writer.lock_or_wait() {
+            Some(mut writer) => self.try_write(&mut writer, Purpose::Store),
+            None => self.admit(Purpose::Store),
+        }
     }
 
     /// Lifts the pause once the ballast is back and a write goes through.

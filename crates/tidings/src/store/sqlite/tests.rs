@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::*;
 use crate::store::{GapReason, Outcome};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::testing::{Blocks, store_suite};
 
 fn options() -> SqliteOptions {
@@ -325,6 +326,40 @@ fn a_failed_commit_latches_the_store_until_it_is_reopened_and_verified() {
     store.probe().unwrap();
     assert_eq!(store.put(&block).unwrap(), Placed { base: Some(Position(3)), duplicate: false });
     assert_eq!(store.ends().unwrap().events, 7);
+}
+
+#[test]
+fn a_probe_hangs_while_a_write_hangs_and_ends_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, ended) = (open(dir.path()), AtomicBool::new(false));
+    let write = store.inner.writer.lock();
+    std::thread::scope(|scope| {
+        let probe = scope.spawn(|| {
+            store.probe().unwrap();
+            assert!(ended.load(Ordering::SeqCst), "nobody knew yet that writing works");
+        });
+        assert!(store.ends().is_ok() && store.read(Position(0)).is_ok(), "reads go on");
+        ended.store(true, Ordering::SeqCst);
+        drop(write);
+        probe.join().unwrap();
+    });
+}
+
+#[test]
+fn after_a_write_that_failed_the_next_probe_tries_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, block) = (open(dir.path()), Blocks::new(1).of(3));
+    store.probe().unwrap();
+    let sql = |sql| store.inner.writer.lock().conn.as_ref().unwrap().execute_batch(sql).unwrap();
+    sql("PRAGMA query_only = 1");
+    assert!(store.probe().is_ok(), "a store that never failed is not tried every time");
+    assert_eq!(store.put(&block).unwrap_err().outcome(), Outcome::NotStored);
+
+    assert!(store.probe().is_err());
+
+    sql("PRAGMA query_only = 0");
+    store.probe().unwrap();
+    store.put(&block).unwrap();
 }
 
 #[test]
