@@ -1,5 +1,6 @@
 //! What can be typed? The commands, their flags, and the help.
 
+mod count;
 mod record;
 mod select;
 mod store;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use count::{By, CountsArgs, CountsFormat, NamesArgs, StatsArgs};
 pub use record::{AddArgs, EventArgs, RunArgs};
 pub use select::{Lines, ListArgs, SelectArgs, ShowArgs, StatusArgs, StatusFormat, TailArgs};
 pub use store::{CheckArgs, SalvageArgs, ServeArgs};
@@ -29,6 +31,7 @@ Examples:
   tidings run -t backup -- pg_dump -f all.sql  record how a command went
   tidings list -S yesterday -p warn            what went wrong since yesterday
   tidings tail -f -t 'deploy.*'                follow all deploys
+  tidings stats --by type                      how often, and when
 
 Exit codes:
   0 ok   1 failed, or nothing matched with --exit-code   2 usage or configuration
@@ -78,6 +81,14 @@ pub enum Command {
     Tail(TailArgs),
     /// Show one event in full
     Show(ShowArgs),
+    /// Count events over time, by severity, type or member
+    Stats(StatsArgs),
+    /// Tell which members spoke, and for how long each has been silent
+    #[command(after_help = count::MEMBERS_HELP)]
+    Members(NamesArgs),
+    /// Tell which types of events there were, and for how long each has not come
+    #[command(after_help = count::TYPES_HELP)]
+    Types(NamesArgs),
     /// Tell how the server is, and how far back its log reaches
     Status(StatusArgs),
     /// Verify every block of a data directory, without changing it

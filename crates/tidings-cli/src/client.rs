@@ -5,6 +5,7 @@
 //! the address names the server itself.
 
 pub mod answers;
+pub mod counts;
 pub mod stream;
 
 use std::fmt::Write as _;
@@ -17,6 +18,7 @@ use ureq::http::Response;
 use ureq::{Agent, Body};
 
 use self::answers::{Added, Batch, Page, PageBody, ProblemBody, Shown, Stats};
+use self::counts::{Counts, Names, NamesBody, NamesOf};
 use self::stream::Stream;
 use crate::exit::{Exit, Failure};
 
@@ -88,6 +90,30 @@ impl Client {
             Some(count) => self.get(&path, &vec![("context".to_owned(), count.to_string())])?,
         };
         Shown::read(raw, context.is_some()).map_err(|error| self.foreign(&error.to_string()))
+    }
+
+    /// Counts over time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::list`].
+    pub fn histogram(&self, params: &Params) -> Result<Counts, Failure> {
+        let raw = self.get("/api/v1/histogram", params)?;
+        Counts::read(raw).map_err(|error| self.foreign(&error.to_string()))
+    }
+
+    /// The members or types that occurred.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::list`].
+    pub fn names(&self, of: NamesOf, params: &Params) -> Result<Names, Failure> {
+        let path = match of {
+            NamesOf::Members => "/api/v1/members",
+            NamesOf::Types => "/api/v1/types",
+        };
+        let body: NamesBody = self.get(path, params)?;
+        body.read().map_err(|error| self.foreign(&error.to_string()))
     }
 
     /// How the server is.

@@ -1,4 +1,4 @@
-//! Flags of the commands that ask: list, tail, show, status.
+//! Flags of the commands that show events, and of status.
 
 use std::path::PathBuf;
 
@@ -11,6 +11,7 @@ use crate::view::Format;
 /// Which events, and how they look: shared by list and tail.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Which events")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on a command line")]
 pub struct SelectArgs {
     /// Only the last N, or `all`
     #[arg(short = 'n', long, value_name = "N", value_parser = lines)]
@@ -18,6 +19,10 @@ pub struct SelectArgs {
     /// Which events.
     #[command(flatten)]
     pub which: WhichArgs,
+    /// Show events of one type whose messages differ in numbers only as one line: the
+    /// newest, how many there are, and since when
+    #[arg(short = 'x', long, help_heading = "How they look")]
+    pub collapse: bool,
     /// How they look
     #[arg(
         short = 'o',
@@ -65,6 +70,7 @@ Examples:
   tidings list -S yesterday -U today -t 'deploy.*,!deploy.test'
   tidings list -S all -m db1 -g 'disk 9[0-9]%'
   tidings list -a version=1.42 -o csv > events.csv
+  tidings list -x -p warn                       each kind of trouble once, and how often
 
 Times: RFC 3339, '2026-11-21 18:00', 18:00, today, yesterday, now, 10m, '10m ago',
 2d3h, unix seconds to nanoseconds. Without a zone they are local.
@@ -93,7 +99,7 @@ With -f a lost connection is taken up again where it ended: nothing is shown twi
 and what cannot be shown any more is said on the standard error.")]
 pub struct TailArgs {
     /// Go on with new events until ^C
-    #[arg(short = 'f', long, conflicts_with_all = ["until", "show_cursor", "exit_code"])]
+    #[arg(short = 'f', long, conflicts_with_all = ["until", "show_cursor", "exit_code", "collapse"])]
     pub follow: bool,
     /// Newest first
     #[arg(short = 'r', long, conflicts_with = "follow")]

@@ -66,6 +66,11 @@ fn what_cannot_be_meant_is_refused_with_the_flag_named() {
         &["add", "--stdin", "words"],
         &["run", "-t", "build"],
         &["tail", "-f", "-r"],
+        &["tail", "-f", "-x"],
+        &["stats", "--step", "0s"],
+        &["stats", "--step", "1500ms"],
+        &["stats", "--by", "subject"],
+        &["members", "--silent", "soon"],
         &["salvage"],
     ] {
         let said = refusal(line);
@@ -75,9 +80,7 @@ fn what_cannot_be_meant_is_refused_with_the_flag_named() {
 
 #[test]
 fn flags_of_work_not_yet_done_are_absent() {
-    for line in
-        [["list", "--collapse"], ["tail", "--exec"], ["serve", "--etcd"], ["add", "--token-file"]]
-    {
+    for line in [["tail", "--exec"], ["serve", "--etcd"], ["add", "--token-file"]] {
         assert!(refusal(&line).contains("unexpected argument"), "{line:?}");
     }
 }

@@ -19,6 +19,10 @@ pub struct Page {
     pub total: Option<u64>,
     /// What the log can answer for.
     pub coverage: Coverage,
+    /// There are more groups than a collapsed list tells apart.
+    pub truncated: bool,
+    /// When an event before the window matched last, if none in it does.
+    pub last_match: Option<Timestamp>,
 }
 
 /// A page as it comes.
@@ -28,11 +32,19 @@ pub(super) struct PageBody {
     page: Cursors,
     total: Option<u64>,
     coverage: Coverage,
+    #[serde(default)]
+    truncated: bool,
+    last_match_before: Option<LastMatch>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Cursors {
     next: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LastMatch {
+    timestamp: Timestamp,
 }
 
 impl PageBody {
@@ -42,6 +54,8 @@ impl PageBody {
             next: self.page.next,
             total: self.total,
             coverage: self.coverage,
+            truncated: self.truncated,
+            last_match: self.last_match_before.map(|last| last.timestamp),
         })
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use tidings::Timestamp;
 use tidings::query::PageCursor;
 
 use super::Context;
@@ -17,9 +18,10 @@ use crate::client::answers::Page;
 use crate::client::{Client, Params};
 use crate::exit::{Exit, Failure, say};
 use crate::interrupt::Interrupt;
+use crate::times::format_span;
 use crate::view::out::{self, Out};
 use crate::view::row::Row;
-use crate::view::summary::{self, Coverage};
+use crate::view::summary::{self, Coverage, counted};
 
 /// Lists what was asked for.
 ///
@@ -61,8 +63,8 @@ pub(super) fn run(
             cursors::keep(file, &cursor)?;
         }
     }
-    listing.tell(&selection, context);
-    let nothing = args.exit_code && listing.shown == 0;
+    listing.tell(&selection, context.clock.now());
+    let nothing = args.exit_code && listing.rows == 0;
     Ok(if nothing { Exit::Failed } else { Exit::Ok })
 }
 
@@ -74,11 +76,34 @@ pub(super) struct Listing<'a> {
     /// an error is not hidden behind a pager.
     waiting: Option<Page>,
     order: Order,
-    shown: u64,
+    /// Rows that were printed.
+    rows: u64,
+    /// Events that these stand for.
+    events: u64,
     /// The event that was printed last.
     last: Option<Row>,
+    /// What the first page says of the whole.
+    whole: Whole,
+}
+
+/// What is known of a list besides its events.
+#[derive(Clone, Debug, Default)]
+struct Whole {
     total: Option<u64>,
     coverage: Coverage,
+    truncated: bool,
+    last_match: Option<Timestamp>,
+}
+
+impl Whole {
+    fn of(page: &Page) -> Whole {
+        Whole {
+            total: page.total,
+            coverage: page.coverage.clone(),
+            truncated: page.truncated,
+            last_match: page.last_match,
+        }
+    }
 }
 
 /// In which order events come, and how many of them are wanted.
@@ -117,11 +142,13 @@ impl<'a> Listing<'a> {
         if verbose {
             params.push(("verbose".to_owned(), "1".to_owned()));
         }
+        if selection.collapse {
+            params.push(("collapse".to_owned(), "1".to_owned()));
+        }
         let mut pages = Pages::new(client, params, after, limit);
         let waiting = pages.next().transpose()?;
-        let coverage = waiting.as_ref().map(|page| page.coverage.clone()).unwrap_or_default();
-        let total = waiting.as_ref().and_then(|page| page.total);
-        Ok(Listing { pages, waiting, order, shown: 0, last: None, total, coverage })
+        let whole = waiting.as_ref().map(Whole::of).unwrap_or_default();
+        Ok(Listing { pages, waiting, order, rows: 0, events: 0, last: None, whole })
     }
 
     /// Prints all of it.
@@ -171,19 +198,25 @@ impl<'a> Listing<'a> {
     fn count(&mut self, mut rows: Vec<Row>, seen: &mut dyn FnMut(&Row)) {
         for row in &rows {
             seen(row);
+            self.events = self.events.saturating_add(row.event.count());
         }
-        self.shown += rows.len() as u64;
+        self.rows += rows.len() as u64;
         self.last = rows.pop().or(self.last.take());
     }
-
-    /// Tells how much was shown and what is missing: to a person always, to a
-    /// program only that something is missing.
-    fn tell(&self, selection: &Selection, context: &Context<'_>) {
-        let wall = selection.wanted.wall(context.clock.now());
-        let window = selection.wanted.window;
-        if out::is_terminal() || self.coverage.is_incomplete_in(window) {
-            let shown = summary::shown(self.shown, self.total, window, &wall);
-            say(&format!("{shown}; {}", summary::reach(&self.coverage, window, &wall)));
+    /// Tells how much was shown and what is missing, and if it was nothing, when
+    /// there was something last.
+    fn tell(&self, selection: &Selection, now: Timestamp) {
+        let mut shown = summary::shown(self.events, self.whole.total);
+        if selection.collapse {
+            shown.extend([" in ", &counted(self.rows, "group")]);
+        }
+        selection.wanted.tell(&shown, &self.whole.coverage, now);
+        if self.whole.truncated {
+            say("there are more groups than are told apart: these are the newest");
+        }
+        if let Some(last) = self.whole.last_match.filter(|_| self.rows == 0 && out::is_terminal()) {
+            let clock = selection.wanted.wall(now).clock(last);
+            say(&format!("last match: {} ago, {clock}", format_span(now.since(last))));
         }
     }
 }

@@ -10,12 +10,14 @@ mod cursors;
 mod follow;
 mod list;
 mod man;
+mod names;
 mod pages;
 mod run;
 mod salvage;
 mod selection;
 pub mod serve;
 mod show;
+mod stats;
 mod status;
 mod tail;
 mod version;
@@ -26,6 +28,7 @@ use tidings::Clock;
 
 use crate::args::{Cli, Command, ConfigArgs, ConfigCommand, GlobalArgs};
 use crate::client::Client;
+use crate::client::counts::NamesOf;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::settings::{ColorChoice, Environment, Settings};
@@ -103,6 +106,13 @@ fn run_with(
         }
         Command::Tail(args) => tail::run(args, &context, &interruptible()?)?,
         Command::Show(args) => interruptible().and_then(|_| show::run(args, &context))?,
+        Command::Stats(args) => interruptible().and_then(|_| stats::run(args, &context))?,
+        Command::Members(args) => {
+            interruptible().and_then(|_| names::run(NamesOf::Members, args, &context))?
+        }
+        Command::Types(args) => {
+            interruptible().and_then(|_| names::run(NamesOf::Types, args, &context))?
+        }
         Command::Status(args) => interruptible().and_then(|_| status::run(args, &context))?,
         Command::Check(args) => interruptible().and_then(|_| check::run(args, &context))?,
         Command::Salvage(args) => interruptible().and_then(|_| salvage::run(args, &context))?,

@@ -6,9 +6,9 @@ use tidings::Timestamp;
 use super::Context;
 use crate::args::{Lines, SelectArgs, WhichArgs, ZoneArgs};
 use crate::client::Params;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, say};
 use crate::times::{list_since, parse_time};
-use crate::view::summary::{Wall, Window};
+use crate::view::summary::{self, Coverage, Wall, Window};
 use crate::view::{Format, Printer, out};
 
 /// Which events were asked for, and on whose clock.
@@ -63,6 +63,14 @@ impl Wanted {
     pub(super) fn wall(&self, now: Timestamp) -> Wall {
         Wall { now, zone: self.zone.clone() }
     }
+
+    /// Tells what was shown and what is missing: to a person always, to a program
+    /// only that something is missing.
+    pub(super) fn tell(&self, shown: &str, coverage: &Coverage, now: Timestamp) {
+        if out::is_terminal() || coverage.is_incomplete_in(self.window) {
+            say(&summary::told(shown, coverage, self.window, &self.wall(now)));
+        }
+    }
 }
 
 /// The flags of list and tail, understood.
@@ -70,6 +78,7 @@ impl Wanted {
 pub(super) struct Selection {
     pub(super) wanted: Wanted,
     pub(super) lines: Lines,
+    pub(super) collapse: bool,
     format: Format,
     colors: bool,
 }
@@ -84,6 +93,7 @@ impl Selection {
         Ok(Selection {
             wanted: Wanted::read(&args.which, &args.zone, whole_log, context)?,
             lines: args.lines.unwrap_or(Lines::All),
+            collapse: args.collapse,
             format: args.output,
             colors: context.colors()?,
         })
@@ -95,7 +105,9 @@ impl Selection {
     }
 
     pub(super) fn printer(&self) -> Printer {
-        Printer::new(self.format, self.wanted.zone.clone(), self.colors, out::is_terminal())
+        let zone = self.wanted.zone.clone();
+        let printer = Printer::new(self.format, zone, self.colors, out::is_terminal());
+        if self.collapse { printer.of_groups() } else { printer }
     }
 }
 

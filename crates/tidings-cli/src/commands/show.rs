@@ -6,7 +6,6 @@ use super::Context;
 use crate::args::ShowArgs;
 use crate::client::answers::Shown;
 use crate::exit::{Exit, Failure};
-use crate::view::escape::escaped_json;
 use crate::view::out::{self, Out};
 use crate::view::{Format, Printer, json};
 
@@ -40,8 +39,7 @@ fn print(
         _ => None,
     };
     if let Some(json) = json {
-        let json = if out::is_terminal() { escaped_json(&json).into_owned() } else { json };
-        return writeln!(out, "{json}");
+        return json::print(out, &json);
     }
     // The neighbours of a record are lines, so that the record stands out.
     let around = if args.output == Format::Verbose { Format::Full } else { args.output };

@@ -12,10 +12,19 @@ use super::row::RowEvent;
 pub const HEADER: &str =
     "id,timestamp,memberid,type,severity,subject,source,message,fields,received\r\n";
 
+/// The first row where events stand for groups of them.
+pub const COLLAPSED_HEADER: &str = "id,timestamp,memberid,type,severity,subject,source,message,\
+    fields,received,count,first,last,members\r\n";
+
 /// An event of which a row can be made: one that a server sent, or one of a log.
 pub trait Record {
     /// Its cells, in the order of [`HEADER`]. Times are UTC; `fields` is JSON.
     fn cells(&self) -> [String; 10];
+
+    /// What [`COLLAPSED_HEADER`] has besides, if it stands for a group.
+    fn group_cells(&self) -> Option<[String; 4]> {
+        None
+    }
 }
 
 impl Record for RowEvent {
@@ -33,6 +42,17 @@ impl Record for RowEvent {
             json(&self.fields),
             self.received.map(|at| at.to_string()).unwrap_or_default(),
         ]
+    }
+
+    fn group_cells(&self) -> Option<[String; 4]> {
+        self.collapsed.map(|group| {
+            [
+                group.count.to_string(),
+                group.first.to_string(),
+                group.last.to_string(),
+                group.members.to_string(),
+            ]
+        })
     }
 }
 
@@ -62,8 +82,9 @@ fn json(fields: &Fields) -> String {
 
 /// One event as a row.
 pub fn row(event: &impl Record) -> String {
-    let cells = event.cells();
-    let cells: Vec<String> = cells.iter().map(|text| cell(text)).collect();
+    let (cells, group) = (event.cells(), event.group_cells());
+    let cells = cells.iter().chain(group.iter().flatten());
+    let cells: Vec<String> = cells.map(|text| cell(text)).collect();
     format!("{}\r\n", cells.join(","))
 }
 
@@ -111,5 +132,22 @@ mod tests {
             "i,2026-11-22T09:45:57Z,db1,t,info,,,m,\"{\"\"a\"\":\"\"x\"\",\"\"b\"\":1}\",\r\n"
         );
         assert_eq!(HEADER.matches(',').count(), 9);
+    }
+
+    #[test]
+    fn a_group_has_cells_of_its_own() {
+        let event: RowEvent = serde_json::from_str(
+            r#"{"id":"i","type":"t","timestamp":"2026-11-22T09:45:57Z","severity":"info",
+                "collapsed":{"count":3,"first":"2026-11-22T09:00:00Z",
+                "last":"2026-11-22T09:45:57Z","members":2}}"#,
+        )
+        .unwrap();
+
+        assert_eq!(
+            row(&event),
+            "i,2026-11-22T09:45:57Z,,t,info,,,,,,3,2026-11-22T09:00:00Z,2026-11-22T09:45:57Z,2\r\n"
+        );
+        assert!(COLLAPSED_HEADER.starts_with(HEADER.trim_end()));
+        assert_eq!(COLLAPSED_HEADER.matches(',').count(), 13);
     }
 }

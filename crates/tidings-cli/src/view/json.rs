@@ -3,6 +3,24 @@
 //! The text is laid out anew and otherwise kept: order, numbers and spelling stay
 //! as they came.
 
+use std::io::{self, Write};
+
+use super::escape::escaped_json;
+use super::out;
+
+/// Prints JSON that is laid out. On a terminal nothing hostile passes.
+///
+/// # Errors
+///
+/// The output cannot be written.
+pub fn print(out: &mut dyn Write, json: &str) -> io::Result<()> {
+    if out::is_terminal() {
+        writeln!(out, "{}", escaped_json(json))
+    } else {
+        writeln!(out, "{json}")
+    }
+}
+
 /// On one line, without spaces between the parts.
 pub fn compact(json: &str) -> String {
     laid_out(json, None)

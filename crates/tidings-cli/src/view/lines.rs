@@ -7,7 +7,9 @@ use serde_json::Value;
 use tidings::{Severity, Timestamp};
 
 use super::escape::{escaped, is_hostile};
-use super::row::RowEvent;
+use super::row::{Collapsed, RowEvent};
+use super::summary::{Wall, counted, grouped};
+use super::width::{self, padded};
 use crate::times::zoned;
 
 /// Columns that members and types are padded to, at most.
@@ -50,8 +52,8 @@ pub struct Columns {
 impl Columns {
     /// Makes room for an event that is about to be printed.
     pub fn widen(&mut self, event: &RowEvent) {
-        let member = escaped(&event.memberid).chars().count();
-        let tag = tag(event).chars().count();
+        let member = width::columns(&escaped(&event.memberid));
+        let tag = width::columns(&tag(event));
         self.member = self.member.max(member.min(MEMBER_COLUMNS_MAX));
         self.tag = self.tag.max(tag.min(TAG_COLUMNS_MAX));
     }
@@ -74,8 +76,8 @@ pub fn line(
     let mut line = time(event.timestamp, style, zone);
     let Columns { member: member_columns, tag: tag_columns } = columns;
     // Writing to a string cannot fail.
-    let _ = write!(line, " {:member_columns$}", escaped(&event.memberid));
-    let _ = write!(line, " {on}{:tag_columns$}", tag(event));
+    let _ = write!(line, " {}", padded(&escaped(&event.memberid), member_columns));
+    let _ = write!(line, " {on}{}", padded(&tag(event), tag_columns));
     if let Some(subject) = &event.subject {
         let colon = if event.message.is_empty() { "" } else { ":" };
         let _ = write!(line, " {}{colon}", escaped(subject));
@@ -85,14 +87,27 @@ pub fn line(
     }
     line.truncate(line.trim_end().len());
     line.push_str(off);
+    if let Some(group) = event.collapsed.filter(|group| group.count > 1) {
+        line.push_str(&times(&group, event.timestamp, zone));
+    }
     for (name, value) in &event.fields {
         let _ = write!(line, " {}={}", escaped(name), field_value(value));
     }
     line
 }
 
+/// ` ×12 (since 18:03, 3 members)`, as seen from the newest of them.
+fn times(group: &Collapsed, newest: Timestamp, zone: &TimeZone) -> String {
+    let wall = Wall { now: newest.max(group.last), zone: zone.clone() };
+    let members = match group.members {
+        0 | 1 => String::new(),
+        members => format!(", {}", counted(members, "member")),
+    };
+    format!(" ×{} (since {}{members})", grouped(group.count), wall.clock(group.first))
+}
+
 /// Colours from warn on; what is finer than info is dim.
-fn color(severity: Severity) -> (&'static str, &'static str) {
+pub(super) fn color(severity: Severity) -> (&'static str, &'static str) {
     const OFF: &str = "\x1b[0m";
     match severity.level() {
         Severity::FATAL => ("\x1b[1;31m", OFF),
@@ -139,6 +154,10 @@ pub fn record(event: &RowEvent, zone: &TimeZone) -> String {
         ("boot", event.boot.clone()),
         ("seq", event.seq.map(|seq| seq.to_string())),
         ("position", event.position.map(|position| position.to_string())),
+        ("collapsed.count", event.collapsed.map(|group| group.count.to_string())),
+        ("collapsed.first", event.collapsed.map(|group| exact(group.first))),
+        ("collapsed.last", event.collapsed.map(|group| exact(group.last))),
+        ("collapsed.members", event.collapsed.map(|group| group.members.to_string())),
     ];
     known.iter().filter_map(|(n, text)| Some((n, text.as_ref()?))).for_each(|(n, t)| name(n, t));
     record

@@ -71,6 +71,38 @@ fn colour_says_how_bad_and_ends_before_the_fields() {
     assert!(line.contains(expected), "{line:?}");
 }
 
+/// The event as the newest of a group.
+fn collapsed(count: u64, first: &str, members: u64) -> RowEvent {
+    let mut event = disk();
+    let (first, last) = (first.parse().unwrap(), event.timestamp);
+    event.collapsed = Some(Collapsed { count, first, last, members });
+    event
+}
+
+#[test]
+fn a_group_says_how_often_and_since_when() {
+    let at =
+        |group: &str| format!("Nov 22 10:45:57 db1 disk.high[warn] /var: disk 91%{group} {FIELDS}");
+    let short = |event: &RowEvent, expected: &str| {
+        assert_line(event, TimeStyle::Short, &berlin(), &at(expected));
+    };
+
+    let today = "2026-11-22T08:03:00Z";
+    short(&collapsed(1, today, 1), "");
+    short(&collapsed(1204, today, 1), " ×1,204 (since 09:03)");
+    short(&collapsed(2, "2026-11-21T17:00:00Z", 3), " ×2 (since Sat 18:00, 3 members)");
+}
+
+#[test]
+fn a_record_of_a_group_tells_all_of_it() {
+    let record = record(&collapsed(2, "2026-11-21T17:00:00Z", 3), &berlin());
+
+    let first = "    collapsed.first=Sat 2026-11-21 18:00:00.000000000 CET\n";
+    assert!(record.contains(first), "{record}");
+    assert!(record.contains("    collapsed.count=2\n"), "{record}");
+    assert!(record.ends_with("    collapsed.members=3\n"), "{record}");
+}
+
 #[test]
 fn no_part_of_an_event_reaches_the_terminal_as_it_is() {
     let hostile = event(

@@ -1,12 +1,16 @@
 //! How do answers look? Output for people and programs.
 
+pub mod chart;
 pub mod csv;
 pub mod escape;
+pub mod histogram;
 pub mod json;
 pub mod lines;
+pub mod names;
 pub mod out;
 pub mod row;
 pub mod summary;
+pub mod width;
 
 use std::io::{self, Write};
 
@@ -46,14 +50,23 @@ pub struct Printer {
     colors: bool,
     /// A person looks: nothing hostile may pass, whatever the format.
     terminal: bool,
+    /// Stands above the first event and is not printed yet.
+    header: Option<&'static str>,
     columns: Columns,
-    begun: bool,
 }
 
 impl Printer {
     /// A printer that has printed nothing yet.
     pub fn new(format: Format, zone: TimeZone, colors: bool, terminal: bool) -> Printer {
-        Printer { format, zone, colors, terminal, columns: Columns::default(), begun: false }
+        let header = (format == Format::Csv).then_some(csv::HEADER);
+        Printer { format, zone, colors, terminal, header, columns: Columns::default() }
+    }
+
+    /// The same for a list whose rows stand for groups of events.
+    #[must_use]
+    pub fn of_groups(mut self) -> Printer {
+        self.header = self.header.map(|_| csv::COLLAPSED_HEADER);
+        self
     }
 
     /// Prints what stands above the first event, if the format has such a thing.
@@ -62,9 +75,8 @@ impl Printer {
     ///
     /// The output cannot be written.
     pub fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        let header = self.format == Format::Csv && !self.begun;
-        self.begun = true;
-        if header { out.write_all(csv::HEADER.as_bytes()) } else { Ok(()) }
+        let header = self.header.take().unwrap_or_default();
+        out.write_all(header.as_bytes())
     }
 
     /// Prints events that stand together: their columns are as wide as they need.

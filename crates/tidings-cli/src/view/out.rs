@@ -81,6 +81,16 @@ pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Columns of what nobody knows the width of: a pipe, a file, a serial line.
+const COLUMNS_DEFAULT: usize = 80;
+
+/// How wide the standard output is: as the terminal says, else 80 columns.
+pub fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+    let columns = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
+    columns.unwrap_or(COLUMNS_DEFAULT)
+}
+
 /// Whether a person looks at the standard error.
 pub fn words_go_to_a_terminal() -> bool {
     io::stderr().is_terminal()

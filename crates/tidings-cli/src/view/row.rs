@@ -68,12 +68,32 @@ pub struct RowEvent {
     pub seq: Option<u64>,
     /// Where it stands in the server's log.
     pub position: Option<u64>,
+    /// The events that it stands for in a collapsed list, itself among them.
+    pub collapsed: Option<Collapsed>,
+}
+
+/// Events of one type whose messages differ in their numbers only.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Collapsed {
+    /// How many.
+    pub count: u64,
+    /// The earliest.
+    pub first: Timestamp,
+    /// The latest.
+    pub last: Timestamp,
+    /// How many members they are from.
+    pub members: u64,
 }
 
 impl RowEvent {
     /// How bad it is; a word nobody knows informs.
     pub fn level(&self) -> Severity {
         self.severity.parse().unwrap_or(Severity::INFO)
+    }
+
+    /// How many events it stands for.
+    pub fn count(&self) -> u64 {
+        self.collapsed.map_or(1, |group| group.count)
     }
 
     /// Its name, if it is one.

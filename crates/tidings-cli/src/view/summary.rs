@@ -84,17 +84,24 @@ impl Coverage {
     }
 }
 
-/// `38 of 1,204 events since Sat 18:00`
-pub fn shown(shown: u64, total: Option<u64>, window: Window, wall: &Wall) -> String {
-    let mut words = match total {
+/// `38 of 1,204 events`
+pub fn shown(shown: u64, total: Option<u64>) -> String {
+    match total {
         Some(total) => format!("{} of {}", grouped(shown), counted(total, "event")),
         None => counted(shown, "event"),
-    };
+    }
+}
+
+/// `38 of 1,204 events since Sat 18:00; the log reaches back 23h58m (retention
+/// 24h), nothing missing`
+pub fn told(what: &str, coverage: &Coverage, window: Window, wall: &Wall) -> String {
+    let mut words = what.to_owned();
     for (word, time) in [("since", window.since), ("until", window.until)] {
         if let Some(time) = time {
             words.extend([" ", word, " ", &wall.clock(time)]);
         }
     }
+    words.extend(["; ", &reach(coverage, window, wall)]);
     words
 }
 
@@ -148,16 +155,25 @@ impl Gap {
 impl Wall {
     /// `18:00` today, `Sat 18:00` within a week, else `2026-11-14 18:00`.
     pub fn clock(&self, at: Timestamp) -> String {
+        self.clock_as("%H:%M", at)
+    }
+
+    /// `18:00:05`, in the same way.
+    pub fn clock_with_seconds(&self, at: Timestamp) -> String {
+        self.clock_as("%H:%M:%S", at)
+    }
+
+    fn clock_as(&self, time: &str, at: Timestamp) -> String {
         let (Some(then), Some(now)) = (zoned(at, &self.zone), zoned(self.now, &self.zone)) else {
             return at.to_string();
         };
         let near = self.now.since(at) < NAMED_DAYS && at <= self.now;
-        let format = match near {
-            _ if then.date() == now.date() => "%H:%M",
-            true => "%a %H:%M",
-            false => "%Y-%m-%d %H:%M",
+        let day = match near {
+            _ if then.date() == now.date() => "",
+            true => "%a ",
+            false => "%Y-%m-%d ",
         };
-        then.strftime(format).to_string()
+        then.strftime(&format!("{day}{time}")).to_string()
     }
 }
 
@@ -205,10 +221,10 @@ mod tests {
         );
         let window = since("2026-11-21T18:00:00Z");
 
-        assert_eq!(shown(38, Some(1204), window, &wall()), "38 of 1,204 events since Sat 18:00");
         assert_eq!(
-            reach(&whole, window, &wall()),
-            "the log reaches back 23h58m (retention 24h), nothing missing"
+            told(&shown(38, Some(1204)), &whole, window, &wall()),
+            "38 of 1,204 events since Sat 18:00; \
+             the log reaches back 23h58m (retention 24h), nothing missing"
         );
         assert!(!whole.is_incomplete_in(window));
     }

@@ -1,0 +1,157 @@
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn day() -> (Timestamp, Timestamp) {
+    (at("2026-11-21T17:00:00Z"), at("2026-11-22T17:03:00Z"))
+}
+
+fn berlin() -> Wall {
+    Wall { now: day().1, zone: TimeZone::get("Europe/Berlin").unwrap() }
+}
+
+/// Half hours of a day, with these names and the counts of their first columns.
+fn histogram(series: &[(&str, &[u64])]) -> Histogram {
+    let series: Vec<Value> = series
+        .iter()
+        .map(|(name, counts)| {
+            let mut all = counts.to_vec();
+            all.resize(49, 0);
+            json!({"name": name, "total": counts.iter().sum::<u64>(), "counts": all})
+        })
+        .collect();
+    let matched: u64 = series.iter().filter_map(|one| one["total"].as_u64()).sum();
+    let coverage = json!({"oldest": null, "newest": null, "complete": true, "gaps": []});
+    serde_json::from_value(json!({
+        "step": 1800, "since": "2026-11-21T17:00:00Z", "until": "2026-11-22T17:30:00Z",
+        "by": "type", "series": series, "matched": matched, "coverage": coverage,
+    }))
+    .unwrap()
+}
+
+fn chart(by: &'static str, width: usize) -> Chart {
+    Chart { by, width, colors: false }
+}
+
+#[test]
+fn nothing_is_blank_and_one_event_is_seen_beside_a_million() {
+    assert_eq!(spark(&[0, 1, 1_000_000]), " ▁█");
+    assert_eq!(spark(&[1, 2, 3, 4, 5, 6, 7, 8]), "▁▂▃▄▅▆▇█");
+    assert_eq!(spark(&[0, 0]), "  ");
+    assert_eq!(spark(&[]), "");
+    assert_eq!(spark(&[1]), "█");
+    assert_eq!(spark(&[u64::MAX, u64::MAX / 2, 1]), "█▄▁");
+}
+
+#[test]
+fn every_name_has_its_count_its_peak_and_its_shape() {
+    let counts = histogram(&[("deploy", &[40, 0, 20, 1144]), ("error", &[0, 9, 3])]);
+
+    assert_eq!(
+        chart("type", 80).text(&counts, day(), &berlin()),
+        "\
+TYPE    COUNT   PEAK
+deploy  1,204  1,144  ▁ ▁█
+error      12      9   █▃
+        1,216         Sat 18:00 ───────── 30m a column ────────── 18:03
+"
+    );
+}
+
+#[test]
+fn the_axis_is_as_wide_as_the_columns() {
+    let counts = histogram(&[("a", &[1; 49])]);
+
+    let text = chart("type", 80).text(&counts, day(), &berlin());
+
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(columns(lines[1]), columns(lines[2]), "{text}");
+}
+
+#[test]
+fn an_axis_too_short_for_its_labels_is_told_in_words() {
+    let mut counts = histogram(&[("a", &[])]);
+    counts.series[0].counts = vec![3];
+    counts.step = 86_400;
+
+    let text = chart("type", 80).text(&counts, day(), &berlin());
+
+    assert!(text.ends_with("Sat 18:00 to 18:03, 24h a column\n"), "{text}");
+    assert!(text.contains("█\n"), "{text}");
+}
+
+#[test]
+fn steps_of_seconds_are_told_to_the_second() {
+    let mut counts = histogram(&[("a", &[1])]);
+    counts.step = 10;
+    let ends = (at("2026-11-22T16:55:10Z"), day().1);
+
+    let text = chart("type", 80).text(&counts, ends, &berlin());
+
+    assert!(text.contains(" 17:55:10 ─") && text.ends_with("─ 18:03:00\n"), "{text}");
+}
+
+#[test]
+fn no_name_reaches_the_terminal_as_it_is_nor_pushes_the_columns_away() {
+    let long = "x".repeat(128);
+    let counts = histogram(&[("\u{1b}[2J\u{202e}", &[1; 49]), ("日本", &[2; 49]), (&long, &[3])]);
+
+    let text = chart("type", 80).text(&counts, day(), &berlin());
+
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[1].starts_with(r"\x1b[2J\u{202e} "), "{text}");
+    assert!(lines[3].contains("xx…  "), "{text}");
+    assert_eq!(columns(lines[1]), columns(lines[2]), "{text}");
+}
+
+#[test]
+fn what_is_told_fits_into_the_terminal() {
+    let names = ["x".repeat(128), "日本語".repeat(20), "a".to_owned()];
+    for width in [40, 60, 80, 120, 400] {
+        for name in &names {
+            let chart = chart("member", width);
+            let mut counts = histogram(&[(name, &[12_345, 1])]);
+            let room = chart.time_columns_max(&counts);
+            counts.series[0].counts.resize(room, 1);
+
+            let text = chart.text(&counts, day(), &berlin());
+
+            assert!((TIME_COLUMNS_MIN..=TIME_COLUMNS_MAX).contains(&room));
+            let row = text.lines().nth(1).unwrap();
+            assert!(columns(row) <= width, "{} of {width}: {text}", columns(row));
+        }
+    }
+}
+
+#[test]
+fn a_wide_terminal_has_more_columns_than_a_narrow_one() {
+    let counts = histogram(&[("deploy", &[1])]);
+    let room = |width| chart("type", width).time_columns_max(&counts);
+
+    assert_eq!([20, 80, 150, 1000].map(room), [10, 59, 129, TIME_COLUMNS_MAX]);
+}
+
+#[test]
+fn rows_of_severities_have_the_colour_of_their_events() {
+    let counts = histogram(&[("info", &[1]), ("error", &[1])]);
+    let colored = |by| Chart { by, width: 80, colors: true }.text(&counts, day(), &berlin());
+
+    assert!(colored("severity").contains("\x1b[31merror "), "{}", colored("severity"));
+    assert!(colored("severity").contains("\ninfo "));
+    assert!(!colored("type").contains('\x1b'), "a type may be called error");
+}
+
+#[test]
+fn what_has_no_line_of_its_own_is_not_a_name() {
+    let mut counts = histogram(&[("other", &[1]), ("", &[2])]);
+    counts.series[1].other = true;
+
+    let text = chart("type", 80).text(&counts, day(), &berlin());
+
+    assert!(text.contains("\nother ") && text.contains("\n(other types) "), "{text}");
+}
