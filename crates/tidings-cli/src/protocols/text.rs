@@ -40,8 +40,9 @@ pub fn read_whole(body: &[u8]) -> Result<&str, BadBody> {
 }
 
 /// Adds one event as one line: time, severity, member, type, message, fields.
-/// What would move a terminal's cursor or hide text is escaped.
-pub fn write_line(line: &mut String, stored: &StoredEvent) {
+/// What would move a terminal's cursor or hide text is escaped. An event that
+/// stands for `times` of them, more than one, ends in ` ×` and that number.
+pub fn write_line(line: &mut String, stored: &StoredEvent, times: u64) {
     let event = &stored.event;
     // Writing to a string cannot fail.
     let _ = write!(line, "{} {:<5} ", stored.timestamp, event.severity());
@@ -63,6 +64,9 @@ pub fn write_line(line: &mut String, stored: &StoredEvent) {
             serde_json::Value::String(text) => line.push_str(&escaped(text)),
             other => line.push_str(&escaped(&other.to_string())),
         }
+    }
+    if times > 1 {
+        let _ = write!(line, " ×{times}");
     }
     line.push('\n');
 }

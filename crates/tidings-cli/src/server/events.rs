@@ -39,8 +39,8 @@ const OFFERED: [(&str, Format); 7] = [
     ("application/problem+json", Format::Json),
 ];
 
-const LIST_PARAMETERS: [&str; 7] =
-    ["after", "before", "limit", "order", "verbose", "count", "format"];
+const LIST_PARAMETERS: [&str; 8] =
+    ["after", "before", "limit", "order", "collapse", "verbose", "count", "format"];
 
 /// Lists events, newest first unless `order=asc`.
 #[utoipa::path(
@@ -54,12 +54,13 @@ const LIST_PARAMETERS: [&str; 7] =
         ("before" = Option<String>, Query, description = "`page.prev` of another answer"),
         ("limit" = Option<u32>, Query, description = "1 to 10,000; 100 by default, for lines none"),
         ("order" = Option<String>, Query, description = "`desc` (default) or `asc`"),
+        ("collapse" = Option<bool>, Query, description = "Events of the same type and message, numbers aside, stand in one place; each has `collapsed: {count, first, last, members}`. Not for CSV"),
         ("verbose" = Option<bool>, Query, description = "Adds origin, boot, seq, position"),
         ("count" = Option<String>, Query, description = "`exact` counts all matches"),
         ("format" = Option<String>, Query, description = "`json`, `ndjson`, `text` or `csv` instead of Accept"),
     ),
     responses(
-        (status = 200, description = "`{events, page: {next, prev}, coverage, matched, total, read_as}`, or a line for each event",
+        (status = 200, description = "`{events, page: {next, prev}, coverage, matched, total, read_as, last_match_before}`, with `groups` if collapsed; or a line for each event",
             content((serde_json::Value = "application/json"), (String = "application/x-ndjson"), (String = "text/plain"), (String = "text/csv"))),
         (status = 400, description = "An unknown parameter, or a cursor of another kind"),
         (status = 406, description = "None of the accepted types"),
@@ -75,6 +76,9 @@ pub(super) async fn list(
     let format = format_of(&params, &headers)?;
     let verbose = params.switch("verbose")?;
     let asked = Asked::read(&params, app.clock.now())?;
+    if asked.collapse && format == Format::Csv {
+        return Err(invalid("collapse", "has no place in CSV; ask for json, ndjson or text"));
+    }
     pages::answer(app, asked, format, verbose).await
 }
 

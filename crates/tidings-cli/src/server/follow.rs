@@ -13,14 +13,14 @@ use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tidings::query::{BadCursor, FollowCursor, FollowFrom, Followed, Follower, QueryError};
-use tidings::{Position, Timestamp};
+use tidings::{Position, StoredEvent, Timestamp};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::app::{App, blocking};
 use super::events::Shown;
 use super::limits::{FOLLOW_COMMENT_EVERY, FOLLOW_EVENTS_MAX, FOLLOW_RETRY_MILLIS};
 use super::media;
-use super::pages::{NDJSON, write_line};
+use super::pages::NDJSON;
 use super::parameters::{Which, with_which};
 use super::params::{Params, cut, invalid};
 use super::problem::{Kind, Problem};
@@ -288,4 +288,11 @@ impl Following {
 fn write_sse(text: &mut String, name: &str, cursor: &FollowCursor, data: &Value) {
     // Writing to a string cannot fail.
     let _ = write!(text, "event: {name}\nid: {cursor}\ndata: {data}\n\n");
+}
+
+/// Adds an event as a line of JSON.
+fn write_line(bytes: &mut Vec<u8>, event: &StoredEvent, verbose: bool) {
+    // Writing to memory cannot fail, and events always serialise.
+    let _ = serde_json::to_writer(&mut *bytes, &Shown(event, verbose));
+    bytes.push(b'\n');
 }

@@ -17,6 +17,7 @@ mod page;
 mod pages;
 mod parameters;
 mod params;
+mod pieces;
 mod problem;
 mod question;
 mod spoken;

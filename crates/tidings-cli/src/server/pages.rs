@@ -6,13 +6,16 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::Value;
 use tidings::block::FUTURE_SKEW_MAX;
-use tidings::{Order, Page, Query, StoredEvent};
+use tidings::query::PageCursor;
+use tidings::{Coverage, Order, Query};
 
 use super::app::App;
-use super::events::{Format, Shown};
+use super::events::Format;
 use super::limits::STREAM_PAGE_EVENTS;
+use super::pieces::{self, Entry, Groups, Piece};
 use super::problem::Problem;
 use super::question::Asked;
 use super::unfold::{self, BrokenOff, Step};
@@ -60,9 +63,10 @@ pub(super) async fn answer(
         // Without an end, a reader slower than the producers would never arrive.
         query.until = Some(app.clock.now().after(FUTURE_SKEW_MAX));
     }
-    let mut pages = Pages { app, query, left, sent: 0, format, verbose, ended: false, foot: None };
+    let shape = Shape { format, verbose, collapse: asked.collapse };
+    let mut pages = Pages { app, query, left, sent: 0, shape, ended: false, foot: None };
     // The first page comes before the status is sent: if it fails, it can be told.
-    let first = pages.next(asked.read_as.as_deref()).await?;
+    let first = pages.next(asked.read_as).await?;
     let body =
         if pages.ended { Body::from(first) } else { unfold::body((Some(first), pages), step) };
     Ok(([(header::CONTENT_TYPE, format.media())], body).into_response())
@@ -88,99 +92,126 @@ struct Pages {
     /// How many may still come.
     left: usize,
     sent: u64,
-    format: Format,
-    verbose: bool,
+    shape: Shape,
     ended: bool,
     foot: Option<Foot>,
 }
 
+/// How the list looks.
+#[derive(Clone, Copy)]
+struct Shape {
+    format: Format,
+    verbose: bool,
+    collapse: bool,
+}
+
 /// What stands behind the events of a JSON document; the first page knows it.
 struct Foot {
-    prev: Option<String>,
-    /// As JSON.
-    coverage: String,
+    prev: Option<PageCursor>,
     matched: Option<u64>,
     total: Option<u64>,
+    groups: Option<Groups>,
     read_as: Option<String>,
+    last_match_before: Value,
     from_the_start: bool,
 }
 
 impl Pages {
-    async fn next(&mut self, read_as: Option<&str>) -> Result<Bytes, Problem> {
+    async fn next(&mut self, read_as: Option<String>) -> Result<Bytes, Problem> {
         let from_the_start = self.query.cursor.is_none();
         self.query.limit = self.left.min(STREAM_PAGE_EVENTS);
-        let page = self.app.read(|log| log.query(&self.query)).await?;
-        self.query.count_exactly = false;
-        self.left -= page.events.len().min(self.left);
-        self.ended = self.left == 0 || page.next.is_none();
-        self.query.cursor = page.next;
-        let mut bytes = Vec::with_capacity(page.events.len() * 256);
+        let piece = pieces::read(&self.app, &self.query, self.shape.collapse).await?;
+        let mut bytes = Vec::with_capacity(piece.entries.len() * 256);
         if self.foot.is_none() {
-            bytes.extend_from_slice(self.format.head());
-            self.foot = Some(Foot::of(&page, read_as, from_the_start));
+            bytes.extend_from_slice(self.shape.format.head());
+            // Only a document has a place where it could be told.
+            let empty = self.shape.format == Format::Json && piece.entries.is_empty();
+            let last_match_before = if empty && from_the_start {
+                pieces::last_match_before(&self.app, &self.query).await?
+            } else {
+                Value::Null
+            };
+            let Piece { prev, matched, total, groups, .. } = piece;
+            let foot =
+                Foot { prev, matched, total, groups, read_as, last_match_before, from_the_start };
+            self.foot = Some(foot);
         }
-        for event in &page.events {
-            self.write(&mut bytes, event);
+        self.query.count_exactly = false;
+        self.left -= piece.entries.len().min(self.left);
+        self.ended = self.left == 0 || piece.next.is_none();
+        self.query.cursor = piece.next;
+        for entry in &piece.entries {
+            self.write(&mut bytes, entry);
             self.sent += 1;
         }
-        if self.format == Format::Json && self.ended {
-            self.write_foot(&mut bytes);
+        if self.shape.format == Format::Json && self.ended {
+            self.write_foot(&mut bytes, &piece.coverage);
         }
         Ok(bytes.into())
     }
 
-    fn write(&self, bytes: &mut Vec<u8>, event: &StoredEvent) {
-        match self.format {
+    fn write(&self, bytes: &mut Vec<u8>, entry: &Entry) {
+        match self.shape.format {
             Format::Json => {
                 if self.sent > 0 {
                     bytes.push(b',');
                 }
-                // Writing to memory cannot fail, and events always serialise.
-                let _ = serde_json::to_writer(bytes, &Shown(event, self.verbose));
+                entry.write_json(bytes, self.shape.verbose);
             }
-            Format::Ndjson => write_line(bytes, event, self.verbose),
-            Format::Csv => bytes.extend_from_slice(csv::row(event).as_bytes()),
+            Format::Ndjson => {
+                entry.write_json(bytes, self.shape.verbose);
+                bytes.push(b'\n');
+            }
+            Format::Csv => bytes.extend_from_slice(csv::row(&entry.event).as_bytes()),
             Format::Text => {
                 let mut line = String::new();
-                text::write_line(&mut line, event);
+                let times = entry.collapsed.map_or(1, |group| group.count);
+                text::write_line(&mut line, &entry.event, times);
                 bytes.extend_from_slice(line.as_bytes());
             }
         }
     }
 
-    fn write_foot(&self, bytes: &mut Vec<u8>) {
+    /// The coverage is that of the last piece: what was found damaged on the way
+    /// there is told in it.
+    fn write_foot(&self, bytes: &mut Vec<u8>, coverage: &Coverage) {
         let Some(foot) = &self.foot else { return };
-        let next = self.query.cursor.map(|cursor| cursor.to_string());
+        let text = |cursor: PageCursor| cursor.to_string();
+        let next = self.query.cursor.map(text);
         // Whoever has seen the list from its start to its end has counted it.
         let counted = (foot.from_the_start && next.is_none()).then_some(self.sent);
-        let page = json!({"next": next, "prev": foot.prev});
-        let matched = json!(foot.matched.or(counted));
-        let (total, read_as) = (json!(foot.total), json!(foot.read_as));
-        let coverage = &foot.coverage;
-        let text = format!(
-            "],\"page\":{page},\"coverage\":{coverage},\"matched\":{matched},\"total\":{total},\
-             \"read_as\":{read_as}}}"
-        );
-        bytes.extend_from_slice(text.as_bytes());
+        let end = End {
+            page: Cursors { next, prev: foot.prev.map(text) },
+            coverage,
+            matched: foot.matched.or(counted),
+            total: foot.total,
+            groups: foot.groups,
+            read_as: foot.read_as.as_deref(),
+            last_match_before: &foot.last_match_before,
+        };
+        // Names and numbers always serialise.
+        let object = serde_json::to_string(&end).unwrap_or_default();
+        bytes.extend_from_slice(b"],");
+        bytes.extend_from_slice(object.trim_start_matches('{').as_bytes());
     }
 }
 
-impl Foot {
-    fn of(page: &Page, read_as: Option<&str>, from_the_start: bool) -> Foot {
-        Foot {
-            prev: page.prev.map(|cursor| cursor.to_string()),
-            coverage: serde_json::to_string(&page.coverage).unwrap_or_default(),
-            matched: page.matched,
-            total: page.total,
-            read_as: read_as.map(str::to_owned),
-            from_the_start,
-        }
-    }
+/// The members of a document behind its events, in the order in which people
+/// read them.
+#[derive(Serialize)]
+struct End<'a> {
+    page: Cursors,
+    coverage: &'a Coverage,
+    matched: Option<u64>,
+    total: Option<u64>,
+    #[serde(flatten)]
+    groups: Option<Groups>,
+    read_as: Option<&'a str>,
+    last_match_before: &'a Value,
 }
 
-/// Adds an event as a line of JSON.
-pub(super) fn write_line(bytes: &mut Vec<u8>, event: &StoredEvent, verbose: bool) {
-    // Writing to memory cannot fail, and events always serialise.
-    let _ = serde_json::to_writer(&mut *bytes, &Shown(event, verbose));
-    bytes.push(b'\n');
+#[derive(Serialize)]
+struct Cursors {
+    next: Option<String>,
+    prev: Option<String>,
 }

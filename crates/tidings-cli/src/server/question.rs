@@ -104,11 +104,46 @@ pub(super) fn time(
     }
 }
 
+/// Which events from when to when, and how `q` was understood.
+#[derive(Clone, Debug)]
+pub(super) struct About {
+    pub(super) filter: Filter,
+    pub(super) since: Option<Timestamp>,
+    pub(super) until: Option<Timestamp>,
+    pub(super) read_as: Option<String>,
+}
+
+impl About {
+    /// Reads the filter and the window; without `since` that begins 24 h before
+    /// its end.
+    ///
+    /// # Errors
+    ///
+    /// A value breaks a rule; 422 names its parameter.
+    pub(super) fn read(params: &Params, now: Timestamp) -> Result<About, Problem> {
+        let Wanted { filter, read_as } = Wanted::read(params)?;
+        let until = time(params, "until", now)?;
+        let since = match params.one("since")? {
+            Some("all") => None,
+            Some(_) => time(params, "since", now)?,
+            None => Some(list_since(until, now)),
+        };
+        if let (Some(from), Some(to)) = (since, until)
+            && from > to
+        {
+            return Err(invalid("since", &format!("({from}) is after until ({to})")));
+        }
+        Ok(About { filter, since, until, read_as })
+    }
+}
+
 /// A question for a list, and whether its limit was given.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) query: Query,
     pub(super) limit: Option<usize>,
+    /// Events that say the same stand in one place.
+    pub(super) collapse: bool,
     pub(super) read_as: Option<String>,
 }
 
@@ -120,8 +155,7 @@ impl Asked {
     /// 422 names the parameter whose value breaks a rule; 400 a cursor that
     /// cannot be used here.
     pub(super) fn read(params: &Params, now: Timestamp) -> Result<Asked, Problem> {
-        let wanted = Wanted::read(params)?;
-        let (since, until) = window(params, now)?;
+        let About { filter, since, until, read_as } = About::read(params, now)?;
         let limit = params.one("limit")?.map(limit).transpose()?;
         let count_exactly = match params.one("count")? {
             None => false,
@@ -131,7 +165,7 @@ impl Asked {
             }
         };
         let query = Query {
-            filter: wanted.filter,
+            filter,
             since,
             until,
             order: order(params)?,
@@ -139,26 +173,8 @@ impl Asked {
             cursor: cursor(params)?,
             count_exactly,
         };
-        Ok(Asked { query, limit, read_as: wanted.read_as })
+        Ok(Asked { query, limit, collapse: params.switch("collapse")?, read_as })
     }
-}
-
-fn window(
-    params: &Params,
-    now: Timestamp,
-) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
-    let until = time(params, "until", now)?;
-    let since = match params.one("since")? {
-        Some("all") => None,
-        Some(_) => time(params, "since", now)?,
-        None => Some(list_since(until, now)),
-    };
-    if let (Some(from), Some(to)) = (since, until)
-        && from > to
-    {
-        return Err(invalid("since", &format!("({from}) is after until ({to})")));
-    }
-    Ok((since, until))
 }
 
 fn limit(text: &str) -> Result<usize, Problem> {

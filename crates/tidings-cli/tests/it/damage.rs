@@ -11,7 +11,7 @@ fn offline(args: &[&str], dir: &Path) -> Output {
 }
 
 /// A data directory at rest with three events, each in a block of its own.
-fn three_events(dir: &Path) {
+pub(crate) fn three_events(dir: &Path) {
     let server = Server::start_in(dir);
     for message in ["first of three", "marked-for-damage", "last of three"] {
         assert_code(&server.tidings(&["add", message]), 0);
@@ -20,7 +20,7 @@ fn three_events(dir: &Path) {
 }
 
 /// Changes one byte of the message in the store file.
-fn damage(dir: &Path) {
+pub(crate) fn damage(dir: &Path) {
     let file = dir.join("log.sqlite");
     let mut bytes = std::fs::read(&file).unwrap();
     let marker = b"marked-for-damage";
@@ -80,4 +80,20 @@ fn a_directory_that_cannot_be_checked_is_not_a_damaged_one() {
         assert_code(output, 5);
     }
     assert!(stderr(&used).contains(&server.pid().to_string()), "{}", stderr(&used));
+}
+
+#[test]
+fn damage_on_the_last_pages_of_a_document_is_told_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    three_events(dir.path());
+    damage(dir.path());
+    let server = Server::start_in(dir.path());
+    let lines = "{\"type\":\"newer\"}\n".repeat(600);
+    server.post("/api/v1/events", "application/x-ndjson", lines.as_bytes());
+
+    let first = server.get("/api/v1/events?limit=500").json();
+    let list = server.get("/api/v1/events?limit=1000").json();
+
+    assert_eq!(first["coverage"]["complete"], true, "nobody has met it yet");
+    assert_eq!(list["coverage"]["complete"], false, "{}", list["coverage"]);
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::format_collect, reason = "bodies of tests are short")]
 
 mod bodies;
+mod collapse;
 mod commands;
 mod crash;
 mod cuts;

@@ -147,6 +147,14 @@ impl Server {
         self.request("POST", path, &[("Content-Type", content_type)], body)
     }
 
+    /// Records these events; all must be taken.
+    #[track_caller]
+    pub(crate) fn record(&self, events: &[Value]) {
+        let lines: String = events.iter().map(|event| format!("{event}\n")).collect();
+        let answer = self.post("/api/v1/events", "application/x-ndjson", lines.as_bytes());
+        assert_eq!(answer.json()["accepted"], events.len(), "{}", answer.text());
+    }
+
     /// One request on a connection of its own.
     #[track_caller]
     pub(crate) fn request(

@@ -1,0 +1,119 @@
+//! What is the next piece of a list? Events, or groups of events that say the
+//! same, with what is known of the whole.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tidings::query::{CollapsedPage, Group, PageCursor};
+use tidings::{Coverage, Page, Query, StoredEvent, Timestamp};
+
+use super::app::App;
+use super::events::Shown;
+use super::problem::Problem;
+
+/// A piece of a list.
+pub(super) struct Piece {
+    pub(super) entries: Vec<Entry>,
+    pub(super) next: Option<PageCursor>,
+    pub(super) prev: Option<PageCursor>,
+    pub(super) coverage: Coverage,
+    /// Events.
+    pub(super) matched: Option<u64>,
+    pub(super) total: Option<u64>,
+    pub(super) groups: Option<Groups>,
+}
+
+/// How many groups there are.
+#[derive(Clone, Copy, Serialize)]
+pub(super) struct Groups {
+    groups: u64,
+    /// There are more, which are not told apart.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    truncated: bool,
+}
+
+/// An event of a list, and the group that it stands for.
+pub(super) struct Entry {
+    pub(super) event: StoredEvent,
+    pub(super) collapsed: Option<Collapsed>,
+}
+
+/// Events that say the same as the one that is shown.
+#[derive(Clone, Copy, Serialize)]
+pub(super) struct Collapsed {
+    pub(super) count: u64,
+    first: Timestamp,
+    last: Timestamp,
+    /// Distinct ones.
+    members: u64,
+}
+
+impl Entry {
+    /// Adds the event as JSON, with its group if it has one.
+    pub(super) fn write_json(&self, bytes: &mut Vec<u8>, verbose: bool) {
+        #[derive(Serialize)]
+        struct WithGroup<'a> {
+            #[serde(flatten)]
+            event: Shown<'a>,
+            collapsed: Collapsed,
+        }
+        let event = Shown(&self.event, verbose);
+        // Writing to memory cannot fail, and events always serialise.
+        let _ = match self.collapsed {
+            None => serde_json::to_writer(bytes, &event),
+            Some(collapsed) => serde_json::to_writer(bytes, &WithGroup { event, collapsed }),
+        };
+    }
+}
+
+/// Reads a piece.
+///
+/// # Errors
+///
+/// The log cannot be read.
+pub(super) async fn read(app: &App, query: &Query, collapse: bool) -> Result<Piece, Problem> {
+    if collapse {
+        app.read(|log| log.collapsed(query)).await.map(Piece::from)
+    } else {
+        app.read(|log| log.query(query)).await.map(Piece::from)
+    }
+}
+
+/// The newest match before the window of a list that found none.
+///
+/// # Errors
+///
+/// The log cannot be read.
+pub(super) async fn last_match_before(app: &App, query: &Query) -> Result<Value, Problem> {
+    let Some(since) = query.since else { return Ok(Value::Null) };
+    let last = app.read(|log| log.last_match_before(&query.filter, since)).await?;
+    Ok(last.map_or(Value::Null, |event| json!({"id": event.id, "timestamp": event.timestamp})))
+}
+
+impl From<Page> for Piece {
+    fn from(page: Page) -> Piece {
+        let Page { events, next, prev, matched, total, coverage } = page;
+        let entries = events.into_iter().map(|event| Entry { event, collapsed: None }).collect();
+        Piece { entries, next, prev, coverage, matched, total, groups: None }
+    }
+}
+
+impl From<CollapsedPage> for Piece {
+    fn from(page: CollapsedPage) -> Piece {
+        Piece {
+            entries: page.groups.into_iter().map(Entry::from).collect(),
+            next: page.next,
+            prev: page.prev,
+            coverage: page.coverage,
+            matched: Some(page.matched),
+            total: page.total,
+            groups: Some(Groups { groups: page.groups_total, truncated: page.truncated }),
+        }
+    }
+}
+
+impl From<Group> for Entry {
+    fn from(group: Group) -> Entry {
+        let Group { event, count, first, last, members } = group;
+        Entry { event, collapsed: Some(Collapsed { count, first, last, members }) }
+    }
+}
