@@ -36,6 +36,10 @@ pub const LIST_EVENTS_DEFAULT: usize = 100;
 pub const LIST_EVENTS_MAX: usize = 10_000;
 /// Events that a streamed answer reads at a time.
 pub const STREAM_PAGE_EVENTS: usize = 500;
+/// Facets that one question asks for, at most.
+pub const FACETS_MAX: usize = 8;
+/// Values of a facet that are told, at most.
+pub const FACET_TOP_MAX: usize = 1000;
 /// Events before and after one that is shown, at most.
 pub const CONTEXT_EVENTS_MAX: usize = 1000;
 /// Events that a follower is sent at a time.

@@ -4,14 +4,17 @@
 mod app;
 mod body;
 mod events;
+mod facets;
 mod follow;
 mod guard;
 mod health;
+mod histogram;
 mod ingest;
 pub mod limits;
 mod listen;
 mod media;
 mod metrics;
+mod names;
 mod ninevolt;
 mod page;
 mod pages;
@@ -66,6 +69,10 @@ fn declared() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(follow::stream))
         .routes(routes!(events::show))
         .routes(routes!(spoken::post_text))
+        .routes(routes!(histogram::histogram))
+        .routes(routes!(facets::facets))
+        .routes(routes!(names::members))
+        .routes(routes!(names::types))
         .routes(routes!(stats::stats))
         .routes(routes!(ninevolt::events))
         .routes(routes!(ninevolt::status_check))

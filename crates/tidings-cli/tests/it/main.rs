@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper fails as its test does")]
 #![expect(clippy::format_collect, reason = "bodies of tests are short")]
 
+mod aggregates;
 mod bodies;
 mod collapse;
 mod commands;

@@ -1,0 +1,105 @@
+//! `GET /api/v1/members` and `/api/v1/types`: who spoke, of what, and who has
+//! fallen silent?
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use serde::Serialize;
+use tidings::query::{NameOf, NameSeen, Names, NamesQuery};
+use tidings::{Coverage, Timestamp};
+
+use super::app::App;
+use super::parameters::{Span, Which, with_which_and_span};
+use super::params::Params;
+use super::problem::Problem;
+use super::question::About;
+
+/// Members that spoke, with counts and for how long they have been silent.
+#[utoipa::path(
+    get,
+    path = "/api/v1/members",
+    tag = "ask",
+    params(Which, Span),
+    responses(
+        (status = 200, description = "`{members: [{name, count, first, last, silent_for}], now, coverage, read_as}`, by name; `silent_for` in seconds", body = serde_json::Value),
+        (status = 400, description = "An unknown parameter"),
+        (status = 422, description = "A value breaks a rule; its parameter is named")
+    )
+)]
+pub(super) async fn members(
+    State(app): State<Arc<App>>,
+    uri: Uri,
+) -> Result<Json<Members>, Problem> {
+    let (members, context) = ask(&app, &uri, NameOf::Member).await?;
+    Ok(Json(Members { members, context }))
+}
+
+/// Types that occurred, with counts and for how long none has come.
+#[utoipa::path(
+    get,
+    path = "/api/v1/types",
+    tag = "ask",
+    params(Which, Span),
+    responses(
+        (status = 200, description = "`{types: [{name, count, first, last, silent_for}], now, coverage, read_as}`, by name; `silent_for` in seconds", body = serde_json::Value),
+        (status = 400, description = "An unknown parameter"),
+        (status = 422, description = "A value breaks a rule; its parameter is named")
+    )
+)]
+pub(super) async fn types(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<Types>, Problem> {
+    let (types, context) = ask(&app, &uri, NameOf::Type).await?;
+    Ok(Json(Types { types, context }))
+}
+
+async fn ask(app: &App, uri: &Uri, by: NameOf) -> Result<(Vec<Seen>, Context), Problem> {
+    let params = Params::read(uri.query(), &with_which_and_span(&[]))?;
+    let About { filter, since, until, read_as } = About::read(&params, app.clock.now())?;
+    let question = NamesQuery { filter, since, until, by };
+    let Names { names, truncated, coverage } = app.read(|log| log.names(&question)).await?;
+    // Read after the log was, so that nobody was last heard of in the future.
+    let now = app.clock.now();
+    let seen = names.into_iter().map(|name| Seen::at(now, name)).collect();
+    Ok((seen, Context { now, truncated, coverage, read_as }))
+}
+
+#[derive(Serialize)]
+pub(super) struct Members {
+    members: Vec<Seen>,
+    #[serde(flatten)]
+    context: Context,
+}
+
+#[derive(Serialize)]
+pub(super) struct Types {
+    types: Vec<Seen>,
+    #[serde(flatten)]
+    context: Context,
+}
+
+#[derive(Serialize)]
+struct Context {
+    now: Timestamp,
+    /// There are more names than can be told.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    truncated: bool,
+    coverage: Coverage,
+    read_as: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Seen {
+    name: String,
+    count: u64,
+    first: Timestamp,
+    last: Timestamp,
+    /// Whole seconds from `last` to now; 0 when an event says it lies ahead.
+    silent_for: u64,
+}
+
+impl Seen {
+    fn at(now: Timestamp, NameSeen { name, count, first, last }: NameSeen) -> Seen {
+        Seen { name, count, first, last, silent_for: now.since(last).as_secs() }
+    }
+}
