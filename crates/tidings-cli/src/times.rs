@@ -150,15 +150,22 @@ fn at(wall: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     i64::try_from(instant.as_nanosecond()).ok().map(Timestamp::from_nanos)
 }
 
-const UNITS: [(&str, u64); 16] = [
+const UNITS: [(&str, u64); 23] = [
     ("ns", 1),
     ("us", 1_000),
     ("ms", 1_000_000),
     ("s", 1_000_000_000),
     ("sec", 1_000_000_000),
+    ("second", 1_000_000_000),
+    ("seconds", 1_000_000_000),
     ("m", 60_000_000_000),
     ("min", 60_000_000_000),
+    ("mins", 60_000_000_000),
+    ("minute", 60_000_000_000),
+    ("minutes", 60_000_000_000),
     ("h", 3_600_000_000_000),
+    ("hr", 3_600_000_000_000),
+    ("hrs", 3_600_000_000_000),
     ("hour", 3_600_000_000_000),
     ("hours", 3_600_000_000_000),
     ("d", 86_400_000_000_000),
@@ -169,7 +176,8 @@ const UNITS: [(&str, u64); 16] = [
     ("weeks", 604_800_000_000_000),
 ];
 
-/// Reads a span such as `24h`, `2d3h`, `500ms`, `1h 30m`. A day is 24 hours.
+/// Reads a span such as `24h`, `2d3h`, `500ms`, `1h 30m`, `10 minutes`. A day is
+/// 24 hours.
 ///
 /// # Errors
 ///
@@ -184,7 +192,7 @@ pub fn parse_span(text: &str) -> Result<Duration, BadSpan> {
     while !rest.is_empty() {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let number: u64 = rest[..digits].parse().map_err(|_| bad())?;
-        let tail = &rest[digits..];
+        let tail = rest[digits..].trim_start();
         let letters = tail.bytes().take_while(u8::is_ascii_alphabetic).count();
         let (_, unit_nanos) =
             UNITS.iter().find(|unit| unit.0 == &tail[..letters]).ok_or_else(bad)?;

@@ -45,9 +45,10 @@ pub(super) fn run(
     let selection = Selection::read(args, after.is_some(), context)?;
     let client = context.client()?;
     let verbose = selection.shows_everything() || keeps_cursor;
-    let mut listing = Listing::begin(&client, &selection, after, reverse, verbose)?;
+    let mut listing = Listing::begin(&client, &selection, after.clone(), reverse, verbose)?;
 
-    let pager = context.settings.pager().filter(|_| !args.no_pager && out::is_terminal());
+    let is_paged = !args.no_pager && !listing.is_empty() && out::is_terminal();
+    let pager = context.settings.pager().filter(|_| is_paged);
     interrupt.set_ends_us(pager.is_none());
     let mut out = pager.as_deref().map_or_else(Out::plain, Out::paged);
     let printed = listing.print(&mut out, &selection);
@@ -55,7 +56,9 @@ pub(super) fn run(
     interrupt.set_ends_us(true);
     printed.and(finished)?;
 
-    if let Some(cursor) = listing.last.as_ref().and_then(|row| cursors::after(&row.event)) {
+    // Where nothing came, the next call goes on where this one did.
+    let last = listing.last.as_ref().and_then(|row| cursors::after(&row.event));
+    if let Some(cursor) = last.or(after) {
         if args.show_cursor {
             say(&format!("-- cursor: {cursor}"));
         }
@@ -149,6 +152,11 @@ impl<'a> Listing<'a> {
         let waiting = pages.next().transpose()?;
         let whole = waiting.as_ref().map(Whole::of).unwrap_or_default();
         Ok(Listing { pages, waiting, order, rows: 0, events: 0, last: None, whole })
+    }
+
+    /// Whether there is nothing to print.
+    fn is_empty(&self) -> bool {
+        self.waiting.as_ref().is_none_or(|page| page.rows.is_empty())
     }
 
     /// Prints all of it.

@@ -40,7 +40,7 @@ fn words_count_in_local_days() {
 
 #[test]
 fn spans_lie_before_now() {
-    for text in ["10m", "-10m", "10m ago", "10min ago", " 10m "] {
+    for text in ["10m", "-10m", "10m ago", "10min ago", " 10m ", "10 minutes ago", "10 min"] {
         assert_time(text, "2026-11-22T10:35:57.5Z");
     }
     assert_time("2d3h", "2026-11-20T07:45:57.5Z");
@@ -106,12 +106,13 @@ fn spans_add_up_their_parts() {
     assert_eq!(seconds("2d3h"), 2 * 86_400 + 3 * 3_600);
     assert_eq!(seconds("1h 30m"), 5_400);
     assert_eq!(seconds("1w"), 604_800);
+    assert_eq!([seconds("24 h"), seconds("2 hours 30 minutes")], [86_400, 9_000]);
     assert_eq!(parse_span("500ms").unwrap(), Duration::from_millis(500));
 }
 
 #[test]
 fn what_is_no_span_is_refused() {
-    for text in ["", "24", "24x", "h", "-1h", "1.5h", "24 h", "99999999999w", "1hé"] {
+    for text in ["", "24", "24x", "h", "-1h", "1.5h", "24 ", "h 24", "99999999999w", "1hé"] {
         assert!(parse_span(text).is_err(), "{text}");
     }
 }

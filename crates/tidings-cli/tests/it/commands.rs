@@ -194,6 +194,23 @@ fn a_cursor_file_goes_on_where_the_last_list_stopped() {
 }
 
 #[test]
+fn a_cursor_after_which_nothing_came_is_shown_again() {
+    let server = Server::start();
+    let show = |flags: &[&str]| {
+        let output = server.tidings(&[&["list", "-o", "cat", "--show-cursor"], flags].concat());
+        assert_code(&output, 0);
+        stderr(&output)
+    };
+    assert_eq!(show(&[]), "", "nothing was shown, so there is nothing to go on after");
+    server.tidings(&["add", "one"]);
+
+    let cursor = show(&[]);
+    let text = cursor.trim_end().strip_prefix("-- cursor: ").unwrap();
+
+    assert_eq!(show(&["--after-cursor", text]), cursor);
+}
+
+#[test]
 fn a_status_tells_reach_books_and_store() {
     let server = Server::start();
     server.tidings(&["add", "x"]);
