@@ -1,13 +1,19 @@
 //! Who spoke, and of what, from when to when?
+//!
+//! How often is in the headers. When is not, in a block of several names: such
+//! blocks are opened from both ends of the window, and only as long as one may still
+//! hold an earlier or a later event of a name than is known.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::QueryError;
 use super::filter::{Filter, Plan};
+use super::told::Told;
 use super::walk::{Gather, Row, Walk};
+use super::{Order, QueryError};
 use crate::block::FormatError;
 use crate::clock::Timestamp;
-use crate::log::{Coverage, Log};
+use crate::log::{Coverage, Log, Slot, mask_of};
 
 /// Names of one answer, at most.
 pub const NAMES_MAX: usize = 100_000;
@@ -63,54 +69,149 @@ impl Log {
     /// Lists the members or types of the events that match: how many events each
     /// has, and when the first and the last was.
     ///
+    /// Events are counted by headers where these tell enough; damage there that
+    /// nobody has met yet is counted with them.
+    ///
     /// # Errors
     ///
     /// The store cannot be read.
     pub fn names(&self, query: &NamesQuery) -> Result<Names, QueryError> {
         let plan = Plan::new(&query.filter);
         let window = self.window_between(query.since, query.until);
-        let mut seen = Seen { by: query.by, names: BTreeMap::new(), truncated: false };
-        Walk { core: self.core(), plan: &plan, window }.run(&mut seen)?;
-        let name = |(name, Known { count, first, last })| NameSeen { name, count, first, last };
-        let names = seen.names.into_iter().map(name).collect();
-        Ok(Names { names, truncated: seen.truncated, coverage: self.coverage() })
+        let walk = Walk { core: self.core(), plan: &plan, window };
+        let mut seen = Seen::new(query.by);
+        walk.run(&mut seen)?;
+        seen.settle(&walk, Order::Ascending)?;
+        seen.settle(&walk, Order::Descending)?;
+        let Seen { names, truncated, .. } = seen;
+        // Of a name without any time, all blocks are gone or damaged by now.
+        let names = names.into_iter().filter(|(_, known)| known.first <= known.last);
+        let name = |(name, Known { count, first, last, .. })| NameSeen { name, count, first, last };
+        let names = names.map(name).collect();
+        Ok(Names { names, truncated, coverage: self.coverage() })
     }
 }
 
-/// What is known of one name.
+/// What is known of one name. It has no time yet while `first` is after `last`.
 struct Known {
     count: u64,
     first: Timestamp,
     last: Timestamp,
+    /// The bit of the name in the masks of the index.
+    bit: usize,
 }
 
 struct Seen {
     by: NameOf,
     names: BTreeMap<String, Known>,
     truncated: bool,
+    /// Blocks that are counted, of which it is not known when each name was.
+    unsettled: Vec<Slot>,
+    /// Now only their times are gathered.
+    settling: bool,
 }
 
 impl Seen {
-    fn add(&mut self, name: &str, count: u64, (from, to): (Timestamp, Timestamp)) {
+    fn new(by: NameOf) -> Seen {
+        let (names, unsettled) = (BTreeMap::new(), Vec::new());
+        Seen { by, names, truncated: false, unsettled, settling: false }
+    }
+
+    /// Counts events of a name that lie between two instants, at which there are
+    /// some.
+    fn add(&mut self, name: &str, count: u64, span: Option<(Timestamp, Timestamp)>) {
+        let (from, to) = span.unwrap_or((Timestamp::MAX, Timestamp::MIN));
         if let Some(known) = self.names.get_mut(name) {
             known.count += count;
             known.first = known.first.min(from);
             known.last = known.last.max(to);
+        } else if self.settling {
+            // Beyond the bound.
         } else if self.names.len() < NAMES_MAX {
-            self.names.insert(name.to_owned(), Known { count, first: from, last: to });
+            let bit = mask_of(std::iter::once(name)).trailing_zeros() as usize;
+            self.names.insert(name.to_owned(), Known { count, first: from, last: to, bit });
         } else {
             self.truncated = true;
         }
     }
+
+    /// Opens what may hold an event at an end of a name's time: the earliest blocks
+    /// first, or the latest.
+    fn settle(&mut self, walk: &Walk<'_>, order: Order) -> Result<(), QueryError> {
+        self.settling = true;
+        let mut slots = std::mem::take(&mut self.unsettled);
+        match order {
+            Order::Ascending => slots.sort_by_key(|slot| slot.listed.0),
+            Order::Descending => slots.sort_by_key(|slot| Reverse(slot.listed.1)),
+        }
+        let mut bounds = self.bounds(order);
+        for slot in &slots {
+            let mask = match self.by {
+                NameOf::Member => slot.members,
+                NameOf::Type => slot.types,
+            };
+            let is_beyond = |bound: Timestamp| match order {
+                Order::Ascending => slot.listed.0 < bound,
+                Order::Descending => slot.listed.1 > bound,
+            };
+            if (0..64).any(|bit| mask >> bit & 1 == 1 && is_beyond(bounds[bit])) {
+                walk.open(slot, self)?;
+                bounds = self.bounds(order);
+            }
+        }
+        self.unsettled = slots;
+        Ok(())
+    }
+
+    /// For each bit of the masks, the latest first event of its names, or the
+    /// earliest last one: a block beyond may move it.
+    fn bounds(&self, order: Order) -> [Timestamp; 64] {
+        let none = match order {
+            Order::Ascending => Timestamp::MIN,
+            Order::Descending => Timestamp::MAX,
+        };
+        let mut bounds = [none; 64];
+        for Known { bit, first, last, .. } in self.names.values() {
+            bounds[*bit] = match order {
+                Order::Ascending => bounds[*bit].max(*first),
+                Order::Descending => bounds[*bit].min(*last),
+            };
+        }
+        bounds
+    }
 }
 
 impl Gather for Seen {
+    fn asks_headers(&self) -> bool {
+        true
+    }
+
+    fn by_header(&mut self, told: &Told<'_>) -> bool {
+        let counts = match self.by {
+            NameOf::Member => told.members(),
+            NameOf::Type => told.types(),
+        };
+        let Some(counts) = counts else { return false };
+        let listed = told.header.listed;
+        let taken: u64 = counts.iter().map(|(_, count)| count).sum();
+        let all = taken == u64::from(told.header.count);
+        let is_settled = listed.0 == listed.1 || (all && counts.len() == 1);
+        if !is_settled && !counts.is_empty() {
+            self.unsettled.push(*told.slot);
+        }
+        for (name, count) in counts {
+            self.add(name, count, is_settled.then_some(listed));
+        }
+        true
+    }
+
     fn event(&mut self, row: &Row<'_>) -> Result<(), FormatError> {
         let name = match self.by {
             NameOf::Member => row.member(),
             NameOf::Type => row.event_type(),
         };
-        self.add(name, 1, (row.listed(), row.listed()));
+        let count = u64::from(!self.settling);
+        self.add(name, count, Some((row.listed(), row.listed())));
         Ok(())
     }
 }

@@ -7,6 +7,7 @@
 use super::filter::BlockPlan;
 use crate::block::{Cell, Header, Tagged};
 use crate::clock::Timestamp;
+use crate::log::Slot;
 use crate::severity::Severity;
 
 /// Names and how many events carry each, none of them 0.
@@ -15,6 +16,7 @@ pub(super) type Counts<'a> = Vec<(&'a str, u64)>;
 /// A block that lies in the window with all its events, unopened. The filter asks
 /// for nothing but types, members and severities.
 pub(super) struct Told<'a> {
+    pub(super) slot: &'a Slot,
     pub(super) header: &'a Header,
     pub(super) plan: &'a BlockPlan<'a>,
 }

@@ -132,7 +132,7 @@ impl Walk<'_> {
                 continue;
             };
             let Some(plan) = self.plan.for_block(header) else { continue };
-            if !gather.by_header(&Told { header, plan: &plan }) {
+            if !gather.by_header(&Told { slot, header, plan: &plan }) {
                 self.open(slot, gather)?;
             }
         }

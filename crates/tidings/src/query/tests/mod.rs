@@ -1,11 +1,14 @@
 //! Do questions get the answers that a plain list of all events would give?
 
+mod beyond;
 mod damage;
 mod follow;
+mod groups;
 mod model;
 mod naive;
 mod odd;
 mod pages;
+mod tallies;
 mod words;
 
 use std::sync::Arc;

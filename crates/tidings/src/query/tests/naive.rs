@@ -2,7 +2,19 @@
 
 use super::*;
 
-const WORDS: [&str; 8] = ["disk", "full", "Deploy", "rolled", "out", "db1", "error", "91%"];
+const WORDS: [&str; 11] = [
+    "disk",
+    "full",
+    "Deploy",
+    "rolled",
+    "out",
+    "db1",
+    "error",
+    "91%",
+    "404",
+    "deadbeef07",
+    "123e4567-e89b-12d3-a456-426614174000",
+];
 const TYPES: [&str; 5] = ["deploy.api", "deploy.web", "error", "disk.high", "tick"];
 const MEMBERS: [&str; 4] = ["db1", "db2", "web", "Web"];
 
@@ -34,8 +46,9 @@ fn pick<T: Copy>(dice: &mut fastrand::Rng, of: &[T]) -> T {
     of[dice.usize(..of.len())]
 }
 
-/// A log of random blocks of random events, its clock, and all it was given.
+/// A log of random blocks of random events, its clock, and all that can be read.
 pub(super) struct World {
+    store: Arc<odd::Odd>,
     pub(super) log: Log,
     pub(super) all: Vec<StoredEvent>,
     pub(super) options: LogOptions,
@@ -44,7 +57,8 @@ pub(super) struct World {
 impl World {
     pub(super) fn random(dice: &mut fastrand::Rng) -> World {
         let options = LogOptions { retention: HOUR * 3, ..options() };
-        let log = log_with(&options);
+        let store = odd::Odd::new();
+        let log = store.log(&options);
         for number in 0..dice.u64(1..16) {
             let now = options.clock.now();
             let largest = pick(dice, &[1, 3, 3, 40, 600]);
@@ -57,8 +71,28 @@ impl World {
             }
             options.clock.advance(SECOND * dice.u32(0..900));
         }
-        let mut world = World { log, all: Vec::new(), options };
+        let mut world = World { store, log, all: Vec::new(), options };
         world.all = world.read_everything();
+        world
+    }
+
+    /// As [`World::random`], and the log has met damage in some of its blocks.
+    pub(super) fn damaged(dice: &mut fastrand::Rng) -> World {
+        let mut world = World::random(dice);
+        for head in world.log.core().store.heads(Position(0), 1000).unwrap() {
+            let last_frame = match dice.u8(0..6) {
+                0 => 0,
+                1 => world.store.damage_last_frame(head.base.0),
+                _ => continue,
+            };
+            if last_frame == 0 {
+                world.store.damage(head.base.0);
+            }
+            world.log.core().cache.lock().remove(&[head.base]);
+            let lost = head.base.plus(last_frame)..head.base.plus(head.count);
+            world.all.retain(|stored| !lost.contains(&stored.position));
+        }
+        ask(&world.log, &Query { limit: usize::MAX, ..Query::default() });
         world
     }
 
@@ -96,7 +130,8 @@ impl World {
 fn put(log: &Log, dice: &mut fastrand::Rng, number: u64, now: Timestamp, events: Vec<Event>) {
     let received = |dice: &mut fastrand::Rng| now.before(SECOND * dice.u32(0..600));
     let events: Vec<_> = events.into_iter().map(|event| (event, received(dice))).collect();
-    log.put(&block_of(dice.u8(1..3), number, number * 10_000, &events)).unwrap();
+    // Blocks are numbered from 1.
+    log.put(&block_of(dice.u8(1..3), number + 1, number * 10_000, &events)).unwrap();
 }
 
 fn matches(filter: &Filter, stored: &StoredEvent) -> bool {

@@ -38,12 +38,14 @@ impl Odd {
         self.instead.lock().insert(Position(base), None);
     }
 
-    /// Changes the last byte of a block, which lies in its last frame.
-    pub(super) fn damage_last_frame(&self, base: u64) {
+    /// Changes the last byte of a block, which lies in its last frame. Says at which
+    /// of its events that begins.
+    pub(super) fn damage_last_frame(&self, base: u64) -> u64 {
         let block = self.inner.read(Position(base)).unwrap().unwrap();
         let mut bytes = block.bytes().to_vec();
         *bytes.last_mut().unwrap() ^= 0x55;
         self.instead.lock().insert(Position(base), Some(Block::parse(bytes).unwrap()));
+        block.frame_start(block.frames() - 1) as u64
     }
 
     pub(super) fn tell(&self, gap: Gap) {
