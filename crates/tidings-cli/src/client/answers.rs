@@ -156,6 +156,8 @@ pub struct StatsBody {
     pub reasons: Vec<String>,
     /// Since when it is paused.
     pub since: Option<Timestamp>,
+    /// How its disk is; older servers do not say.
+    pub disk: Option<Disk>,
     /// The books of this start.
     pub tally: Books,
     /// What is on its disk.
@@ -164,6 +166,21 @@ pub struct StatsBody {
     pub coverage: Coverage,
     /// The server's time of day.
     pub now: Timestamp,
+}
+
+/// How a server's disk is, as far as its probes say.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Disk {
+    /// `ok`, `failing`, `recovering`.
+    pub state: String,
+    /// What for: `store_down`, `disk_full`.
+    pub reason: Option<String>,
+    /// Whether a failing one answers at all.
+    pub answers: Option<bool>,
+    /// Since when it fails, or answers again.
+    pub since: Option<Timestamp>,
+    /// When one that answers again is trusted.
+    pub trusted_from: Option<Timestamp>,
 }
 
 /// The books: offered = stored + refused + lost + pending.

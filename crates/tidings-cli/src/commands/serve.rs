@@ -5,7 +5,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidings::store::sqlite::OpenError;
+use tidings::store::BlockStore;
+use tidings::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
 use tidings::{Log, LogOptions, Tally};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -13,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::exit::{Exit, Failure};
 use crate::server::limits::{BLOCKING_THREADS_MAX, STOP_CLOSE, STOP_CLOSE_AT_ONCE, STOP_GRACE};
-use crate::server::{self, App, Hosts, Served};
+use crate::server::{self, App, Disk, Hosts, Served};
 use crate::settings::ServeSettings;
 
 /// Serves until a signal says stop; then drains and prints the books.
@@ -26,9 +27,9 @@ pub fn run(settings: &ServeSettings) -> Result<(), Failure> {
     start_logging();
     // The port first: a server that cannot listen must not touch the data.
     let listeners = listen(&settings.listen)?;
-    let log = open(settings)?;
+    let (log, disk) = open(settings)?;
     let runtime = runtime()?;
-    let ended = runtime.block_on(serve(settings, listeners, &log));
+    let ended = runtime.block_on(serve(settings, listeners, &log, disk));
     // What still blocks is a write that hangs; waiting for it would hang too.
     runtime.shutdown_background();
     ended
@@ -67,16 +68,24 @@ fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Failure> {
     addresses.iter().map(bind).collect()
 }
 
-fn open(settings: &ServeSettings) -> Result<Log, Failure> {
+/// The log, and the watch over the store under it, which has begun.
+fn open(settings: &ServeSettings) -> Result<(Log, Arc<Disk>), Failure> {
     let options = LogOptions {
         member: settings.member.clone(),
         retention: settings.retention,
         retention_bytes: settings.retention_bytes,
         ..LogOptions::default()
     };
-    Log::open_with(&settings.data, options).map_err(|error: OpenError| {
+    let open = || {
+        let store = Arc::new(SqliteStore::open(&settings.data, SqliteOptions::default())?);
+        Ok((Log::over(Arc::clone(&store) as Arc<dyn BlockStore>, options)?, store))
+    };
+    let (log, store) = open().map_err(|error: OpenError| {
         Failure::new(Exit::CannotServe, format!("cannot use the data directory: {error}"))
-    })
+    })?;
+    let disk = Disk::new(store, &log);
+    disk.watch().map_err(|error| cannot_serve(&error))?;
+    Ok((log, Arc::new(disk)))
 }
 
 fn runtime() -> Result<Runtime, Failure> {
@@ -90,23 +99,27 @@ fn runtime() -> Result<Runtime, Failure> {
         })
 }
 
+fn cannot_serve(error: &std::io::Error) -> Failure {
+    Failure::new(Exit::CannotServe, format!("cannot serve: {error}"))
+}
+
 async fn serve(
     settings: &ServeSettings,
     listeners: Vec<TcpListener>,
     log: &Log,
+    disk: Arc<Disk>,
 ) -> Result<(), Failure> {
-    let cannot =
-        |error: std::io::Error| Failure::new(Exit::CannotServe, format!("cannot serve: {error}"));
-    let mut signals = Signals::new().map_err(cannot)?;
+    let mut signals = Signals::new().map_err(|error| cannot_serve(&error))?;
     let listeners: Vec<tokio::net::TcpListener> = listeners
         .into_iter()
         .map(tokio::net::TcpListener::from_std)
         .collect::<Result<_, _>>()
-        .map_err(cannot)?;
+        .map_err(|error| cannot_serve(&error))?;
     let (stop, stopping) = watch::channel(false);
     let (hurry_up, hurry) = watch::channel(false);
     let hosts = Hosts::new(&settings.allowed_hosts);
-    let app = App::new(log.clone(), hosts, stopping.clone(), server::openapi_document());
+    let watched = Arc::clone(&disk);
+    let app = App::new(log.clone(), watched, hosts, stopping.clone(), server::openapi_document());
     let router = server::router(Arc::new(app));
     greet(settings, &listeners);
     let serving = tokio::spawn(server::serve(listeners, router, stopping, hurry.clone()));
@@ -115,6 +128,8 @@ async fn serve(
     stop.send_replace(true);
     let end = async {
         let served = serving.await.unwrap_or(Served::CutOff(0));
+        // What the log has taken gets its chance, whatever a probe would say now.
+        disk.let_go();
         close(log, served, hurry, STOP_CLOSE + STOP_GRACE).await
     };
     let second = async {

@@ -92,6 +92,7 @@ impl Found<'_> {
             ("server", server),
             ("member", member),
             ("state", state(said, &wall)),
+            ("disk", disk(said, &wall)),
             ("reach", summary::reach(&said.coverage, Window::default(), &wall)),
             ("books", books(&said.tally)),
             ("store", store),
@@ -126,6 +127,25 @@ fn state(said: &StatsBody, wall: &Wall) -> String {
         let _ = write!(words, ", since {}", wall.clock(since));
     }
     words
+}
+
+/// `does not answer, since 09:30`
+fn disk(said: &StatsBody, wall: &Wall) -> String {
+    let Some(disk) = &said.disk else { return "not told".to_owned() };
+    let since = disk.since.map_or_else(|| "?".to_owned(), |since| wall.clock(since));
+    match (disk.state.as_str(), disk.answers) {
+        ("ok", _) => "answers".to_owned(),
+        ("failing", Some(false)) => format!("does not answer, since {since}"),
+        ("failing", _) => {
+            let reason = disk.reason.as_deref().unwrap_or("?").replace('_', " ");
+            format!("fails ({}), since {since}", escaped(&reason))
+        }
+        ("recovering", _) => {
+            let left = disk.trusted_from.map_or(Duration::ZERO, |from| from.since(said.now));
+            format!("answers again since {since}, trusted in {}", format_span(left))
+        }
+        (other, _) => escaped(other).into_owned(),
+    }
 }
 
 /// `offered 7 = stored 5 + refused 2 (buffer_full 2) + lost 0 + pending 0`
@@ -163,8 +183,13 @@ mod tests {
     use super::*;
 
     fn found(said_state: &str) -> Found<'static> {
+        found_with(said_state, r#"{"state":"ok"}"#)
+    }
+
+    fn found_with(said_state: &str, said_disk: &str) -> Found<'static> {
         let answer = format!(
             r#"{{"version":"0.1.0","member":"db1","origin":"00ff","boot":"0a",{said_state},
+            "disk":{said_disk},
             "tally":{{"offered":1007,"stored":1005,"refused":{{"paused":2}},"lost":{{}},"pending":0,"own":0}},
             "store":{{"events":1005,"blocks":38,"bytes":1258291,"first":1,"next":1006}},
             "coverage":{{"oldest":"2026-11-22T08:00:00Z","newest":null,"retention":86400,"complete":true,"gaps":[]}},
@@ -191,6 +216,7 @@ mod tests {
 server  http://h:1, tidings 0.1.0, answers in 2.5 ms
 member  db1, log 00ff, start 0a
 state   running
+disk    answers
 reach   the log reaches back 2h (retention 24h), nothing missing
 books   offered 1,007 = stored 1,005 + refused 2 (paused 2) + lost 0 + pending 0
 store   1,005 events in 38 blocks, 1.1 MiB
@@ -206,6 +232,33 @@ clock   the server is 3s behind this machine
         let text = found(paused).text(&TimeZone::UTC);
 
         assert!(text.contains("state   paused: disk full, since 09:30\n"), "{text}");
+    }
+
+    #[test]
+    fn a_disk_that_fails_is_told_with_what_it_does_and_since_when() {
+        let paused = r#""state":"paused","reasons":["store_down"],"since":"2026-11-22T09:30:00Z""#;
+        let since = r#""reason":"store_down","since":"2026-11-22T09:31:00Z""#;
+        for (disk, words) in [
+            (
+                format!(r#"{{"state":"failing","answers":false,{since}}}"#),
+                "does not answer, since 09:31",
+            ),
+            (
+                format!(r#"{{"state":"failing","answers":true,{since}}}"#),
+                "fails (store down), since 09:31",
+            ),
+            (
+                format!(
+                    r#"{{"state":"recovering",{since},"trusted_from":"2026-11-22T10:00:08Z"}}"#
+                ),
+                "answers again since 09:31, trusted in 8s",
+            ),
+            ("null".to_owned(), "not told"),
+        ] {
+            let text = found_with(paused, &disk).text(&TimeZone::UTC);
+
+            assert!(text.contains(&format!("disk    {words}\n")), "{text}");
+        }
     }
 
     #[test]

@@ -2,20 +2,24 @@
 
 use std::sync::Arc;
 
-use tidings::{Clock, Log};
+use tidings::store::Ends;
+use tidings::{Clock, Coverage, Log};
 use tokio::sync::{Semaphore, watch};
 
+use super::disk::Disk;
 use super::guard::Hosts;
-use super::limits::{BODIES_BYTES_MAX, FOLLOWERS_MAX, QUERIES_MAX};
+use super::limits::{BODIES_BYTES_MAX, FOLLOWERS_MAX, QUERIES_MAX, QUERY_TURN_TIMEOUT};
 use super::metrics::Metrics;
 use super::problem::Problem;
 
 /// Bytes that one permit of [`App::bodies`] stands for.
 pub(super) const BODY_PERMIT_BYTES: usize = 1024;
+const RETRY_READ_SECONDS: u32 = 5;
 
 /// What handlers share.
 pub struct App {
     pub(super) log: Log,
+    pub(super) disk: Arc<Disk>,
     pub(super) clock: Clock,
     pub(super) hosts: Hosts,
     pub(super) metrics: Metrics,
@@ -30,11 +34,18 @@ pub struct App {
 }
 
 impl App {
-    /// Over an open log.
-    pub fn new(log: Log, hosts: Hosts, stopping: watch::Receiver<bool>, openapi: String) -> App {
+    /// Over an open log, and the disk under it.
+    pub fn new(
+        log: Log,
+        disk: Arc<Disk>,
+        hosts: Hosts,
+        stopping: watch::Receiver<bool>,
+        openapi: String,
+    ) -> App {
         App {
             clock: log.options().clock.clone(),
             log,
+            disk,
             hosts,
             metrics: Metrics::default(),
             stopping,
@@ -46,17 +57,33 @@ impl App {
     }
 
     /// Reads the log on this thread while another takes over its other tasks;
-    /// waits while too many do so already.
+    /// waits while too many do so already, up to [`QUERY_TURN_TIMEOUT`].
     ///
     /// # Errors
     ///
-    /// What `read` fails with, told to the client without its insides.
+    /// What `read` fails with, told to the client without its insides; or the wait
+    /// was in vain.
     pub(super) async fn read<T, E: std::fmt::Display>(
         &self,
         read: impl FnOnce(&Log) -> Result<T, E>,
     ) -> Result<T, Problem> {
-        let _turn = self.queries.acquire().await;
+        let turn = tokio::time::timeout(QUERY_TURN_TIMEOUT, self.queries.acquire());
+        let _turn = turn.await.map_err(|_| {
+            let detail = "too many questions wait for the disk; ask again";
+            Problem::unavailable(detail, RETRY_READ_SECONDS)
+        })?;
         blocking(|| read(&self.log)).map_err(|error| Problem::internal(&error))
+    }
+
+    /// The ends of the store and what the log can answer for. Waits for nobody who
+    /// reads, so that a server whose disk hangs can still be asked how it is.
+    ///
+    /// # Errors
+    ///
+    /// The store's files cannot be looked at.
+    pub(super) fn glance(&self) -> Result<(Ends, Coverage), Problem> {
+        let ends = blocking(|| self.log.ends()).map_err(|error| Problem::internal(&error))?;
+        Ok((ends, self.log.coverage()))
     }
 
     /// Resolves once the server stops.

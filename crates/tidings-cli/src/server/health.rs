@@ -59,10 +59,12 @@ fn report(app: &App, uri: &Uri) -> Result<Response, Problem> {
         return Ok((status, PLAIN, if ready { "ok\n" } else { "not ready\n" }).into_response());
     }
     let mark = |good: bool| if good { "[+]" } else { "[-]" };
-    let coverage = app.log.coverage();
+    let (coverage, disk) = (app.log.coverage(), app.disk.state());
     let body = format!(
-        "{} log: {why}\n{} server: {}\n{} coverage: {}\nbooks: {}\n{}\n",
+        "{} log: {why}\n{} disk: {}\n{} server: {}\n{} coverage: {}\nbooks: {}\n{}\n",
         mark(taking),
+        mark(disk.is_ok()),
+        disk.words(),
         mark(!stopping),
         if stopping { "stopping" } else { "serving" },
         mark(coverage.complete),

@@ -107,7 +107,7 @@ fn name_of(method: &Method) -> &'static str {
 /// The books, in the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "Prometheus text format 0.0.4", body = String, content_type = "text/plain")))]
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let (ends, coverage) = app.read(|log| log.ends().map(|ends| (ends, log.coverage()))).await?;
+    let (ends, coverage) = app.glance()?;
     let mut page = Page::default();
     write_log(&mut page, &app);
     page.family("tidings_store_events", "gauge", "Events kept.");

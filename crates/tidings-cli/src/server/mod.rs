@@ -3,6 +3,7 @@
 
 mod app;
 mod body;
+mod disk;
 mod events;
 mod facets;
 mod follow;
@@ -43,6 +44,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use app::App;
+pub use disk::Disk;
 pub use guard::Hosts;
 pub use listen::{Served, serve};
 pub use problem::{Kind, Problem};

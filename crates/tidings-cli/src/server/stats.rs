@@ -9,6 +9,7 @@ use serde::Serialize;
 use tidings::{Boot, Coverage, Origin, Position, State as LogState, Tally, Timestamp};
 
 use super::app::App;
+use super::disk::DiskState;
 use super::params::Params;
 use super::problem::Problem;
 
@@ -20,11 +21,11 @@ pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
     get,
     path = "/api/v1/stats",
     tag = "ask",
-    responses((status = 200, description = "`{version, member, origin, boot, state, tally, store, coverage, now}`", body = serde_json::Value))
+    responses((status = 200, description = "`{version, member, origin, boot, state, disk, tally, store, coverage, now}`", body = serde_json::Value))
 )]
 pub(super) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<Stats>, Problem> {
     Params::read(uri.query(), &[])?;
-    let (ends, coverage) = app.read(|log| log.ends().map(|ends| (ends, log.coverage()))).await?;
+    let (ends, coverage) = app.glance()?;
     let log = &app.log;
     Ok(Json(Stats {
         version: VERSION,
@@ -32,6 +33,7 @@ pub(super) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<
         origin: log.origin(),
         boot: log.boot(),
         state: log.state(),
+        disk: app.disk.state(),
         tally: log.tally(),
         store: Store {
             events: ends.events,
@@ -55,6 +57,8 @@ pub(super) struct Stats {
     /// Brings `state`, and `reasons` and `since` while paused.
     #[serde(flatten)]
     state: LogState,
+    /// How the store under the log is, as far as probes say.
+    disk: DiskState,
     tally: Tally,
     store: Store,
     coverage: Coverage,

@@ -14,7 +14,7 @@ use tidings::store::memory::MemoryStore;
 use tidings::{Log, LogOptions, PauseReason};
 use tokio::sync::watch;
 
-use super::{App, Hosts, router};
+use super::{App, Disk, Hosts, router};
 
 fn log_with(inflight_bytes_max: usize) -> Log {
     let options = LogOptions { inflight_bytes_max, background: false, ..LogOptions::default() };
@@ -25,7 +25,9 @@ async fn answer(log: &Log, method: &str, path: &str, body: &'static str) -> Resp
     let (stop, stopping) = watch::channel(false);
     // A server that nobody stops.
     std::mem::forget(stop);
-    let app = Arc::new(App::new(log.clone(), Hosts::default(), stopping, String::new()));
+    let disk = Arc::new(Disk::new(Arc::new(log.clone()), log));
+    let app = App::new(log.clone(), disk, Hosts::default(), stopping, String::new());
+    let app = Arc::new(app);
     let request = Request::builder().method(method).uri(path).header("host", "localhost");
     let service = TowerToHyperService::new(router(app));
     service.call(request.body(Body::from(body)).unwrap()).await.unwrap()
