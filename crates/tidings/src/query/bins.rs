@@ -120,3 +120,37 @@ fn step_of(at: Timestamp, step: Duration) -> i128 {
 fn nanos_of(step: Duration) -> i128 {
     i128::try_from(step.as_nanos()).unwrap_or(i128::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn at(nanos: i64) -> Timestamp {
+        Timestamp::from_nanos(nanos)
+    }
+
+    #[test]
+    fn steps_are_counted_from_the_epoch_to_both_sides() {
+        let bins = Bins::over((at(-1), at(SECOND)), Some(Duration::from_secs(1))).unwrap();
+
+        assert_eq!((bins.count, bins.edges()), (3, (at(-SECOND), at(2 * SECOND))));
+        let found = [-SECOND - 1, -SECOND, -1, 0, SECOND, 2 * SECOND].map(|t| bins.bin_of(at(t)));
+        assert_eq!(found, [None, Some(0), Some(0), Some(1), Some(2), None]);
+        assert_eq!(bins.only((at(0), at(SECOND - 1))), Some(1));
+        assert_eq!(bins.only((at(0), at(SECOND))), None);
+    }
+
+    #[test]
+    fn a_step_that_nobody_asked_for_is_the_shortest_that_fits() {
+        let step = |seconds: i64| Bins::over((at(0), at(seconds * SECOND - 1)), None).unwrap();
+
+        assert_eq!((step(100).step().as_secs(), step(100).count), (1, HISTOGRAM_STEPS));
+        assert_eq!((step(101).step().as_secs(), step(101).count), (5, 21));
+        assert_eq!(step(86_400).step().as_secs(), 900);
+        let all = Bins::over((Timestamp::MIN, Timestamp::MAX), None).unwrap();
+        assert!(all.count <= HISTOGRAM_STEPS && all.step().as_secs().is_multiple_of(WEEK));
+        assert_eq!(all.edges(), (Timestamp::MIN, Timestamp::MAX));
+    }
+}

@@ -228,3 +228,32 @@ impl Gather for Groups {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Boot, Origin};
+
+    fn standing(number: u64) -> Standing {
+        let time = Timestamp::from_nanos(number.cast_signed());
+        let (origin, boot) = (Origin::from_bytes([1; 16]), Boot::from_bytes([1; 8]));
+        let key = ListKey { time, origin, boot, seq: number };
+        let members = HashSet::new();
+        Standing { key, position: Position(number), count: 1, first: time, members }
+    }
+
+    #[test]
+    fn the_oldest_groups_beyond_the_bound_are_left_out_and_that_is_told() {
+        let max = COLLAPSE_GROUPS_MAX as u64;
+        let mut groups = Groups::new();
+        groups.standing.extend((0..max).map(|number| ((number, 0), standing(number))));
+        groups.prune();
+        assert!(!groups.truncated && groups.standing.len() == COLLAPSE_GROUPS_MAX);
+
+        groups.standing.insert((max, 0), standing(max));
+        groups.prune();
+
+        assert!(groups.truncated && groups.standing.len() == COLLAPSE_GROUPS_MAX);
+        assert!(!groups.standing.contains_key(&(0, 0)));
+    }
+}

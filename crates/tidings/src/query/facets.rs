@@ -248,3 +248,38 @@ impl Tally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_beyond_the_bound_are_others() {
+        let mut tally = Tally::new(FacetOf::Subject);
+        for number in 0..FACET_VALUES_MAX {
+            tally.add(Some(&number.to_string()), 1);
+        }
+        assert_eq!(tally.beyond, 0);
+
+        tally.add(Some("one more"), 3);
+        tally.add(Some("7"), 1);
+        let facet = tally.finish(1);
+
+        let max = FACET_VALUES_MAX as u64;
+        assert_eq!(facet.values, [FacetValue { value: "7".to_owned(), count: 2 }]);
+        assert_eq!((facet.distinct, facet.other, facet.truncated), (max, max - 1 + 3, true));
+    }
+
+    #[test]
+    fn long_values_are_others_once_they_take_too_much_room() {
+        let mut tally = Tally::new(FacetOf::Field("f".to_owned()));
+        for letter in ["a", "b", "c", "d"] {
+            tally.add(Some(&letter.repeat(FACET_BYTES_MAX / 4)), 1);
+        }
+        assert_eq!((tally.beyond, tally.counts.len()), (0, 4));
+
+        tally.add(Some("e"), 1);
+
+        assert_eq!((tally.beyond, tally.counts.len()), (1, 4));
+    }
+}

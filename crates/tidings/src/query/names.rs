@@ -215,3 +215,23 @@ impl Gather for Seen {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_beyond_the_bound_are_left_out_and_that_is_told() {
+        let mut seen = Seen::new(NameOf::Type);
+        for number in 0..NAMES_MAX {
+            seen.add(&number.to_string(), 1, None);
+        }
+        assert!(!seen.truncated);
+
+        seen.add("one more", 1, None);
+        seen.add("7", 1, None);
+
+        assert!(seen.truncated && seen.names.len() == NAMES_MAX);
+        assert_eq!(seen.names["7"].count, 2);
+    }
+}

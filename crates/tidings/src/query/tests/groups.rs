@@ -147,3 +147,18 @@ fn a_group_stands_at_its_newest_event() {
     assert_eq!(page.groups[0].last, start().after(4 * SECOND));
     assert_eq!((page.matched, page.total, page.groups_total), (5, Some(5), 3));
 }
+
+#[test]
+fn members_beyond_the_bound_are_not_told_apart() {
+    let log = empty_log();
+    let of = |count: usize| {
+        let member = |number: usize| Event::new("a", "m").with_member(number.to_string());
+        append(&log, (0..count).map(member).collect());
+        let page = log.collapsed(&Query::default()).unwrap();
+        (page.groups[0].count, page.groups[0].members)
+    };
+
+    let max = GROUP_MEMBERS_MAX as u64;
+    assert_eq!(of(GROUP_MEMBERS_MAX), (max, max));
+    assert_eq!(of(GROUP_MEMBERS_MAX + 1), (2 * max + 1, max));
+}
