@@ -69,10 +69,15 @@ impl<'a> Frame<'a> {
         list_time(self.timestamp(i), self.received(i))
     }
 
+    /// When `add` took it; its id is made of it.
+    pub fn added(&self, i: usize) -> Timestamp {
+        Timestamp::from_nanos(self.numbers.added[i])
+    }
+
     /// Its name in URLs.
     pub fn id(&self, i: usize) -> EventId {
         let (_, boot, seq) = self.name(i);
-        EventId::new(Timestamp::from_nanos(self.numbers.added[i]), boot, seq)
+        EventId::new(self.added(i), boot, seq)
     }
 
     /// How bad it is.
@@ -134,6 +139,16 @@ impl<'a> Frame<'a> {
     pub fn fields_json(&self, i: usize) -> Result<Option<&str>, FormatError> {
         let details = self.details()?;
         Ok(details.rows[i].fields.map(|index| details.fields.get(index as usize)))
+    }
+
+    /// W3C trace id and span id.
+    ///
+    /// # Errors
+    ///
+    /// The frame's details are damaged.
+    pub fn trace(&self, i: usize) -> Result<(Option<u128>, Option<u64>), FormatError> {
+        let row = &self.details()?.rows[i];
+        Ok((row.trace_id, row.span_id))
     }
 
     /// The whole event, as it was pushed; the block's first event stands at `base`.

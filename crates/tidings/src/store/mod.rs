@@ -5,6 +5,8 @@
 //! on. The contract stands at each method; `testing::store_suite` holds an
 //! implementation against it.
 
+#[cfg(feature = "etcd")]
+pub mod etcd;
 pub mod memory;
 mod naming;
 pub mod sqlite;
@@ -336,6 +338,33 @@ pub enum StoreError {
         /// The failure that latched it.
         cause: String,
     },
+    /// The store's quota is used up.
+    #[error(
+        "{store} is full: {cause}; compact and defragment it or raise its quota, then disarm its \
+         alarm"
+    )]
+    Full {
+        /// Which store.
+        store: String,
+        /// What it said.
+        cause: String,
+    },
+    /// The store does not let us in, or not there.
+    #[error("{store} refuses our credentials: {cause}")]
+    Denied {
+        /// Which store.
+        store: String,
+        /// What it said.
+        cause: String,
+    },
+    /// The store asks for fewer writes.
+    #[error("{store} has too much to do: {cause}; it is tried again more slowly")]
+    Throttled {
+        /// Which store.
+        store: String,
+        /// What it said.
+        cause: String,
+    },
     /// Another block stands under the same name.
     #[error("block {number} of boot {boot} of origin {origin} is there with other bytes")]
     Conflict {
@@ -377,6 +406,9 @@ impl StoreError {
             StoreError::Io { outcome, .. } => *outcome,
             StoreError::DiskFull { .. }
             | StoreError::Latched { .. }
+            | StoreError::Full { .. }
+            | StoreError::Denied { .. }
+            | StoreError::Throttled { .. }
             | StoreError::Conflict { .. }
             | StoreError::Damaged { .. }
             | StoreError::Rejected { .. }
@@ -391,6 +423,9 @@ impl StoreError {
                 Some(PauseReason::StoreDown)
             }
             StoreError::DiskFull { .. } => Some(PauseReason::DiskFull),
+            StoreError::Full { .. } => Some(PauseReason::StoreFull),
+            StoreError::Denied { .. } => Some(PauseReason::Auth),
+            StoreError::Throttled { .. } => Some(PauseReason::Throttled),
             StoreError::Conflict { .. }
             | StoreError::Damaged { .. }
             | StoreError::Rejected { .. } => None,

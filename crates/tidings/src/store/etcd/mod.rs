@@ -1,0 +1,277 @@
+//! Where is it kept, when several machines share it? In etcd, as 9volt kept it,
+//! but a block a key.
+//!
+//! Nothing is trusted to arrive: every call has a deadline, every put says
+//! whether the block is stored, not stored, or whether nobody knows, and the same
+//! put again settles it.
+
+mod claim;
+mod errors;
+mod key;
+mod lease;
+mod options;
+mod put;
+mod remote;
+mod session;
+mod value;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcd_client::{GetOptions, PutOptions, SortOrder, SortTarget};
+use tokio::time::timeout;
+
+use super::{BlockName, MERGED, Placed, Reach, Sink, StoreError};
+use crate::block::Block;
+use crate::sync::Mutex;
+use claim::Claims;
+use errors::{Fault, Trouble};
+use key::Keys;
+use lease::Leases;
+use put::{Ended, Put};
+use remote::Remote;
+use session::Session;
+
+pub use claim::CLAIM_LIFE;
+pub use lease::{LEASE_KEYS_MAX, LEASE_PADDING};
+pub use options::{
+    ETCD_CALL_DEADLINE, ETCD_CONNECT_DEADLINE, ETCD_PREFIX, ETCD_PREFIX_BYTES_MAX, EtcdConfigError,
+    EtcdOptions, EtcdTls, EtcdUser,
+};
+pub use session::LOGIN_REST;
+pub use value::{
+    BadValue, ENVELOPE_BYTES_MAX, VALUE_FORMAT, VALUE_PLAIN_BYTES_MAX, VALUE_RAW_BYTES_MAX,
+};
+
+/// How long a put may take with all that it needs: a login, a claim, a lease.
+pub const ETCD_PUT_DEADLINE: Duration = Duration::from_secs(5);
+/// How long dropping a store tries to give its claims back.
+const FAREWELL_DEADLINE: Duration = Duration::from_millis(500);
+/// Seconds that a probe's own key lives.
+const PROBE_SECONDS: i64 = 60;
+/// Keys of one page when blocks are read back; each is at most as large as etcd
+/// takes a request, 1.5 MiB.
+const PAGE_KEYS: i64 = 64;
+/// Bytes of such a page that are read, at most.
+pub const PAGE_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// Takes blocks and puts them into etcd, each under its own key, for the
+/// retention from `received`.
+///
+/// For a program that has no disk of its own:
+///
+/// ```no_run
+/// use tidings::Queue;
+/// use tidings::store::etcd::{EtcdOptions, EtcdStore};
+///
+/// let store = EtcdStore::connect(EtcdOptions::new(["http://127.0.0.1:2379"]))?;
+/// let queue = Queue::new("db1", store)?;
+/// queue.start()?;
+/// queue.client().add("deploy", "api 1.42 rolled out")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Connects when it is first used and whenever it must: an etcd that is away
+/// pauses a queue, it does not keep a program from starting. Puts of one origin
+/// come from one process at a time (see [`CLAIM_LIFE`]).
+#[derive(Debug)]
+pub struct EtcdStore {
+    remote: Remote,
+    inner: Arc<Inner>,
+    name: String,
+}
+
+/// What the calls on the store's own thread share.
+#[derive(Debug)]
+struct Inner {
+    options: EtcdOptions,
+    keys: Keys,
+    session: Arc<Session>,
+    leases: Arc<Leases>,
+    claims: Arc<Claims>,
+    /// Why the last put was refused, if it was: then reading proves nothing, and
+    /// a probe must write.
+    refused: Mutex<Option<Fault>>,
+}
+
+impl EtcdStore {
+    /// A store over the etcd of these options. Does not wait for etcd.
+    ///
+    /// # Errors
+    ///
+    /// The options cannot work, whatever etcd's state: no endpoint or one that is
+    /// no URL, a prefix that cannot begin a key, a file that cannot be read; or the
+    /// operating system gives no thread.
+    pub fn connect(options: EtcdOptions) -> Result<EtcdStore, EtcdConfigError> {
+        options.check()?;
+        let remote = Remote::start().map_err(EtcdConfigError::Thread)?;
+        let name = format!("etcd {} (prefix {})", options.endpoints.join(","), options.prefix);
+        let inner = Inner {
+            keys: Keys::below(&options.prefix),
+            session: Arc::new(Session::new(options.clone())),
+            leases: Arc::new(Leases::new(options.retention, options.clock.clone())),
+            claims: Arc::default(),
+            refused: Mutex::default(),
+            options,
+        };
+        Ok(EtcdStore { remote, inner: Arc::new(inner), name })
+    }
+
+    /// Every value below the prefix in the order of its keys, and the key of each
+    /// that is no block. Reads page by page, and keeps the blocks of all.
+    ///
+    /// # Errors
+    ///
+    /// etcd does not answer, or refuses.
+    pub fn blocks(&self) -> Result<(Vec<Block>, Vec<(String, BadValue)>), StoreError> {
+        let inner = Arc::clone(&self.inner);
+        self.ask("read blocks", async move { inner.read_all().await }, false)
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl Future<Output = Result<T, Trouble>> + Send + 'static,
+        done_perhaps: bool,
+    ) -> Result<T, StoreError> {
+        let gone = || StoreError::Closed { store: self.name.clone() };
+        let done = self.remote.wait_for(work).ok_or_else(gone)?;
+        done.map_err(|trouble| trouble.into_store_error(doing, self.name.clone(), done_perhaps))
+    }
+}
+
+impl Sink for EtcdStore {
+    fn put(&self, block: &Block) -> Result<Placed, StoreError> {
+        let rejected = |cause: String| StoreError::Rejected { store: self.name.clone(), cause };
+        let name = BlockName::of(block).ok_or_else(|| rejected(MERGED.to_owned()))?;
+        let value = value::write(name, block, self.inner.options.clock.now());
+        let value = value.map_err(|error| rejected(error.to_string()))?;
+        let put = Put::new(name, block.header(), value);
+        let inner = Arc::clone(&self.inner);
+        let ended = self.ask("write a block", async move { inner.put(put).await }, true)?;
+        match ended {
+            Ended::Stored => Ok(Placed { base: None, duplicate: false }),
+            Ended::Duplicate => Ok(Placed { base: None, duplicate: true }),
+            Ended::Conflict => Err(name.conflict()),
+        }
+    }
+
+    fn probe(&self) -> Result<(), StoreError> {
+        let inner = Arc::clone(&self.inner);
+        self.ask("reach", async move { inner.probe().await }, false)
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Remote
+    }
+
+    fn describe(&self) -> String {
+        self.name.clone()
+    }
+}
+
+impl Drop for EtcdStore {
+    fn drop(&mut self) {
+        let inner = Arc::clone(&self.inner);
+        let farewell = async move {
+            // What is not given back in time runs out by itself.
+            let _ = timeout(FAREWELL_DEADLINE, inner.claims.give_back(&inner.session)).await;
+        };
+        let _ = self.remote.wait_for(farewell);
+    }
+}
+
+impl Inner {
+    async fn put(&self, put: Put) -> Result<Ended, Trouble> {
+        let sent = put.sent();
+        let ended = timeout(ETCD_PUT_DEADLINE, put.run(self)).await.unwrap_or_else(|_| {
+            let cause = format!("no answer within {} s", ETCD_PUT_DEADLINE.as_secs());
+            Err(Trouble::new(if sent.get() { Fault::Unknown } else { Fault::Down }, cause))
+        });
+        let refused = match &ended {
+            Err(Trouble { fault, .. })
+                if matches!(fault, Fault::Full | Fault::Denied | Fault::Throttled) =>
+            {
+                Some(*fault)
+            }
+            _ => None,
+        };
+        *self.refused.lock() = refused;
+        ended
+    }
+
+    /// A reading probe costs etcd nothing; after a refused put only a write tells.
+    async fn probe(&self) -> Result<(), Trouble> {
+        let key = self.keys.probe();
+        if self.refused.lock().is_none() {
+            let options = GetOptions::new().with_count_only();
+            let got = self.session.call(|mut client| {
+                let (key, options) = (key.clone(), options.clone());
+                async move { client.get(key, Some(options)).await }
+            });
+            return got.await.map(drop);
+        }
+        let written = self.session.call(|mut client| {
+            let key = key.clone();
+            async move {
+                let lease = client.lease_grant(PROBE_SECONDS, None).await?.id();
+                client.put(key, "", Some(PutOptions::new().with_lease(lease))).await
+            }
+        });
+        written.await?;
+        *self.refused.lock() = None;
+        Ok(())
+    }
+
+    async fn read_all(&self) -> Result<(Vec<Block>, Vec<(String, BadValue)>), Trouble> {
+        let (mut blocks, mut odd) = (Vec::new(), Vec::new());
+        let mut from = self.keys.events().into_bytes();
+        let end = prefix_end(&from);
+        loop {
+            let options = GetOptions::new()
+                .with_range(end.clone())
+                .with_limit(PAGE_KEYS)
+                .with_sort(SortTarget::Key, SortOrder::Ascend);
+            let page = self.session.call(|client| {
+                let (from, options) = (from.clone(), options.clone());
+                let mut keys = client.kv_client().max_decoding_message_size(PAGE_BYTES_MAX);
+                async move { keys.get(from, Some(options)).await }
+            });
+            let page = page.await?;
+            for pair in page.kvs() {
+                self.read_one(pair, &mut blocks, &mut odd);
+            }
+            let Some(last) = page.kvs().last().filter(|_| page.more()) else {
+                return Ok((blocks, odd));
+            };
+            from = last.key().to_vec();
+            from.push(0);
+        }
+    }
+
+    fn read_one(
+        &self,
+        pair: &etcd_client::KeyValue,
+        blocks: &mut Vec<Block>,
+        odd: &mut Vec<(String, BadValue)>,
+    ) {
+        let shown = || String::from_utf8_lossy(pair.key()).into_owned();
+        match self.keys.read(pair.key()) {
+            Some(name) => match value::read(name, pair.value()) {
+                Ok(block) => blocks.push(block),
+                Err(cause) => odd.push((shown(), cause)),
+            },
+            None => odd.push((shown(), BadValue::Envelope("the key names no block".to_owned()))),
+        }
+    }
+}
+
+/// The first key after all that begin so.
+fn prefix_end(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    // A prefix ends with a slash, which has a successor.
+    if let Some(last) = end.last_mut() {
+        *last += 1;
+    }
+    end
+}

@@ -1,0 +1,111 @@
+//! How is one call made? With a deadline, and again once where a token has run
+//! out.
+
+use std::future::Future;
+use std::time::Duration;
+
+use etcd_client::Client;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use super::errors::{Fault, Trouble};
+use super::options::{ETCD_CALL_DEADLINE, EtcdOptions};
+
+/// How long a refused login is not tried again: etcd hashes every password that
+/// is tried, which costs it more than us.
+pub const LOGIN_REST: Duration = Duration::from_secs(5);
+
+/// The connection, made when it is first needed.
+#[derive(Debug)]
+pub(super) struct Session {
+    options: EtcdOptions,
+    // Held while connecting, so that a hundred calls log in once. Whoever waits
+    // for it has a deadline of its own.
+    link: Mutex<Link>,
+}
+
+#[derive(Default)]
+struct Link {
+    client: Option<Client>,
+    /// Counts logins, so that a token that many calls found stale is renewed once.
+    generation: u64,
+    /// When the last login was refused, on the clock that only goes forward.
+    refused: Option<(Duration, Trouble)>,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    pub(super) fn new(options: EtcdOptions) -> Session {
+        Session { options, link: Mutex::default() }
+    }
+
+    /// Makes one call. What it fails with before anything was sent is never
+    /// [`Fault::Unknown`].
+    pub(super) async fn call<T, F>(&self, make: impl Fn(Client) -> F) -> Result<T, Trouble>
+    where
+        F: Future<Output = Result<T, etcd_client::Error>>,
+    {
+        let (client, generation) = self.client(None).await?;
+        match within_deadline(make(client)).await {
+            Err(trouble) if trouble.fault == Fault::Token && self.options.user.is_some() => {
+                let (client, _) = self.client(Some(generation)).await?;
+                within_deadline(make(client)).await
+            }
+            done => done,
+        }
+    }
+
+    /// The connection; a new one if the one there is of the `stale` generation.
+    async fn client(&self, stale: Option<u64>) -> Result<(Client, u64), Trouble> {
+        let mut link = self.link.lock().await;
+        if stale == Some(link.generation) {
+            link.client = None;
+        }
+        if let Some(client) = &link.client {
+            return Ok((client.clone(), link.generation));
+        }
+        let now = self.options.clock.monotonic();
+        if let Some((at, trouble)) = &link.refused
+            && now.saturating_sub(*at) < LOGIN_REST
+        {
+            return Err(trouble.clone());
+        }
+        let client = self.connect().await.inspect_err(|trouble| {
+            if matches!(trouble.fault, Fault::Login) {
+                link.refused = Some((now, trouble.clone()));
+            }
+        })?;
+        link.refused = None;
+        link.generation += 1;
+        link.client = Some(client.clone());
+        Ok((client, link.generation))
+    }
+
+    async fn connect(&self) -> Result<Client, Trouble> {
+        let options = self.options.connecting();
+        let options = options.map_err(|error| Trouble::new(Fault::Login, error.to_string()))?;
+        let connected = within_deadline(Client::connect(&self.options.endpoints, Some(options)));
+        // Nothing but a login was sent.
+        connected.await.map_err(|trouble| match trouble.fault {
+            Fault::Unknown => Trouble { fault: Fault::Down, ..trouble },
+            _ => trouble,
+        })
+    }
+}
+
+async fn within_deadline<T>(
+    call: impl Future<Output = Result<T, etcd_client::Error>>,
+) -> Result<T, Trouble> {
+    match timeout(ETCD_CALL_DEADLINE, call).await {
+        Ok(done) => done.map_err(|error| Trouble::of(&error)),
+        Err(_) => {
+            let cause = format!("no answer within {} s", ETCD_CALL_DEADLINE.as_secs());
+            Err(Trouble::new(Fault::Unknown, cause))
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What if etcd stops, dies, is full, or is none?
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::Duration;
+
+use tidings::store::etcd::{EtcdOptions, EtcdStore};
+use tidings::store::{Outcome, Sink, StoreError};
+use tidings::testing::Blocks;
+use tidings::{PauseReason, Queue};
+
+use crate::member::{self, Member};
+
+#[test]
+fn a_put_without_an_answer_ends_and_is_settled_by_putting_it_again() {
+    if !member::is_here("a_put_without_an_answer_ends_and_is_settled_by_putting_it_again") {
+        return;
+    }
+    let member = Member::start();
+    let store = member.store();
+    let mut blocks = Blocks::new(1);
+    store.put(&blocks.of(1)).unwrap();
+    let block = blocks.of(1);
+    member.signal("-STOP");
+
+    let error = store.put(&block).unwrap_err();
+
+    assert_eq!((error.outcome(), error.pause()), (Outcome::Unknown, Some(PauseReason::StoreDown)));
+    assert!(store.probe().is_err());
+    member.signal("-CONT");
+    store.put(&block).unwrap();
+    assert!(store.put(&block).unwrap().duplicate);
+    assert_eq!(store.blocks().unwrap().0.len(), 2);
+}
+
+#[test]
+fn an_etcd_that_is_away_keeps_no_program_from_starting() {
+    if !member::is_here("an_etcd_that_is_away_keeps_no_program_from_starting") {
+        return;
+    }
+    let mut member = Member::start();
+    member.kill();
+    let store = member.store();
+
+    let error = store.put(&Blocks::new(1).of(1)).unwrap_err();
+
+    assert_eq!(
+        (error.outcome(), error.pause()),
+        (Outcome::NotStored, Some(PauseReason::StoreDown))
+    );
+    member.run();
+    until_ok(|| store.probe());
+    store.put(&Blocks::new(1).of(1)).unwrap();
+}
+
+/// Tries until it works: a broken connection is made again in the background.
+fn until_ok(mut what: impl FnMut() -> Result<(), StoreError>) {
+    for _ in 0..50 {
+        match what() {
+            Ok(()) => return,
+            Err(error) => assert_eq!(error.pause(), Some(PauseReason::StoreDown), "{error}"),
+        }
+    }
+    panic!("etcd never answers");
+}
+
+#[test]
+fn a_full_etcd_pauses_writes_not_reads_and_says_what_to_do() {
+    if !member::is_here("a_full_etcd_pauses_writes_not_reads_and_says_what_to_do") {
+        return;
+    }
+    let member = Member::with(&["--quota-backend-bytes=8388608"]);
+    let store = member.store();
+    let mut blocks = Blocks::new(1);
+    let (mut kept, refused) = (
+        0,
+        loop {
+            let block = blocks.with_text(500, 1500);
+            match store.put(&block) {
+                Ok(_) => assert!(blocks.made() < 100, "8 MiB are never full"),
+                Err(error) => break (block, error),
+            }
+        },
+    );
+    let (block, error) = refused;
+    kept += blocks.made() - 1;
+
+    assert_eq!(error.pause(), Some(PauseReason::StoreFull), "{error}");
+    assert!(error.to_string().contains("defragment"), "{error}");
+    assert_eq!(store.blocks().unwrap().0.len() as u64, kept);
+    assert!(matches!(store.probe(), Err(StoreError::Full { .. })), "only a write tells");
+
+    make_room(&member);
+    store.probe().unwrap();
+    assert!(!store.put(&block).unwrap().duplicate);
+}
+
+/// What an operator does about a full etcd.
+fn make_room(member: &Member) {
+    member.ctl(&["del", "--prefix", "tidings/event/"]);
+    let status = member.ctl(&["endpoint", "status", "-w", "json"]);
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    member.ctl(&["compact", &status[0]["Status"]["header"]["revision"].to_string()]);
+    member.ctl(&["defrag"]);
+    member.ctl(&["alarm", "disarm"]);
+}
+
+#[test]
+fn whoever_is_no_etcd_is_named() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+    let store = EtcdStore::connect(EtcdOptions::new([url.clone()])).unwrap();
+
+    let error = store.put(&Blocks::new(1).of(1)).unwrap_err();
+
+    assert_eq!(error.pause(), Some(PauseReason::StoreDown), "{error}");
+    assert!(error.to_string().contains(&url), "{error}");
+}
+
+#[test]
+fn a_queue_over_an_etcd_that_dies_loses_nothing_that_it_calls_stored() {
+    if !member::is_here("a_queue_over_an_etcd_that_dies_loses_nothing_that_it_calls_stored") {
+        return;
+    }
+    let mut member = Member::start();
+    let queue = Queue::new("web1", member.store()).unwrap();
+    queue.start().unwrap();
+    let client = queue.client();
+    for round in 0..3 {
+        for i in 0..200 {
+            // A refusal is an answer; the books say how many there were.
+            let _ = client.add("deploy", &format!("{round}/{i}"));
+        }
+        if round == 1 {
+            member.kill();
+            member.run();
+        }
+    }
+    let report = queue.close(Duration::from_secs(30));
+
+    assert!(report.tally.is_balanced() && report.tally.pending == 0, "{}", report.tally);
+    let (blocks, odd) = member.store().blocks().unwrap();
+    assert!(odd.is_empty(), "{odd:?}");
+    let seqs: Vec<u64> = blocks.iter().flat_map(|block| seqs_of(block)).collect();
+    assert!(seqs.is_sorted_by(|a, b| a < b), "in order, and nothing twice");
+    assert_eq!(seqs.len() as u64, report.tally.stored, "{}", report.tally);
+}
+
+fn seqs_of(block: &tidings::block::Block) -> Vec<u64> {
+    let events = block.events(tidings::Position(0)).unwrap();
+    events.into_iter().map(|event| event.seq).collect()
+}

@@ -1,0 +1,164 @@
+//! A real etcd member of a test: started on ports of its own, killed at the end.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tidings::store::etcd::{EtcdOptions, EtcdStore};
+
+/// One member, which is a whole cluster.
+pub(crate) struct Member {
+    child: Option<Child>,
+    dir: TempDir,
+    ports: [u16; 2],
+    flags: Vec<String>,
+    tls: bool,
+}
+
+/// Where etcd's programs are: on the path, or where `./x` unpacks them.
+fn program(name: &str) -> Option<PathBuf> {
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/etcd/usr/bin");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain([unpacked]);
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// Whether there is an etcd to test with. Without one the test says so and ends;
+/// in CI that is a failure.
+pub(crate) fn is_here(test: &str) -> bool {
+    let here = program("etcd").is_some() && program("etcdctl").is_some();
+    assert!(here || std::env::var_os("CI").is_none(), "CI must have etcd and etcdctl");
+    if !here {
+        use std::io::Write as _;
+        // Not `eprintln!`: nobody hears what a test that passes prints by it.
+        let words = format!("skipped: {test} needs etcd and etcdctl; ./x test installs them\n");
+        std::io::stderr().write_all(words.as_bytes()).unwrap();
+    }
+    here
+}
+
+impl Member {
+    pub(crate) fn start() -> Member {
+        Member::with(&[])
+    }
+
+    /// With more flags of etcd's.
+    pub(crate) fn with(flags: &[&str]) -> Member {
+        let mut member = Member {
+            child: None,
+            dir: tempfile::tempdir().unwrap(),
+            ports: free_ports(),
+            flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            tls: flags.iter().any(|flag| flag.starts_with("--cert-file")),
+        };
+        member.run();
+        member
+    }
+
+    /// Starts it, with what it has kept if it ran before.
+    pub(crate) fn run(&mut self) {
+        let [client, peer] = self.ports.map(|port| format!("127.0.0.1:{port}"));
+        let client = format!("{}://{client}", if self.tls { "https" } else { "http" });
+        let log = File::options().create(true).append(true).open(self.path("log")).unwrap();
+        let mut command = Command::new(program("etcd").unwrap());
+        command
+            .args(["--name", "m", "--data-dir"])
+            .arg(self.path("data"))
+            .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
+            .args(["--listen-peer-urls", &format!("http://{peer}")])
+            .args(["--initial-advertise-peer-urls", &format!("http://{peer}")])
+            .args(["--initial-cluster", &format!("m=http://{peer}")])
+            .args(&self.flags)
+            .stdout(Stdio::null())
+            .stderr(log);
+        let told_before = self.log().len();
+        self.child = Some(command.spawn().unwrap());
+        self.wait_until_it_serves(told_before);
+    }
+
+    /// A member that is killed before it has written its first entries never
+    /// answers again, so a test begins with one that serves.
+    fn wait_until_it_serves(&mut self, told_before: usize) {
+        for _ in 0..600 {
+            if self.log()[told_before..].contains("client requests on") {
+                return;
+            }
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
+            assert!(ended.is_none(), "etcd does not start:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("etcd does not serve:\n{}", self.log());
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("{}://127.0.0.1:{}", if self.tls { "https" } else { "http" }, self.ports[0])
+    }
+
+    pub(crate) fn options(&self) -> EtcdOptions {
+        EtcdOptions::new([self.url()])
+    }
+
+    pub(crate) fn store(&self) -> EtcdStore {
+        EtcdStore::connect(self.options()).unwrap()
+    }
+
+    /// Runs `etcdctl` and answers with what it printed.
+    #[track_caller]
+    pub(crate) fn ctl(&self, args: &[&str]) -> String {
+        let mut command = Command::new(program("etcdctl").unwrap());
+        command.env("ETCDCTL_API", "3").args(["--endpoints", &self.url()]).args(args);
+        let out = command.output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "etcdctl {args:?}: {said}");
+        String::from_utf8(out.stdout).unwrap()
+    }
+
+    /// As [`Member::ctl`], as root once there are users.
+    #[track_caller]
+    pub(crate) fn ctl_as_root(&self, args: &[&str]) -> String {
+        let mut all = vec!["--user", "root:root"];
+        all.extend(args);
+        self.ctl(&all)
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().map_or(0, Child::id).to_string();
+        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+    }
+
+    /// Kills it as `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            let log = self.log();
+            let last: Vec<&str> = log.lines().rev().take(40).collect();
+            eprintln!("the end of etcd's log, newest first:\n{}", last.join("\n"));
+        }
+    }
+}
+
+/// Two ports that nobody listens on at this moment.
+fn free_ports() -> [u16; 2] {
+    let listeners = [0, 0].map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
+}
