@@ -87,7 +87,7 @@ fn a_token_that_etcd_has_forgotten_is_renewed_by_the_call_that_finds_out() {
     member.ctl_as_root(&["user", "add", "other:x"]);
     store.put(&blocks.of(1)).unwrap();
 
-    assert_eq!(store.blocks().unwrap().0.len(), 3);
+    assert_eq!(store.blocks().unwrap().blocks.len(), 3);
 }
 
 /// Puts until the answer is certain; a connection that broke is found out by use.

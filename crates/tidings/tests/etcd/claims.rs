@@ -24,10 +24,10 @@ fn a_second_writer_of_an_origin_is_told_of_the_first_and_writes_nothing() {
         (Outcome::NotStored, Some(PauseReason::StoreDown))
     );
     assert!(error.to_string().contains("is written by \"db1\""), "{error}");
-    assert_eq!(first.blocks().unwrap().0, [one.clone()]);
+    assert_eq!(first.blocks().unwrap().blocks, std::slice::from_ref(&one));
     drop(first);
     second.put(&two).unwrap();
-    assert_eq!(second.blocks().unwrap().0, [one, two]);
+    assert_eq!(second.blocks().unwrap().blocks, [one, two]);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn whoever_lost_its_claim_while_it_slept_writes_nothing_when_it_wakes() {
     let error = sleeper.put(&three).unwrap_err();
 
     assert!(error.to_string().contains("is written by"), "{error}");
-    assert_eq!(other.blocks().unwrap().0, [one, two]);
+    assert_eq!(other.blocks().unwrap().blocks, [one, two]);
 }
 
 #[test]
@@ -64,6 +64,6 @@ fn a_claim_that_ran_out_is_made_again_by_the_next_put() {
 
     store.put(&blocks.of(1)).unwrap();
 
-    assert_eq!(store.blocks().unwrap().0.len(), 2);
+    assert_eq!(store.blocks().unwrap().blocks.len(), 2);
     assert!(!member.ctl(&["get", "--prefix", "tidings/claim/"]).is_empty());
 }

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
-use tidings::store::etcd::{EtcdOptions, EtcdStore};
+use tidings::store::etcd::{EtcdOptions, EtcdStore, FoundBlocks};
 use tidings::store::{Outcome, Sink, StoreError};
 use tidings::testing::Blocks;
 use tidings::{PauseReason, Queue};
@@ -30,7 +30,7 @@ fn a_put_without_an_answer_ends_and_is_settled_by_putting_it_again() {
     member.signal("-CONT");
     store.put(&block).unwrap();
     assert!(store.put(&block).unwrap().duplicate);
-    assert_eq!(store.blocks().unwrap().0.len(), 2);
+    assert_eq!(store.blocks().unwrap().blocks.len(), 2);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_full_etcd_pauses_writes_not_reads_and_says_what_to_do() {
 
     assert_eq!(error.pause(), Some(PauseReason::StoreFull), "{error}");
     assert!(error.to_string().contains("defragment"), "{error}");
-    assert_eq!(store.blocks().unwrap().0.len() as u64, kept);
+    assert_eq!(store.blocks().unwrap().blocks.len() as u64, kept);
     assert!(matches!(store.probe(), Err(StoreError::Full { .. })), "only a write tells");
 
     make_room(&member);
@@ -145,9 +145,9 @@ fn a_queue_over_an_etcd_that_dies_loses_nothing_that_it_calls_stored() {
     let report = queue.close(Duration::from_secs(30));
 
     assert!(report.tally.is_balanced() && report.tally.pending == 0, "{}", report.tally);
-    let (blocks, odd) = member.store().blocks().unwrap();
+    let FoundBlocks { blocks, odd } = member.store().blocks().unwrap();
     assert!(odd.is_empty(), "{odd:?}");
-    let seqs: Vec<u64> = blocks.iter().flat_map(|block| seqs_of(block)).collect();
+    let seqs: Vec<u64> = blocks.iter().flat_map(seqs_of).collect();
     assert!(seqs.is_sorted_by(|a, b| a < b), "in order, and nothing twice");
     assert_eq!(seqs.len() as u64, report.tally.stored, "{}", report.tally);
 }

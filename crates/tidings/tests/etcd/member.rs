@@ -1,10 +1,10 @@
 //! A real etcd member of a test: started on ports of its own, killed at the end.
 
 use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use tempfile::TempDir;
 use tidings::store::etcd::{EtcdOptions, EtcdStore};
@@ -32,7 +32,7 @@ pub(crate) enum Release {
 impl Release {
     fn program(self, name: &str) -> Option<PathBuf> {
         let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools");
-        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = variable("PATH").unwrap_or_default();
         let folders: Vec<PathBuf> = match self {
             Release::Packaged => {
                 std::env::split_paths(&path).chain([tools.join("etcd/usr/bin")]).collect()
@@ -41,6 +41,11 @@ impl Release {
         };
         folders.into_iter().map(|folder| folder.join(name)).find(|file| file.is_file())
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "where programs are, and whether this is CI")]
+fn variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name)
 }
 
 /// Whether there is an etcd to test with. Without one the test says so and ends;
@@ -52,12 +57,9 @@ pub(crate) fn is_here(test: &str) -> bool {
 /// As [`is_here`], for a release.
 pub(crate) fn is_there(release: Release, test: &str) -> bool {
     let there = ["etcd", "etcdctl"].iter().all(|name| release.program(name).is_some());
-    assert!(there || std::env::var_os("CI").is_none(), "CI must have etcd and etcdctl");
+    assert!(there || variable("CI").is_none(), "CI must have etcd and etcdctl");
     if !there {
-        use std::io::Write as _;
-        // Not `eprintln!`: nobody hears what a test that passes prints by it.
-        let words = format!("skipped: {test} needs etcd and etcdctl; ./x test installs them\n");
-        std::io::stderr().write_all(words.as_bytes()).unwrap();
+        say(&format!("skipped: {test} needs etcd and etcdctl; ./x test installs them\n"));
     }
     there
 }
@@ -90,7 +92,6 @@ impl Member {
     pub(crate) fn run(&mut self) {
         let [client, peer] = self.ports.map(|port| format!("127.0.0.1:{port}"));
         let client = format!("{}://{client}", if self.tls { "https" } else { "http" });
-        let log = File::options().create(true).append(true).open(self.path("log")).unwrap();
         let mut command = Command::new(self.release.program("etcd").unwrap());
         command
             .args(["--name", "m", "--data-dir"])
@@ -101,24 +102,24 @@ impl Member {
             .args(["--initial-cluster", &format!("m=http://{peer}")])
             .args(&self.flags)
             .stdout(Stdio::null())
-            .stderr(log);
-        let told_before = self.log().len();
-        self.child = Some(command.spawn().unwrap());
-        self.wait_until_it_serves(told_before);
-    }
-
-    /// A member that is killed before it has written its first entries never
-    /// answers again, so a test begins with one that serves.
-    fn wait_until_it_serves(&mut self, told_before: usize) {
-        for _ in 0..600 {
-            if self.log()[told_before..].contains("ready to serve client requests") {
-                return;
-            }
-            let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
-            assert!(ended.is_none(), "etcd does not start:\n{}", self.log());
-            std::thread::sleep(Duration::from_millis(50));
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut words = BufReader::new(child.stderr.take().unwrap()).lines();
+        self.child = Some(child);
+        let mut log = File::options().create(true).append(true).open(self.path("log")).unwrap();
+        let mut told = String::new();
+        // A member that is killed before it has written its first entries never
+        // answers again, so a test begins with one that serves.
+        while !told.contains("ready to serve client requests") {
+            let line = words.next().unwrap_or_else(|| panic!("etcd did not start:\n{told}"));
+            told += &(line.unwrap() + "\n");
         }
-        panic!("etcd does not serve:\n{}", self.log());
+        log.write_all(told.as_bytes()).unwrap();
+        std::thread::spawn(move || {
+            for line in words.map_while(Result::ok) {
+                let _ = writeln!(log, "{line}");
+            }
+        });
     }
 
     fn log(&self) -> String {
@@ -180,9 +181,14 @@ impl Drop for Member {
         if std::thread::panicking() {
             let log = self.log();
             let last: Vec<&str> = log.lines().rev().take(40).collect();
-            eprintln!("the end of etcd's log, newest first:\n{}", last.join("\n"));
+            say(&format!("the end of etcd's log, newest first:\n{}\n", last.join("\n")));
         }
     }
+}
+
+/// Not `eprintln!`: nobody hears what a test that passes prints by it.
+fn say(words: &str) {
+    std::io::stderr().write_all(words.as_bytes()).unwrap();
 }
 
 /// Two ports that nobody listens on at this moment.

@@ -1,7 +1,7 @@
 //! Is what we put there what stands there?
 
 use tidings::block::Block;
-use tidings::store::etcd::{EtcdOptions, EtcdStore, LEASE_KEYS_MAX};
+use tidings::store::etcd::{EtcdOptions, EtcdStore, FoundBlocks, LEASE_KEYS_MAX};
 use tidings::store::{Placed, Sink};
 use tidings::testing::{Blocks, store_suite};
 
@@ -45,7 +45,7 @@ fn blocks_come_back_byte_for_byte_in_the_order_of_their_boot() {
         assert_eq!(store.put(block).unwrap(), Placed { base: None, duplicate: false });
     }
 
-    let (found, odd) = store.blocks().unwrap();
+    let FoundBlocks { blocks: found, odd } = store.blocks().unwrap();
 
     assert!(found == put && odd.is_empty(), "{odd:?}");
 }
@@ -87,7 +87,7 @@ fn what_others_put_under_our_prefix_is_named_and_hides_nothing() {
     member.ctl(&["put", key, "overwritten by somebody"]);
     member.ctl(&["put", "tidings/event/nonsense", "x"]);
 
-    let (found, odd) = store.blocks().unwrap();
+    let FoundBlocks { blocks: found, odd } = store.blocks().unwrap();
 
     assert_eq!(found, [two]);
     let mut keys: Vec<&str> = odd.iter().map(|(key, _)| key.as_str()).collect();
@@ -135,5 +135,5 @@ fn a_lease_that_is_gone_is_replaced() {
     let second = blocks.of(1);
     store.put(&second).unwrap();
 
-    assert_eq!(store.blocks().unwrap().0, [second], "the first went with its lease");
+    assert_eq!(store.blocks().unwrap().blocks, [second], "the first went with its lease");
 }

@@ -87,13 +87,12 @@ impl Leases {
         let oldest = self.bucket_of(self.clock.now().before(self.retention));
         pool.retain(|other, _| *other >= oldest || *other == number);
         let bucket = pool.entry(number).or_default();
-        let id = match bucket.take() {
-            Some(id) => id,
-            None => {
-                bucket.spare = Some(self.grant(session, number).await?);
-                // What was put there is taken.
-                bucket.take().unwrap_or_default()
-            }
+        let id = if let Some(id) = bucket.take() {
+            id
+        } else {
+            bucket.spare = Some(self.grant(session, number).await?);
+            // What was put there is taken.
+            bucket.take().unwrap_or_default()
         };
         if bucket.runs_out() {
             let (leases, session) = (Arc::clone(self), Arc::clone(session));

@@ -18,7 +18,7 @@ mod value;
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{GetOptions, PutOptions, SortOrder, SortTarget};
+use etcd_client::{GetOptions, KeyValue, PutOptions, SortOrder, SortTarget};
 use tokio::time::timeout;
 
 use super::{BlockName, MERGED, Placed, Reach, Sink, StoreError};
@@ -81,6 +81,16 @@ pub struct EtcdStore {
     name: String,
 }
 
+/// What stands in etcd.
+#[derive(Debug, Default)]
+pub struct FoundBlocks {
+    /// In the order of their keys: per origin and boot in the order of their
+    /// numbers.
+    pub blocks: Vec<Block>,
+    /// Keys whose values are no blocks, and why.
+    pub odd: Vec<(String, BadValue)>,
+}
+
 /// What the calls on the store's own thread share.
 #[derive(Debug)]
 struct Inner {
@@ -117,13 +127,13 @@ impl EtcdStore {
         Ok(EtcdStore { remote, inner: Arc::new(inner), name })
     }
 
-    /// Every value below the prefix in the order of its keys, and the key of each
-    /// that is no block. Reads page by page, and keeps the blocks of all.
+    /// Every value below the prefix, in the order of its keys. Reads page by page,
+    /// and keeps the blocks of all.
     ///
     /// # Errors
     ///
     /// etcd does not answer, or refuses.
-    pub fn blocks(&self) -> Result<(Vec<Block>, Vec<(String, BadValue)>), StoreError> {
+    pub fn blocks(&self) -> Result<FoundBlocks, StoreError> {
         let inner = Arc::clone(&self.inner);
         self.ask("read blocks", async move { inner.read_all().await }, false)
     }
@@ -223,8 +233,8 @@ impl Inner {
         Ok(())
     }
 
-    async fn read_all(&self) -> Result<(Vec<Block>, Vec<(String, BadValue)>), Trouble> {
-        let (mut blocks, mut odd) = (Vec::new(), Vec::new());
+    async fn read_all(&self) -> Result<FoundBlocks, Trouble> {
+        let mut found = FoundBlocks::default();
         let mut from = self.keys.events().into_bytes();
         let end = prefix_end(&from);
         loop {
@@ -239,29 +249,24 @@ impl Inner {
             });
             let page = page.await?;
             for pair in page.kvs() {
-                self.read_one(pair, &mut blocks, &mut odd);
+                self.read_one(pair, &mut found);
             }
             let Some(last) = page.kvs().last().filter(|_| page.more()) else {
-                return Ok((blocks, odd));
+                return Ok(found);
             };
             from = last.key().to_vec();
             from.push(0);
         }
     }
 
-    fn read_one(
-        &self,
-        pair: &etcd_client::KeyValue,
-        blocks: &mut Vec<Block>,
-        odd: &mut Vec<(String, BadValue)>,
-    ) {
-        let shown = || String::from_utf8_lossy(pair.key()).into_owned();
-        match self.keys.read(pair.key()) {
-            Some(name) => match value::read(name, pair.value()) {
-                Ok(block) => blocks.push(block),
-                Err(cause) => odd.push((shown(), cause)),
-            },
-            None => odd.push((shown(), BadValue::Envelope("the key names no block".to_owned()))),
+    fn read_one(&self, pair: &KeyValue, found: &mut FoundBlocks) {
+        let no_key = || BadValue::Envelope("the key names no block".to_owned());
+        let name = self.keys.read(pair.key()).ok_or_else(no_key);
+        match name.and_then(|name| value::read(name, pair.value())) {
+            Ok(block) => found.blocks.push(block),
+            Err(cause) => {
+                found.odd.push((String::from_utf8_lossy(pair.key()).into_owned(), cause));
+            }
         }
     }
 }

@@ -101,11 +101,9 @@ impl Session {
 async fn within_deadline<T>(
     call: impl Future<Output = Result<T, etcd_client::Error>>,
 ) -> Result<T, Trouble> {
-    match timeout(ETCD_CALL_DEADLINE, call).await {
-        Ok(done) => done.map_err(|error| Trouble::of(&error)),
-        Err(_) => {
-            let cause = format!("no answer within {} s", ETCD_CALL_DEADLINE.as_secs());
-            Err(Trouble::new(Fault::Unknown, cause))
-        }
-    }
+    let done = timeout(ETCD_CALL_DEADLINE, call).await.map_err(|_| {
+        let cause = format!("no answer within {} s", ETCD_CALL_DEADLINE.as_secs());
+        Trouble::new(Fault::Unknown, cause)
+    });
+    done?.map_err(|error| Trouble::of(&error))
 }
