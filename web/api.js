@@ -2,6 +2,8 @@
 
 /** Events of one page of the list. */
 export const PAGE_EVENTS = 100;
+/** Values of each facet. */
+const TOP_VALUES = 8;
 /** A question that has no answer by then counts as unanswered. */
 const ANSWER_TIMEOUT_MILLIS = 15_000;
 
@@ -58,7 +60,12 @@ async function ask(path, options, signal) {
  * @typedef {{oldest: string|null, newest: string|null, retention: number,
  *   complete: boolean, gaps: Missing[], cut_by?: string}} Coverage
  * @typedef {{events: Event[], page: {next: string|null}, coverage: Coverage,
- *   matched: number|null, total: number|null, read_as?: string|null}} List
+ *   matched: number|null, total: number|null, read_as?: string|null,
+ *   last_match_before?: {id: string, timestamp: string}|null}} List
+ * @typedef {{step: number, since: string, until: string, matched: number,
+ *   series: {name: string, total: number, counts: number[]}[]}} HistogramAnswer
+ * @typedef {{of: string, values: {value: string, count: number}[], other: number,
+ *   distinct: number, absent: number}} Facet
  */
 
 /**
@@ -73,6 +80,29 @@ export async function list(parameters, { after, limit = PAGE_EVENTS, signal } = 
   query.set("limit", String(limit));
   if (after) query.set("after", after);
   return JSON.parse(await ask(`api/v1/events?${query}`, {}, signal));
+}
+
+/**
+ * Counts by severity over time.
+ * @param {[string, string][]} parameters
+ * @param {AbortSignal} signal
+ * @returns {Promise<HistogramAnswer>}
+ */
+export async function histogram(parameters, signal) {
+  return JSON.parse(await ask(`api/v1/histogram?${new URLSearchParams(parameters)}`, {}, signal));
+}
+
+/**
+ * Counts of severities, types and members.
+ * @param {[string, string][]} parameters
+ * @param {AbortSignal} signal
+ * @returns {Promise<{facets: Facet[]}>}
+ */
+export async function facets(parameters, signal) {
+  const query = new URLSearchParams(parameters);
+  query.set("of", "severity,type,member");
+  query.set("top", String(TOP_VALUES));
+  return JSON.parse(await ask(`api/v1/facets?${query}`, {}, signal));
 }
 
 /**

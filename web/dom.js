@@ -21,6 +21,17 @@ export function el(tag, attributes = {}, ...children) {
 }
 
 /**
+ * Makes an element of a drawing.
+ * @param {string} tag
+ * @param {Object<string, string|number>} attributes
+ */
+export function svg(tag, attributes) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  return element;
+}
+
+/**
  * The element with this id; the page's own markup has it.
  * @param {string} id
  * @returns {any}

@@ -16,7 +16,7 @@ const KEYS = [
   ["t", "times here or in UTC", "utc"],
   ["y", "copy a link to this list", "copy"],
   ["?", "this list of keys", "help"],
-  ["Esc", "close, or leave the search", ""],
+  ["Esc", "close, leave the search, or leave the zoom", ""],
 ];
 
 /** Whether single keys act; somebody who speaks to the computer turns them off. */
@@ -51,7 +51,7 @@ export function listenForKeys(actions) {
     if (click.target === help) help.close();
   });
   addEventListener("keydown", (press) => {
-    if (press.key === "Escape") return leave(press);
+    if (press.key === "Escape") return leave(press) || document.querySelector("dialog[open]") || actions.back();
     if (press.ctrlKey || press.metaKey || press.altKey || !on.checked) return;
     if (isTyping(press.target) || help.open) return;
     const name = KEYS.find(([key]) => key === press.key)?.[2];
@@ -66,12 +66,14 @@ export function listenForKeys(actions) {
  * Leaves a field and keeps what is in it, which a search field would drop;
  * dialogs close by themselves.
  * @param {KeyboardEvent} press
+ * @returns {boolean} whether one was left
  */
 function leave(press) {
   const field = document.activeElement;
-  if (!(field instanceof HTMLElement) || !isTyping(field)) return;
+  if (!(field instanceof HTMLElement) || !isTyping(field)) return false;
   press.preventDefault();
   field.blur();
+  return true;
 }
 
 /** @param {EventTarget|null} target */

@@ -7,7 +7,7 @@ import { Drawer } from "./drawer.js";
 import { rangeText, withValue } from "./filters.js";
 import { listenForKeys } from "./keys.js";
 import {
-  closeStream, copied, go, load, loadOlder, note, now, onChanged, openStream, refreshSummary, rows, start, state,
+  closeStream, copied, go, load, loadOlder, note, now, onChanged, openStream, overview, refreshSummary, rows, start, state,
 } from "./session.js";
 
 /** How often the top line is brought up to date. */
@@ -45,6 +45,7 @@ function togglePause() {
 function toggleUtc() {
   note({ utc: !state.utc });
   rows.setUtc(state.utc);
+  overview.histogram.setUtc(state.utc);
 }
 
 function showNew() {
@@ -101,6 +102,7 @@ function listenToList() {
     if (row && row !== rows.current) rows.setCurrent(row);
   });
   byId("drawer-body").addEventListener("click", onValue);
+  byId("rail-body").addEventListener("click", onValue);
   byId("more").addEventListener("click", loadOlder);
   byId("pill").addEventListener("click", showNew);
 }
@@ -154,5 +156,6 @@ listenForKeys({
   utc: toggleUtc,
   copy: () => copied(location.href),
   help: () => byId("help").showModal(),
+  back: () => history.state?.zoomed && history.back(),
 });
 arrive();

@@ -18,6 +18,7 @@ const PAUSES = {
  * @property {import("./api.js").Coverage|null} coverage
  * @property {number|null} total events in the window, before the filter
  * @property {number|null} matched
+ * @property {{timestamp: string}|null} last the newest match before a range without any
  * @property {Object<string, any>|null} stats
  * @property {number} now milliseconds, by the server's clock
  */
@@ -138,11 +139,16 @@ export function showFirstSteps(onCopy, onTest) {
 /**
  * Nothing matches.
  * @param {import("./filters.js").State} state
+ * @param {{timestamp: string}|null} last the newest match before the range
  * @param {(state: import("./filters.js").State) => void} onChange
  */
-export function showNoMatch(state, onChange) {
+export function showNoMatch(state, last, onChange) {
   const ways = chips(state).map((chip) => el("li", {}, el("button", { type: "button", onclick: () => onChange(chip.without) },
     "without ", shown(chip.label, { max: 60 }))));
+  if (last) {
+    ways.push(el("li", {}, el("button", { type: "button", onclick: () => onChange({ ...state, since: last.timestamp }) },
+      `from the last match on, ${rowTime(last.timestamp, state.utc)}`)));
+  }
   if (state.since !== "all") {
     ways.push(el("li", {}, el("button", { type: "button", onclick: () => onChange({ ...state, since: "all" }) }, "in everything that is kept")));
   }

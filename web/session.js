@@ -13,6 +13,7 @@ import { Follow } from "./live.js";
 import {
   hideEmpty, showFirstSteps, showLive, showNoMatch, showReach, showRefusal, showServer, showTrouble, toast,
 } from "./notices.js";
+import { Overview } from "./overview.js";
 import { ruleRow } from "./rows.js";
 import { fromMillis, listTime, nanos } from "./times.js";
 
@@ -31,7 +32,7 @@ const DAY_MILLIS = 86_400_000;
 export let state = readState(location.search);
 
 /** @type {import("./notices.js").Known} */
-const known = { coverage: null, total: null, matched: null, stats: null, now: Date.now() };
+const known = { coverage: null, total: null, matched: null, last: null, stats: null, now: Date.now() };
 /** The server's clock minus ours. */
 let clockAhead = 0;
 /** @type {string|null} where the next older page begins */
@@ -58,6 +59,14 @@ export const rows = new EventList({
   },
   onOverflow: () => load(),
   onShown: () => afterRows(),
+});
+
+export const overview = new Overview({
+  onZoom: (since, until) => {
+    go({ ...state, since, until, event: "" });
+    // Esc goes back from here.
+    history.replaceState({ zoomed: true }, "");
+  },
 });
 
 const follow = new Follow({
@@ -103,7 +112,7 @@ export function go(to, typing = false) {
  */
 export function note(change) {
   state = { ...state, ...change };
-  history.replaceState(null, "", location.pathname + writeState(state));
+  history.replaceState(history.state, "", location.pathname + writeState(state));
   rows.paused = state.paused;
   if (state.paused) showLive("paused");
   onChange();
@@ -162,6 +171,7 @@ async function loadOnce(signal) {
     next = page.page.next;
     learn(page);
     afterRows();
+    overview.ask(state, now());
   } catch (error) {
     if (signal.aborted) return true;
     trouble = error instanceof Refused ? error.message : "";
@@ -176,6 +186,7 @@ async function loadOnce(signal) {
 function refused(error) {
   showTrouble(null);
   follow.close();
+  overview.clear();
   rows.replace([]);
   next = null;
   afterRows();
@@ -200,6 +211,7 @@ function learn(page) {
   known.coverage = page.coverage;
   known.total = page.total ?? null;
   known.matched = page.matched ?? null;
+  known.last = page.last_match_before ?? null;
   const readAs = byId("read-as");
   readAs.hidden = !state.q || !page.read_as || page.read_as === state.q;
   readAs.textContent = `read as: ${page.read_as ?? ""}`;
@@ -223,7 +235,7 @@ function afterRows() {
   if (rows.count === 0 && known.coverage) {
     const never = !known.coverage.oldest && !known.stats?.store?.events;
     if (never) showFirstSteps(copied, () => sendTestEvent().catch((error) => toast(error.message)));
-    else showNoMatch(state, (to) => go(to));
+    else showNoMatch(state, known.last, (to) => go(to));
   }
   byId("table").hidden = rows.lines.length === 0;
   onChange();
@@ -313,6 +325,7 @@ export async function refreshSummary() {
     if (signal.aborted) return;
     learnStats(stats);
     learn(page);
+    overview.ask(state, now());
     known.now = now();
     showReach(state, known);
   } catch (error) {

@@ -46,10 +46,13 @@ files! {
     dom, "/assets/dom.js", "text/javascript; charset=utf-8", "dom.js";
     drawer, "/assets/drawer.js", "text/javascript; charset=utf-8", "drawer.js";
     filters, "/assets/filters.js", "text/javascript; charset=utf-8", "filters.js";
+    histogram, "/assets/histogram.js", "text/javascript; charset=utf-8", "histogram.js";
     keys, "/assets/keys.js", "text/javascript; charset=utf-8", "keys.js";
     list, "/assets/list.js", "text/javascript; charset=utf-8", "list.js";
     live, "/assets/live.js", "text/javascript; charset=utf-8", "live.js";
     notices, "/assets/notices.js", "text/javascript; charset=utf-8", "notices.js";
+    overview, "/assets/overview.js", "text/javascript; charset=utf-8", "overview.js";
+    rail, "/assets/rail.js", "text/javascript; charset=utf-8", "rail.js";
     rows, "/assets/rows.js", "text/javascript; charset=utf-8", "rows.js";
     session, "/assets/session.js", "text/javascript; charset=utf-8", "session.js";
     text, "/assets/text.js", "text/javascript; charset=utf-8", "text.js";
