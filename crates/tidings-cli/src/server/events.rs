@@ -8,7 +8,6 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
-use serde_json::json;
 use tidings::query::Found;
 use tidings::{EventId, StoredEvent, Verbose};
 
@@ -145,10 +144,17 @@ pub(super) async fn show(
     let Some(count) = context else { return Ok(Json(Shown(&event, true)).into_response()) };
     let (before, after) = app.read(|log| log.around(&event, count)).await?;
     let shown =
-        |events: &[StoredEvent]| json!(events.iter().map(|e| Shown(e, true)).collect::<Vec<_>>());
-    let body =
-        json!({"before": shown(&before), "event": Shown(&event, true), "after": shown(&after)});
-    Ok(Json(body).into_response())
+        |events| -> Vec<Shown<'_>> { <[_]>::iter(events).map(|e| Shown(e, true)).collect() };
+    let (before, after) = (shown(&before), shown(&after));
+    Ok(Json(InContext { before, event: Shown(&event, true), after }).into_response())
+}
+
+/// An event among its neighbours, oldest first.
+#[derive(Serialize)]
+struct InContext<'a> {
+    before: Vec<Shown<'a>>,
+    event: Shown<'a>,
+    after: Vec<Shown<'a>>,
 }
 
 fn context(text: &str) -> Result<usize, Problem> {

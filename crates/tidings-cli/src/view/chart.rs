@@ -111,6 +111,12 @@ impl Chart {
         let before = " ".repeat(name_columns);
         let total = grouped(histogram.matched);
         let axis = Chart::axis(histogram, ends, wall);
+        let beside = name_columns + count_columns + peak_columns + 3 * GAP.len();
+        // Words are not bound to the columns above, so they may have a line to themselves.
+        if beside + columns(&axis) > self.width {
+            let _ = writeln!(text, "{before}{GAP}{total:>count_columns$}\n{axis}");
+            return text;
+        }
         let _ = writeln!(
             text,
             "{before}{GAP}{total:>count_columns$}{GAP}{:peak_columns$}{GAP}{axis}",

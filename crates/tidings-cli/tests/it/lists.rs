@@ -231,6 +231,20 @@ fn an_event_is_shown_with_what_happened_around_it() {
 }
 
 #[test]
+fn an_event_in_context_is_the_same_text_as_alone() {
+    let server = Server::start();
+    let event = br#"{"type":"a","message":"m","fields":{"z":1,"a":{"y":2,"b":3},"m":4}}"#;
+    let id = server.post(EVENTS, "application/json", event).json()["id"].clone();
+    let path = format!("{EVENTS}/{}", id.as_str().unwrap());
+
+    let (alone, among) =
+        (server.get(&path).text(), server.get(&format!("{path}?context=1")).text());
+
+    assert!(alone.contains(r#""fields":{"z":1,"a":{"#), "{alone}");
+    assert_eq!(among, format!(r#"{{"before":[],"event":{alone},"after":[]}}"#));
+}
+
+#[test]
 fn the_document_lists_every_route_that_answers() {
     let server = Server::start();
 

@@ -108,7 +108,7 @@ fn the_commands_of_the_readme_record_and_find() {
 
 fn finds(server: &Server, dir: &Path) {
     let find = commands("Find it again");
-    assert_eq!(find.len(), 3, "{find:#?}");
+    assert_eq!(find.len(), 4, "{find:#?}");
 
     let list = run(&find[0], server, dir);
     assert_eq!(list.lines().count(), COMMITS + 1, "{list}");
@@ -116,7 +116,10 @@ fn finds(server: &Server, dir: &Path) {
 
     follows(&find[1], server, dir);
 
-    let ninevolt: Value = serde_json::from_str(&run(&find[2], server, dir)).unwrap();
+    let counts = run(&find[2], server, dir);
+    assert!(counts.lines().any(|row| row.starts_with("commit ") && row.contains('█')), "{counts}");
+
+    let ninevolt: Value = serde_json::from_str(&run(&find[3], server, dir)).unwrap();
     assert_eq!(ninevolt.as_object().unwrap().len(), COMMITS + 1, "{ninevolt}");
 }
 
