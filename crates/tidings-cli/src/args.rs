@@ -5,6 +5,7 @@ mod record;
 mod select;
 mod store;
 mod tools;
+mod transfer;
 mod which;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub use record::{AddArgs, EventArgs, RunArgs};
 pub use select::{Lines, ListArgs, SelectArgs, ShowArgs, StatusArgs, StatusFormat, TailArgs};
 pub use store::{CheckArgs, SalvageArgs, ServeArgs};
 pub use tools::{CompletionsArgs, ConfigArgs, ConfigCommand, ManArgs};
+pub use transfer::{ExportArgs, ImportArgs, TransferFormat};
 pub use which::{WhichArgs, ZoneArgs};
 
 /// The whole command line.
@@ -95,6 +97,10 @@ pub enum Command {
     Check(CheckArgs),
     /// Copy what is whole of a damaged data directory into a new one
     Salvage(SalvageArgs),
+    /// Write events to a file, one JSON object a line
+    Export(ExportArgs),
+    /// Store what was exported, also from another log
+    Import(ImportArgs),
     /// Tell what is configured, and by whom
     Config(ConfigArgs),
     /// Print a script by which a shell completes commands and flags

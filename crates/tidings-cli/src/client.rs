@@ -5,7 +5,9 @@
 //! the address names the server itself.
 
 pub mod answers;
+pub mod attempt;
 pub mod counts;
+pub mod lines;
 pub mod stream;
 
 use std::fmt::Write as _;
@@ -19,6 +21,7 @@ use ureq::{Agent, Body};
 
 use self::answers::{Added, Batch, Page, PageBody, ProblemBody, Shown, Stats};
 use self::counts::{Counts, Names, NamesBody, NamesOf};
+use self::lines::Lines;
 use self::stream::Stream;
 use crate::exit::{Exit, Failure};
 
@@ -163,6 +166,24 @@ impl Client {
         Ok(Stream::new(reader))
     }
 
+    /// A list to its end, one event a line.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::list`].
+    pub fn lines(&self, params: &Params) -> Result<Lines, Failure> {
+        let url = self.url("/api/v1/events", params);
+        let request = self.agent.get(url).header("Accept", "application/x-ndjson");
+        let response = self.check(request.call())?;
+        // An answer that ends with its connection would end whole wherever it is cut.
+        let framed = ["transfer-encoding", "content-length"];
+        if !framed.iter().any(|name| response.headers().contains_key(*name)) {
+            return Err(self.foreign("it does not say where its answer ends"));
+        }
+        let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
+        Ok(Lines::new(reader))
+    }
+
     fn get<T: DeserializeOwned>(&self, path: &str, params: &Params) -> Result<T, Failure> {
         let request = self.agent.get(self.url(path, params)).header("Accept", "application/json");
         self.read(self.check(request.call())?)
@@ -204,13 +225,18 @@ impl Client {
         let mut body = Vec::new();
         // What cannot be read of an error is left out of it.
         let _ = response.body_mut().as_reader().take(PROBLEM_BYTES_MAX).read_to_end(&mut body);
-        Err(match serde_json::from_slice::<ProblemBody>(&body) {
+        Err(self.failure(status, &body))
+    }
+
+    /// What an answer says that is none.
+    fn failure(&self, status: u16, body: &[u8]) -> Failure {
+        match serde_json::from_slice::<ProblemBody>(body) {
             Ok(problem) => refused(status, &problem),
             Err(_) => self.foreign(&format!(
                 "status {status}, {:?}",
                 String::from_utf8_lossy(&body[..body.len().min(FOREIGN_BYTES_SHOWN)])
             )),
-        })
+        }
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {

@@ -127,6 +127,8 @@ pub struct Rejected {
     pub index: usize,
     /// Why.
     pub error: String,
+    /// The event that has its key, if that is why.
+    pub id: Option<String>,
 }
 
 /// How a server is.

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 /// Bytes of one line of a stream, at most: an event is at most 256 KiB, and JSON
 /// may write each of its bytes as six.
-const LINE_BYTES_MAX: u64 = 2 * 1024 * 1024;
+pub const LINE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
 /// One frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,12 +2,15 @@
 
 mod add;
 mod add_lines;
+mod batches;
 mod check;
 mod check_config;
 mod completions;
 mod config;
 mod cursors;
+mod export;
 mod follow;
+mod import;
 mod list;
 mod man;
 mod names;
@@ -116,6 +119,8 @@ fn run_with(
         Command::Status(args) => interruptible().and_then(|_| status::run(args, &context))?,
         Command::Check(args) => interruptible().and_then(|_| check::run(args, &context))?,
         Command::Salvage(args) => interruptible().and_then(|_| salvage::run(args, &context))?,
+        Command::Export(args) => interruptible().and_then(|_| export::run(args, &context))?,
+        Command::Import(args) => interruptible().and_then(|_| import::run(args, &context))?,
         Command::Config(_) => config::show(&context)?,
         // Done before the settings were read.
         Command::Completions(_) | Command::Man(_) => Exit::Ok,

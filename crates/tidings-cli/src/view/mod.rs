@@ -8,6 +8,7 @@ pub mod json;
 pub mod lines;
 pub mod names;
 pub mod out;
+pub mod progress;
 pub mod row;
 pub mod summary;
 pub mod width;

@@ -196,6 +196,19 @@ pub fn grouped(number: u64) -> String {
     grouped
 }
 
+/// `1.2 MiB`
+pub fn size(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    match UNITS.iter().find(|(_, size)| bytes >= *size) {
+        // A tenth, without floating point: 10 times 2^54 bytes fit.
+        Some((unit, size)) => {
+            let tenths = bytes.saturating_mul(10) / size;
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{bytes} bytes"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,5 +289,13 @@ mod tests {
         let all = [0, 999, 1_000, 1_234_567].map(grouped);
 
         assert_eq!(all, ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn sizes_have_one_digit_after_the_point() {
+        assert_eq!(
+            [0, 1023, 1536, 5 << 30].map(size),
+            ["0 bytes", "1023 bytes", "1.5 KiB", "5.0 GiB"]
+        );
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn listed(server: &Server, flags: &[&str]) -> Vec<Value> {
     stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn feed(server: &Server, args: &[&str], input: &[u8]) -> Output {
+pub(crate) fn feed(server: &Server, args: &[&str], input: &[u8]) -> Output {
     let mut child = tidings()
         .args(args)
         .env("TIDINGS_SERVER", server.url(""))

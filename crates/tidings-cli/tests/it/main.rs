@@ -26,4 +26,5 @@ mod system;
 mod tail;
 mod terminal;
 mod tools;
+mod transfer;
 mod values;

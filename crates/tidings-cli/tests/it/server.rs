@@ -266,7 +266,8 @@ fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn exchange(address: SocketAddr, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+/// Sends these bytes and reads until the other side closes.
+pub(crate) fn exchange(address: SocketAddr, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut stream = connect(address)?;
     // A server that refuses early may close while we still send: what counts is
     // its answer.

@@ -99,6 +99,13 @@ impl Event {
         }
     }
 
+    /// Replaces the type, lower-cased; the severity stays.
+    #[must_use]
+    pub fn with_type(mut self, event_type: impl Into<String>) -> Event {
+        self.event_type = lower_cased(event_type.into());
+        self
+    }
+
     /// Replaces what happened.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<String>) -> Event {
