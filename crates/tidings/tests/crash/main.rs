@@ -9,10 +9,13 @@
 
 mod calls;
 mod children;
+#[path = "../it/outages/host.rs"]
+mod host;
 mod killed;
 mod power;
 mod races;
 mod syncs;
+mod watched;
 
 use std::path::Path;
 
@@ -24,13 +27,14 @@ fn main() {
         ["lose-power", dir] => power::lose_power(Path::new(dir)),
         ["race", dir] => races::race(Path::new(dir)),
         ["retry", dir] => syncs::retry(Path::new(dir)),
+        ["watch", dir, over] => watched::watch(Path::new(dir), over),
         ["--list", ..] => {}
         ref rest => run(rest.iter().find(|arg| !arg.starts_with('-')).copied().unwrap_or("")),
     }
 }
 
 fn run(filter: &str) {
-    let tests: [(&str, fn()); 5] = [
+    let tests: [(&str, fn()); 6] = [
         ("what_was_acknowledged_survives_kill_9", killed::what_was_acknowledged_survives_kill_9),
         (
             "what_was_acknowledged_survives_power_loss",
@@ -43,6 +47,10 @@ fn run(filter: &str) {
         (
             "whichever_call_fails_nothing_acknowledged_is_lost",
             calls::whichever_call_fails_nothing_acknowledged_is_lost,
+        ),
+        (
+            "a_watched_program_rests_while_its_disk_fails",
+            watched::a_watched_program_rests_while_its_disk_fails,
         ),
         ("exactly_one_of_racing_openers_wins", races::exactly_one_of_racing_openers_wins),
     ];

@@ -7,4 +7,5 @@ mod damage;
 mod example;
 mod full_disk;
 mod histories;
+mod outages;
 mod salvage;
