@@ -57,6 +57,8 @@ fn what_differs_in_numbers_alone_stands_at_its_newest_event() {
         "members": 2});
     assert_eq!(list["events"][1]["collapsed"], disk);
     assert!(list.get("truncated").is_none() && list["coverage"].is_object());
+    let verbose = server.get("/api/v1/events?since=all&collapse=1&verbose=1").events();
+    assert_eq!((&verbose[1]["collapsed"], verbose[1]["seq"].is_u64()), (&disk, true));
     assert_eq!(collapsed(&oldest_first), expected.into_iter().rev().collect::<Vec<_>>());
 }
 
@@ -132,4 +134,27 @@ fn an_empty_list_says_when_there_was_something_last() {
     let cursor = server.get("/api/v1/events?since=all&limit=9").json()["page"]["next"].clone();
     let page = format!("since=2020-01-01T10:00:09Z&after={}", cursor.as_str().unwrap());
     assert_eq!(last(&page), json!(null), "a later page");
+}
+
+#[test]
+fn groups_are_told_apart_up_to_their_limit_and_one_more_is_told() {
+    let server = Server::start();
+    // Neither digits nor words of hexadecimal ones.
+    let word = |n: usize| n.to_string().bytes().map(|b| char::from(b - b'0' + b'k')).collect();
+    let event = |n: usize| {
+        let message: String = word(n);
+        json!({"type": "t", "message": message})
+    };
+    server.record(&(0..10_000).map(event).collect::<Vec<_>>());
+
+    let at_limit = server.get("/api/v1/events?collapse=1&limit=1").json();
+    server.record(&[event(10_000)]);
+    let beyond = server.get("/api/v1/events?collapse=1&limit=1").json();
+
+    assert_eq!((&at_limit["groups"], at_limit.get("truncated")), (&json!(10_000), None));
+    assert_eq!((&beyond["groups"], &beyond["truncated"]), (&json!(10_000), &json!(true)));
+    assert_eq!(
+        (&beyond["matched"], &beyond["events"][0]["message"]),
+        (&json!(10_001), &json!("lkkkk"))
+    );
 }
