@@ -115,7 +115,9 @@ pub struct TailArgs {
 Examples:
   tidings show 019aab3c-7d2e-7c41-9a3b-1f2e00000001
   tidings show 019aab3c-7d2e-7c41-9a3b-1f2e00000001 -C 10
-  tidings show 019aab3c-7d2e-7c41-9a3b-1f2e00000001 -o json | jq .fields")]
+  tidings show 019aab3c-7d2e-7c41-9a3b-1f2e00000001 -o json | jq .fields
+
+An event's id is printed by tidings add, and stands in -o verbose, json and csv.")]
 pub struct ShowArgs {
     /// The event's id
     #[arg(value_name = "ID", value_parser = event_id)]

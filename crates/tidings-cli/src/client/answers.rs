@@ -15,12 +15,21 @@ pub struct Page {
     pub rows: Vec<Row>,
     /// Goes on after the last event, if there may be more.
     pub next: Option<String>,
+    /// What it says besides.
+    pub whole: Whole,
+}
+
+/// What is known of a list besides its events.
+#[derive(Clone, Debug, Default)]
+pub struct Whole {
     /// Events in the window, before the filter, if that is known.
     pub total: Option<u64>,
     /// What the log can answer for.
     pub coverage: Coverage,
     /// There are more groups than a collapsed list tells apart.
     pub truncated: bool,
+    /// How the words of `-q` were understood.
+    pub read_as: Option<String>,
     /// When an event before the window matched last, if none in it does.
     pub last_match: Option<Timestamp>,
 }
@@ -34,6 +43,7 @@ pub(super) struct PageBody {
     coverage: Coverage,
     #[serde(default)]
     truncated: bool,
+    read_as: Option<String>,
     last_match_before: Option<LastMatch>,
 }
 
@@ -49,14 +59,14 @@ struct LastMatch {
 
 impl PageBody {
     pub(super) fn read(self) -> Result<Page, serde_json::Error> {
-        Ok(Page {
-            rows: rows(self.events)?,
-            next: self.page.next,
+        let whole = Whole {
             total: self.total,
             coverage: self.coverage,
             truncated: self.truncated,
+            read_as: self.read_as,
             last_match: self.last_match_before.map(|last| last.timestamp),
-        })
+        };
+        Ok(Page { rows: rows(self.events)?, next: self.page.next, whole })
     }
 }
 

@@ -138,6 +138,6 @@ fn tell(
         summary::counted(progress.events, "event"),
         size(progress.bytes)
     );
-    say(&summary::told(&what, &page.coverage, wanted.window, &wall));
+    say(&summary::told(&what, &page.whole.coverage, wanted.window, &wall));
     Ok(Exit::Ok)
 }

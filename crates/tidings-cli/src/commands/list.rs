@@ -14,14 +14,14 @@ use super::cursors;
 use super::pages::Pages;
 use super::selection::Selection;
 use crate::args::{Lines, SelectArgs};
-use crate::client::answers::Page;
+use crate::client::answers::{Page, Whole};
 use crate::client::{Client, Params};
 use crate::exit::{Exit, Failure, say};
 use crate::interrupt::Interrupt;
 use crate::times::format_span;
 use crate::view::out::{self, Out};
 use crate::view::row::Row;
-use crate::view::summary::{self, Coverage, counted};
+use crate::view::summary::{self, Wall, counted};
 
 /// Lists what was asked for.
 ///
@@ -87,26 +87,8 @@ pub(super) struct Listing<'a> {
     last: Option<Row>,
     /// What the first page says of the whole.
     whole: Whole,
-}
-
-/// What is known of a list besides its events.
-#[derive(Clone, Debug, Default)]
-struct Whole {
-    total: Option<u64>,
-    coverage: Coverage,
-    truncated: bool,
-    last_match: Option<Timestamp>,
-}
-
-impl Whole {
-    fn of(page: &Page) -> Whole {
-        Whole {
-            total: page.total,
-            coverage: page.coverage.clone(),
-            truncated: page.truncated,
-            last_match: page.last_match,
-        }
-    }
+    /// The server was asked for an earlier match, should there be none.
+    looks_back: bool,
 }
 
 /// In which order events come, and how many of them are wanted.
@@ -148,10 +130,13 @@ impl<'a> Listing<'a> {
         if selection.collapse {
             params.push(("collapse".to_owned(), "1".to_owned()));
         }
+        let looks_back = after.is_none()
+            && selection.wanted.window.since.is_some()
+            && selection.lines != Lines::Last(0);
         let mut pages = Pages::new(client, params, after, limit);
         let waiting = pages.next().transpose()?;
-        let whole = waiting.as_ref().map(Whole::of).unwrap_or_default();
-        Ok(Listing { pages, waiting, order, rows: 0, events: 0, last: None, whole })
+        let whole = waiting.as_ref().map(|page| page.whole.clone()).unwrap_or_default();
+        Ok(Listing { pages, waiting, order, rows: 0, events: 0, last: None, whole, looks_back })
     }
 
     /// Whether there is nothing to print.
@@ -211,8 +196,9 @@ impl<'a> Listing<'a> {
         self.rows += rows.len() as u64;
         self.last = rows.pop().or(self.last.take());
     }
-    /// Tells how much was shown and what is missing, and if it was nothing, when
-    /// there was something last.
+
+    /// Tells how much was shown and what is missing; to a person also why it may
+    /// have been nothing.
     fn tell(&self, selection: &Selection, now: Timestamp) {
         let mut shown = summary::shown(self.events, self.whole.total);
         if selection.collapse {
@@ -222,9 +208,22 @@ impl<'a> Listing<'a> {
         if self.whole.truncated {
             say("there are more groups than are told apart: these are the newest");
         }
-        if let Some(last) = self.whole.last_match.filter(|_| self.rows == 0 && out::is_terminal()) {
-            let clock = selection.wanted.wall(now).clock(last);
-            say(&format!("last match: {} ago, {clock}", format_span(now.since(last))));
+        if self.rows == 0 && out::is_terminal() {
+            self.tell_of_nothing(&selection.wanted.wall(now));
+        }
+    }
+
+    fn tell_of_nothing(&self, wall: &Wall) {
+        if let Some(read_as) = &self.whole.read_as {
+            say(&format!("-q was read as {read_as}"));
+        }
+        match self.whole.last_match {
+            Some(last) => {
+                let ago = format_span(wall.now.since(last));
+                say(&format!("last match: {ago} ago, {}", wall.clock(last)));
+            }
+            None if self.looks_back => say("last match: none that is kept"),
+            None => {}
         }
     }
 }

@@ -84,6 +84,20 @@ fn an_empty_list_says_when_something_matched_last_and_starts_no_pager() {
 }
 
 #[test]
+fn an_empty_list_says_how_the_query_was_read_and_that_nothing_ever_matched() {
+    let server = server();
+    let Some(empty) = shown(&server, 80, "list -q 'loud OR quiet'") else { return };
+    let Some(none) = shown(&server, 80, "list -n 0") else { return };
+
+    let lines: Vec<&str> = empty.lines().skip(1).collect();
+    assert_eq!(
+        lines,
+        [r#"-q was read as "loud" AND "OR" AND "quiet""#, "last match: none that is kept"]
+    );
+    assert_eq!(none.lines().count(), 1, "{none}");
+}
+
+#[test]
 fn a_list_goes_through_the_pager_unless_it_must_not() {
     let server = server();
     let sed = [("PAGER", "sed s/^/paged:/")];
