@@ -11,8 +11,10 @@ use tempfile::TempDir;
 use tidings::Clock;
 
 use crate::commands::{assert_code, listed, stderr, stdout};
+use crate::ninevolt::original;
 use crate::server::{Answer, PATIENCE, Server, tidings};
 use crate::stop::assert_balanced;
+use crate::streams::Stream;
 
 /// A file system of 96 MiB, more than three servers need at their start; unmounted when dropped.
 struct Mounted(TempDir);
@@ -48,6 +50,12 @@ impl Mounted {
         while file.write_all(&[0; 4096]).is_ok() {}
     }
 
+    /// So much of it is free again.
+    fn give_back(&self, bytes: u64) {
+        let junk = std::fs::OpenOptions::new().write(true).open(self.path().join("junk")).unwrap();
+        junk.set_len(junk.metadata().unwrap().len() - bytes).unwrap();
+    }
+
     fn free(&self) {
         std::fs::remove_file(self.path().join("junk")).unwrap();
     }
@@ -59,7 +67,7 @@ impl Drop for Mounted {
     }
 }
 
-fn say(server: &Server, message: &str) -> Answer {
+pub(crate) fn say(server: &Server, message: &str) -> Answer {
     server.post("/e/a", "text/plain", message.as_bytes())
 }
 
@@ -84,41 +92,68 @@ fn assert_refused_as_full(answer: &Answer) {
     assert_eq!(answer.json()["reasons"], json!(["disk_full"]), "{}", answer.text());
 }
 
+/// Asks until it is so.
 #[track_caller]
-fn wait_until_ready(server: &Server) {
+pub(crate) fn wait_for(server: &Server, is_so: impl Fn() -> bool) {
     let clock = Clock::system();
     let deadline = clock.monotonic() + PATIENCE;
-    while server.get("/readyz").status != 200 {
+    while !is_so() {
         assert!(clock.monotonic() < deadline, "{}", server.get("/readyz?verbose").text());
         std::thread::park_timeout(Duration::from_millis(10));
     }
+}
+
+#[track_caller]
+pub(crate) fn wait_until_ready(server: &Server) {
+    wait_for(server, || server.get("/readyz").status == 200);
+}
+
+/// As 9volt said it, byte for byte.
+#[track_caller]
+pub(crate) fn assert_plain_ok(server: &Server) {
+    let (ours, theirs) = (server.get("/status/check"), original("02-status-check.txt"));
+    assert_eq!(ours.status, 200);
+    assert_eq!(ours.text(), theirs.text().replace("b251f2ec", "test-server"));
+}
+
+/// Every way of reading.
+#[track_caller]
+fn assert_reads_go_on(server: &Server, id: &str) {
+    let list = server.tidings(&["list", "-o", "cat"]);
+    assert_code(&list, 0);
+    assert!(stdout(&list).starts_with("before\n"), "{}", stdout(&list));
+    assert_code(&server.tidings(&["show", id]), 0);
+    assert_eq!(server.get("/api/v1/events?limit=1").events().len(), 1);
+    assert!(server.get("/api/v1/event").text().contains("\"before\""));
+    let mut stream = Stream::open(server, "/api/v1/events/stream?since=1h", "");
+    assert_eq!(stream.frame().expect("a greeting").name, "hello");
+    assert_eq!(stream.messages(1), ["before"]);
+    let page = server.get("/");
+    assert!(page.status == 200 && page.text().contains("<!doctype html>"), "{}", page.text());
 }
 
 #[test]
 fn a_full_disk_refuses_with_its_reason_reads_go_on_and_room_ends_it() {
     let Some(disk) = Mounted::new("a_full_disk_refuses_…") else { return };
     let server = Server::start_in(&disk.path().join("data"));
-    assert_eq!(say(&server, "before").status, 201);
+    let before = say(&server, "before").json()["id"].as_str().unwrap().to_owned();
 
     disk.fill();
     let (acknowledged, first) = say_until_refused(&server);
     assert_refused_as_full(&first);
     assert_refused_as_full(&say(&server, "while full"));
-    assert_eq!(server.get("/readyz").status, 503);
+    let health = server.get("/readyz?verbose");
+    assert_eq!(health.status, 503);
+    let (words, since) = (health.text(), "[-] log: paused since 20");
+    assert!(words.contains(since) && words.contains(": the disk is full\n"), "{words}");
     let health = server.get("/status/check");
-    assert_eq!(health.status, 500);
-    assert!(health.json()["status"].as_str().unwrap().contains("disk is full"));
-    let list = server.tidings(&["list", "-o", "cat"]);
-    assert_code(&list, 0);
-    assert!(stdout(&list).starts_with("before\n"), "{}", stdout(&list));
-    assert_eq!(server.get("/api/v1/events?limit=1").events().len(), 1);
+    assert_eq!((health.status, &health.json()["status"]), (500, &json!("the disk is full")));
+    assert_reads_go_on(&server, &before);
 
     disk.free();
     wait_until_ready(&server);
     assert_eq!(say(&server, "after").status, 201);
-    let health = server.get("/status/check");
-    assert_eq!(health.status, 200);
-    assert_eq!(health.json(), json!({"message": "MemberID test-server", "status": "OK"}));
+    assert_plain_ok(&server);
     let messages: Vec<_> = listed(&server, &["-t", "a"])
         .iter()
         .map(|event| event["message"].as_str().unwrap().to_owned())
@@ -127,6 +162,62 @@ fn a_full_disk_refuses_with_its_reason_reads_go_on_and_room_ends_it() {
     assert_eq!(messages, all);
     let told = listed(&server, &["-t", "tidings.lost"]);
     assert!(!told.is_empty(), "the log tells what it refused");
+    assert_balanced(&server.stop());
+}
+
+/// A body of about 15 MB that does not become much smaller: no two alike.
+fn noise(seed: u64) -> Vec<u8> {
+    let mut state = seed;
+    let mut letter = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        char::from(b'0' + (state >> 58) as u8 % 75)
+    };
+    let mut body = String::new();
+    for _ in 0..240 {
+        let message: String = std::iter::repeat_with(&mut letter).take(60_000).collect();
+        body += &json!({"type": "a", "message": message}).to_string();
+        body.push('\n');
+    }
+    body.into_bytes()
+}
+
+/// Sends much at once, again and again, until the server finds the disk full.
+fn flood_until_refused(server: &Server) -> Answer {
+    let bodies: Vec<Vec<u8>> = (1..=4).map(noise).collect();
+    for _ in 0..20 {
+        let answers: Vec<Answer> = std::thread::scope(|scope| {
+            let post = |body: &[u8]| server.post("/api/v1/events", "application/x-ndjson", body);
+            let sent: Vec<_> = bodies.iter().map(|body| scope.spawn(move || post(body))).collect();
+            sent.into_iter().map(|it| it.join().unwrap()).collect()
+        });
+        if let Some(refused) = answers.into_iter().find(|answer| answer.status == 503) {
+            return refused;
+        }
+    }
+    panic!("the disk is never full");
+}
+
+#[test]
+fn a_full_disk_is_purged_and_takes_events_again_though_nobody_makes_room() {
+    let Some(disk) = Mounted::new("a_full_disk_is_purged_…") else { return };
+    let data = disk.path().join("data");
+    let server = Server::start_with(&data, &["--retention-size", "1MiB"]);
+    assert_eq!(say(&server, "before").status, 201);
+    disk.fill();
+    disk.give_back(40 << 20);
+
+    let refused = flood_until_refused(&server);
+    assert_eq!(refused.json()["reasons"], json!(["disk_full"]), "{}", refused.text());
+    wait_until_ready(&server);
+
+    assert_plain_ok(&server);
+    assert_eq!(say(&server, "after").status, 201);
+    let list = server.get("/api/v1/events?type=a&limit=1").json();
+    assert_eq!(
+        (&list["events"][0]["message"], &list["coverage"]["cut_by"]),
+        (&json!("after"), &json!("size"))
+    );
+    assert!(!listed(&server, &["-t", "tidings.lost"]).is_empty(), "the log tells what it refused");
     assert_balanced(&server.stop());
 }
 

@@ -15,6 +15,7 @@ mod disks;
 mod framing;
 mod lists;
 mod ninevolt;
+mod outages;
 mod page;
 mod readme;
 mod run;

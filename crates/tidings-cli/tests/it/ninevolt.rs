@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::server::{Answer, Server, parse};
 
 /// An answer of the original: after the line with the command, as on the wire.
-fn original(name: &str) -> Answer {
+pub(crate) fn original(name: &str) -> Answer {
     let path = format!("{}/tests/fixtures/ninevolt/{name}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).expect("a fixture");
     let start = text.find("HTTP/1.1").expect("an answer");

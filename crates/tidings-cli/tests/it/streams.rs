@@ -10,21 +10,21 @@ use crate::server::Server;
 const STREAM: &str = "/api/v1/events/stream";
 
 /// An open stream, read line by line.
-struct Stream {
+pub(crate) struct Stream {
     status: u16,
     lines: BufReader<TcpStream>,
 }
 
 /// One Server-Sent Event.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Frame {
-    name: String,
+pub(crate) struct Frame {
+    pub(crate) name: String,
     id: String,
     data: Value,
 }
 
 impl Stream {
-    fn open(server: &Server, path: &str, headers: &str) -> Stream {
+    pub(crate) fn open(server: &Server, path: &str, headers: &str) -> Stream {
         let mut socket = server.connect();
         // HTTP/1.0 has no chunks, so the body comes as it is.
         let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n{headers}\r\n");
@@ -44,7 +44,7 @@ impl Stream {
     }
 
     /// The next frame with data; `None` at the end.
-    fn frame(&mut self) -> Option<Frame> {
+    pub(crate) fn frame(&mut self) -> Option<Frame> {
         let mut frame = Frame::default();
         loop {
             let line = self.line()?;
@@ -59,7 +59,7 @@ impl Stream {
     }
 
     /// The messages of the next frames.
-    fn messages(&mut self, count: usize) -> Vec<String> {
+    pub(crate) fn messages(&mut self, count: usize) -> Vec<String> {
         (0..count)
             .map(|_| self.frame().expect("a frame").data["message"].as_str().unwrap().to_owned())
             .collect()
