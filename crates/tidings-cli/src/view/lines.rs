@@ -1,6 +1,7 @@
 //! How does an event look as text? One line, or everything about it.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -21,6 +22,8 @@ const TAG_COLUMNS_MAX: usize = 32;
 pub enum TimeStyle {
     /// `Nov 22 10:45:57`
     Short,
+    /// `2020-11-22 10:45:57`: as short, for an event of another year.
+    Dated,
     /// `2026-11-22T10:45:57.077+01:00`
     Iso,
     /// `Sun 2026-11-22 10:45:57.077124 CET`
@@ -34,6 +37,7 @@ pub fn time(at: Timestamp, style: TimeStyle, zone: &TimeZone) -> String {
     let Some(wall) = zoned(at, zone) else { return at.to_string() };
     let format = match style {
         TimeStyle::Short => "%b %d %H:%M:%S",
+        TimeStyle::Dated => "%Y-%m-%d %H:%M:%S",
         TimeStyle::Iso if *zone == TimeZone::UTC => "%Y-%m-%dT%H:%M:%S.%3fZ",
         TimeStyle::Iso => "%Y-%m-%dT%H:%M:%S.%3f%:z",
         TimeStyle::Full => "%a %Y-%m-%d %H:%M:%S.%6f %Z",
@@ -73,6 +77,7 @@ pub fn line(
     colors: bool,
 ) -> String {
     let (on, off) = if colors { color(event.level()) } else { ("", "") };
+    let style = if style == TimeStyle::Short && is_old(event) { TimeStyle::Dated } else { style };
     let mut line = time(event.timestamp, style, zone);
     let Columns { member: member_columns, tag: tag_columns } = columns;
     // Writing to a string cannot fail.
@@ -94,6 +99,13 @@ pub fn line(
         let _ = write!(line, " {}={}", escaped(name), field_value(value));
     }
     line
+}
+
+/// Whether it was half a year old when it came, as events of an import are: without
+/// a year it would be read as one of this year.
+fn is_old(event: &RowEvent) -> bool {
+    const OLD: Duration = Duration::from_hours(183 * 24);
+    event.received.is_some_and(|received| received.since(event.timestamp) > OLD)
 }
 
 /// ` ×12 (since 18:03, 3 members)`, as seen from the newest of them.

@@ -36,6 +36,16 @@ fn an_event_is_one_line() {
 }
 
 #[test]
+fn an_event_of_another_year_says_which() {
+    let mut old = disk();
+    old.timestamp = "2020-11-22T09:45:57Z".parse().unwrap();
+
+    let short = line(&old, TimeStyle::Short, &berlin(), Columns::default(), false);
+
+    assert!(short.starts_with("2020-11-22 10:45:57 db1 "), "{short}");
+}
+
+#[test]
 fn members_and_types_stand_in_columns() {
     let mut columns = Columns::default();
     let other = event(
