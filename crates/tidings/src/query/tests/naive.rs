@@ -80,16 +80,16 @@ impl World {
     pub(super) fn damaged(dice: &mut fastrand::Rng) -> World {
         let mut world = World::random(dice);
         for head in world.log.core().store.heads(Position(0), 1000).unwrap() {
-            let last_frame = match dice.u8(0..6) {
-                0 => 0,
+            let from = match dice.u8(0..6) {
+                0 => {
+                    world.store.damage(head.base.0);
+                    0
+                }
                 1 => world.store.damage_last_frame(head.base.0),
                 _ => continue,
             };
-            if last_frame == 0 {
-                world.store.damage(head.base.0);
-            }
             world.log.core().cache.lock().remove(&[head.base]);
-            let lost = head.base.plus(last_frame)..head.base.plus(head.count);
+            let lost = head.base.plus(from)..head.base.plus(head.count);
             world.all.retain(|stored| !lost.contains(&stored.position));
         }
         ask(&world.log, &Query { limit: usize::MAX, ..Query::default() });
@@ -128,7 +128,9 @@ impl World {
 }
 
 fn put(log: &Log, dice: &mut fastrand::Rng, number: u64, now: Timestamp, events: Vec<Event>) {
-    let received = |dice: &mut fastrand::Rng| now.before(SECOND * dice.u32(0..600));
+    // Some of these blocks stand across the end of the retention.
+    let oldest = pick(dice, &[600, 12_000]);
+    let received = |dice: &mut fastrand::Rng| now.before(SECOND * dice.u32(0..oldest));
     let events: Vec<_> = events.into_iter().map(|event| (event, received(dice))).collect();
     // Blocks are numbered from 1.
     log.put(&block_of(dice.u8(1..3), number + 1, number * 10_000, &events)).unwrap();
