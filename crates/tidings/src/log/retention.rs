@@ -122,7 +122,7 @@ impl Core {
         for chunk in bases.chunks(EXPIRE_BLOCKS_MAX) {
             let expired = self.store.expire(chunk);
             // Some may be gone although the call failed: `block` finds that out.
-            let events = expired?;
+            let events = expired?.events;
             self.index.write().remove(chunk);
             self.cache.lock().remove(chunk);
             tracing::debug!(events, blocks = chunk.len(), by, "expired");

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::{
-    Batch, BlockName, BlockStore, Ends, Gap, Head, KeyRow, Placed, Reach, Sink, StoreError,
+    Batch, BlockName, BlockStore, Ends, Expired, Gap, Head, KeyRow, Placed, Reach, Sink, StoreError,
 };
 use crate::block::Block;
 use crate::clock::Timestamp;
@@ -94,13 +94,13 @@ impl State {
         base
     }
 
-    fn remove(&mut self, base: u64) -> Option<u64> {
-        let block = self.blocks.remove(&base)?;
-        self.outbox.remove(&base);
+    fn remove(&mut self, base: u64) -> Expired {
+        let Some(block) = self.blocks.remove(&base) else { return Expired::default() };
         if let Some(name) = BlockName::of(&block) {
             self.names.insert(name, None);
         }
-        Some(u64::from(block.header().count))
+        let events = u64::from(block.header().count);
+        Expired { events, waiting: if self.outbox.remove(&base) { events } else { 0 } }
     }
 }
 
@@ -205,9 +205,26 @@ impl BlockStore for MemoryStore {
         Ok(())
     }
 
-    fn expire(&self, bases: &[Position]) -> Result<u64, StoreError> {
+    fn expire(&self, bases: &[Position]) -> Result<Expired, StoreError> {
         let mut state = self.open()?;
-        Ok(bases.iter().filter_map(|base| state.remove(base.0)).sum())
+        let mut expired = Expired::default();
+        for base in bases {
+            expired += state.remove(base.0);
+        }
+        Ok(expired)
+    }
+
+    fn outbox(&self, from: Position, limit: usize) -> Result<Vec<Position>, StoreError> {
+        let state = self.open()?;
+        Ok(state.outbox.range(from.0..).take(limit).map(|base| Position(*base)).collect())
+    }
+
+    fn published(&self, bases: &[Position]) -> Result<(), StoreError> {
+        let mut state = self.open()?;
+        for base in bases {
+            state.outbox.remove(&base.0);
+        }
+        Ok(())
     }
 
     fn ends(&self) -> Result<Ends, StoreError> {

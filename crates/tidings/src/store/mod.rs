@@ -115,7 +115,8 @@ pub struct Batch<'a> {
     pub blocks: &'a [Block],
     /// Keys of the events in `blocks`.
     pub keys: &'a [KeyRow],
-    /// Also queue the blocks for publishing.
+    /// The blocks also wait to be published, from this transaction on until
+    /// [`BlockStore::published`] or [`BlockStore::expire`].
     pub outbox: bool,
 }
 
@@ -170,6 +171,22 @@ pub struct Ends {
     pub bytes: u64,
 }
 
+/// What [`BlockStore::expire`] let go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Events of all blocks that went.
+    pub events: u64,
+    /// Of these, events of blocks that still waited to be published.
+    pub waiting: u64,
+}
+
+impl std::ops::AddAssign for Expired {
+    fn add_assign(&mut self, other: Expired) {
+        self.events += other.events;
+        self.waiting += other.waiting;
+    }
+}
+
 /// Keeps blocks in order of arrival, and gives them back.
 pub trait BlockStore: Sink {
     /// The id of this log, drawn when the store was created.
@@ -183,6 +200,7 @@ pub trait BlockStore: Sink {
     /// unknown outcome is settled: appending the very same batch again. If all of
     /// its blocks are there, with the same bytes and still side by side, nothing is
     /// stored and the answer is where they stand; if none is, they are stored.
+    /// Whether the blocks wait to be published is decided by the first time.
     ///
     /// # Errors
     ///
@@ -223,13 +241,34 @@ pub trait BlockStore: Sink {
     /// Forgets the blocks that begin at these positions, and gives their space
     /// back to the file system. Works on a full disk. A base that is not there is
     /// passed over. Gaps before the oldest block that is left are forgotten too.
-    /// Returns how many events went.
+    /// Blocks that wait to be published go like any others. Returns what went.
     ///
     /// # Errors
     ///
     /// As [`BlockStore::append`]. Long lists take several transactions, so some
     /// blocks may be gone all the same; calling again is safe.
-    fn expire(&self, bases: &[Position]) -> Result<u64, StoreError>;
+    fn expire(&self, bases: &[Position]) -> Result<Expired, StoreError>;
+
+    /// Where blocks begin that wait to be published: up to `limit` bases from
+    /// `from` on, oldest first. From `Position(0)` on it is the whole outbox, also
+    /// after a restart. [`BlockStore::read`] gives the bytes, the same ones for as
+    /// long as the block waits: a waiting block is never replaced. A base whose
+    /// block can no longer be read stays in the outbox until it is published or
+    /// expired.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    fn outbox(&self, from: Position, limit: usize) -> Result<Vec<Position>, StoreError>;
+
+    /// The blocks that begin at these positions wait no longer, durably, all in one
+    /// transaction. Works on a full disk. A base that does not wait is passed over.
+    ///
+    /// # Errors
+    ///
+    /// As [`BlockStore::append`]; after an unknown outcome some of them may wait
+    /// again when the store is back, and saying it again is safe.
+    fn published(&self, bases: &[Position]) -> Result<(), StoreError>;
 
     /// The ends and sizes, as of the last commit.
     ///

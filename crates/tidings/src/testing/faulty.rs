@@ -7,7 +7,7 @@ use crate::block::Block;
 use crate::clock::Timestamp;
 use crate::id::{Origin, Position};
 use crate::store::{
-    Batch, BlockStore, Ends, Gap, Head, KeyRow, Outcome, Placed, Reach, Sink, StoreError,
+    Batch, BlockStore, Ends, Expired, Gap, Head, KeyRow, Outcome, Placed, Reach, Sink, StoreError,
 };
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
@@ -23,7 +23,8 @@ pub enum Fault {
     UnknownNotDone,
     /// Nothing is done, and trying again never helps: [`StoreError::Rejected`].
     Rejected,
-    /// There is no room until [`FaultyStore::release`]; expiring works.
+    /// There is no room until [`FaultyStore::release`]; what makes room or needs
+    /// none works: expiring, forgetting keys, emptying the outbox.
     DiskFull,
     /// The call does not come back until [`FaultyStore::release`]; then it is done.
     /// For ever, it stands for a device that hangs: probes hang too.
@@ -32,8 +33,8 @@ pub enum Fault {
 
 /// A store around a store, whose writes fail as a test says.
 ///
-/// Writes are `put`, `append`, `replace`, `expire` and `forget_keys`, counted from
-/// 1 from the last [`FaultyStore::fail_at`] on. Reads fail when
+/// Writes are `put`, `append`, `replace`, `expire`, `published` and `forget_keys`,
+/// counted from 1 from the last [`FaultyStore::fail_at`] on. Reads fail when
 /// [`FaultyStore::fail_read_at`] says so. Everything else passes through.
 /// After an unknown outcome it is latched, as the contract of
 /// [`BlockStore::append`] says, until it is probed.
@@ -95,7 +96,7 @@ impl<S> FaultyStore<S> {
     }
 
     /// From now on, the `nth` read fails once; 1 is the next one, 0 is none. Reads
-    /// are `heads`, `read`, `ends`, `gaps` and `find_key`.
+    /// are `heads`, `read`, `outbox`, `ends`, `gaps` and `find_key`.
     pub fn fail_read_at(&self, nth: u64) {
         self.state.lock().reads_to_failure = nth;
     }
@@ -276,8 +277,16 @@ impl<S: BlockStore> BlockStore for FaultyStore<S> {
         self.write(false, || self.inner.replace(range, with))
     }
 
-    fn expire(&self, bases: &[Position]) -> Result<u64, StoreError> {
+    fn expire(&self, bases: &[Position]) -> Result<Expired, StoreError> {
         self.write(true, || self.inner.expire(bases))
+    }
+
+    fn outbox(&self, from: Position, limit: usize) -> Result<Vec<Position>, StoreError> {
+        self.read_or_fail(|| self.inner.outbox(from, limit))
+    }
+
+    fn published(&self, bases: &[Position]) -> Result<(), StoreError> {
+        self.write(true, || self.inner.published(bases))
     }
 
     fn ends(&self) -> Result<Ends, StoreError> {
@@ -355,6 +364,20 @@ mod tests {
     }
 
     #[test]
+    fn a_failed_publishing_leaves_what_was_not_done_waiting() {
+        for (fault, left) in [(Fault::NotStored, 1), (Fault::UnknownButDone, 0)] {
+            let (store, blocks) = (faulty(), [Blocks::new(1).of(2)]);
+            store.append(&Batch { blocks: &blocks, keys: &[], outbox: true }).unwrap();
+            store.fail_at(1, fault);
+
+            assert!(store.published(&[Position(0)]).is_err());
+            store.probe().unwrap();
+
+            assert_eq!(store.outbox(Position(0), 9).unwrap().len(), left, "{fault:?}");
+        }
+    }
+
+    #[test]
     fn a_hanging_write_goes_on_when_released() {
         let store = Arc::new(faulty());
         store.fail_at(1, Fault::Hang);
@@ -370,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_lets_expiring_through_until_there_is_room() {
+    fn a_full_disk_lets_expiring_and_publishing_through_until_there_is_room() {
         let (store, mut blocks) = (faulty(), Blocks::new(1));
         store.put(&blocks.of(5)).unwrap();
         store.fail_at(1, Fault::DiskFull);
@@ -378,7 +401,8 @@ mod tests {
 
         assert!(matches!(store.put(&block), Err(StoreError::DiskFull { .. })));
         assert!(matches!(store.probe(), Err(StoreError::DiskFull { .. })));
-        assert_eq!(store.expire(&[Position(0)]).unwrap(), 5);
+        store.published(&[Position(0)]).unwrap();
+        assert_eq!(store.expire(&[Position(0)]).unwrap().events, 5);
         store.release();
         assert!(store.probe().is_ok() && store.put(&block).is_ok());
     }

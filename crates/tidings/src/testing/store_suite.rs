@@ -40,7 +40,7 @@ pub fn assert_sink<S: Sink>(fresh: impl Fn() -> S) {
 /// Naming the claim that is broken.
 pub fn assert_block_store<S: BlockStore>(fresh: impl Fn() -> S) {
     assert_sink(&fresh);
-    let claims: [Claim<S>; 14] = [
+    let claims: [Claim<S>; 16] = [
         ("an empty store begins and ends at 0", empty),
         ("positions are dense, over puts and appends", dense),
         ("a block is read back byte for byte", read_back),
@@ -52,6 +52,8 @@ pub fn assert_block_store<S: BlockStore>(fresh: impl Fn() -> S) {
         ("a late retry of an expired block brings nothing back", late_retry),
         ("a merged block takes the place of its parts, whose names stay taken", replace),
         ("what does not fit is not replaced", unfit),
+        ("blocks wait in the outbox until they are published, oldest first", outbox),
+        ("a batch appended again leaves the outbox as it was", outbox_settled),
         ("keys are found within the window, exactly", keys),
         ("keys are forgotten by whole hours, and replaced by newer ones", forgotten_keys),
         ("a closed store refuses everything", closed),
@@ -90,6 +92,10 @@ fn assert_rejected<T: std::fmt::Debug>(done: &Result<T, StoreError>) {
 #[track_caller]
 fn append(store: &dyn BlockStore, blocks: &[Block]) -> Position {
     store.append(&Batch { blocks, keys: &[], outbox: false }).must()
+}
+
+fn append_waiting(store: &dyn BlockStore, blocks: &[Block]) -> Position {
+    store.append(&Batch { blocks, keys: &[], outbox: true }).must()
 }
 
 fn same_bytes_again<S: Sink>(store: &S) {
@@ -208,15 +214,21 @@ fn heads<S: BlockStore>(store: &S) {
 fn expire<S: BlockStore>(store: &S) {
     let mut blocks = Blocks::new(1);
     append(store, &[blocks.of(1), blocks.of(2), blocks.of(3)]);
-    assert_eq!(store.expire(&[Position(0), Position(1), Position(77)]).must(), 3);
+    assert_eq!(expired(store, &[0, 1, 77]), (3, 0));
     assert!(store.read(Position(1)).must().is_none());
     assert_eq!(store.ends().must().first, Position(3));
-    assert_eq!(store.expire(&[Position(0), Position(3)]).must(), 3);
+    assert_eq!(expired(store, &[0, 3]), (3, 0));
     let ends = store.ends().must();
     assert_eq!((ends.first, ends.next), (Position(6), Position(6)));
     assert_eq!((ends.events, ends.blocks), (0, 0));
     assert_eq!(append(store, &[blocks.of(1)]), Position(6));
     assert_eq!(store.gaps().must(), [], "what expired is not missing");
+}
+
+fn expired<S: BlockStore>(store: &S, bases: &[u64]) -> (u64, u64) {
+    let bases: Vec<Position> = bases.iter().copied().map(Position).collect();
+    let expired = store.expire(&bases).must();
+    (expired.events, expired.waiting)
 }
 
 fn late_retry<S: BlockStore>(store: &S) {
@@ -242,14 +254,13 @@ fn replace<S: BlockStore>(store: &S) {
     assert_eq!((ends.first, ends.next, ends.events), (Position(0), Position(6), 6));
     assert_eq!(ends.blocks, 2);
     assert!(store.put(&parts[1]).must().duplicate);
-    assert_eq!(store.expire(&[Position(0)]).must(), 5);
+    assert_eq!(expired(store, &[0]), (5, 0));
 }
 
 fn unfit<S: BlockStore>(store: &S) {
     let mut blocks = Blocks::new(1);
     append(store, &[blocks.of(2), blocks.of(3), blocks.of(1)]);
-    let waiting = [blocks.of(2)];
-    store.append(&Batch { blocks: &waiting, keys: &[], outbox: true }).must();
+    append_waiting(store, &[blocks.of(2)]);
     let replace =
         |from, to, events| store.replace(Position(from)..Position(to), &Blocks::new(9).of(events));
     assert_rejected(&replace(0, 4, 4)); // half a block
@@ -259,6 +270,50 @@ fn unfit<S: BlockStore>(store: &S) {
     store.expire(&[Position(2)]).must();
     assert_rejected(&replace(0, 6, 6)); // a hole
     assert_eq!(store.ends().must().events, 5);
+}
+
+/// The bases that wait, from a position on.
+fn waiting<S: BlockStore>(store: &S, from: u64, limit: usize) -> Vec<u64> {
+    store.outbox(Position(from), limit).must().into_iter().map(|base| base.0).collect()
+}
+
+fn outbox<S: BlockStore>(store: &S) {
+    let mut blocks = Blocks::new(1);
+    let sent = [blocks.of(2), blocks.of(3), blocks.of(1)];
+    append_waiting(store, &sent); // at 0, 2, 5
+    append(store, &[blocks.of(4)]);
+    append_waiting(store, &[blocks.of(5), blocks.of(1)]); // at 10, 15
+    store.put(&blocks.of(1)).must();
+    assert_eq!(waiting(store, 0, 10), [0, 2, 5, 10, 15]);
+    assert_eq!((waiting(store, 1, 2), waiting(store, 0, 0)), (vec![2, 5], vec![]));
+    assert_eq!((waiting(store, 16, 10), waiting(store, u64::MAX, 10)), (vec![], vec![]));
+    let read = store.read(Position(2)).must();
+    assert_eq!(read.as_ref().map(Block::bytes), Some(sent[1].bytes()));
+    store.published(&[Position(2), Position(6), Position(77), Position(10)]).must();
+    store.published(&[Position(2)]).must();
+    store.published(&[]).must();
+    assert_eq!(waiting(store, 0, 10), [0, 5, 15]);
+    assert!(store.read(Position(2)).must().is_some(), "published blocks are kept");
+    assert_eq!(expired(store, &[0, 2, 15]), (6, 3), "what waits goes with the rest");
+    assert_eq!(waiting(store, 0, 10), [5]);
+    store.published(&[Position(5)]).must();
+    assert_eq!(waiting(store, 0, 10), [0; 0]);
+    assert_eq!(store.ends().must().events, 11);
+}
+
+fn outbox_settled<S: BlockStore>(store: &S) {
+    let mut blocks = Blocks::new(1);
+    let (first, second) = ([blocks.of(2), blocks.of(3)], [blocks.of(1)]);
+    append_waiting(store, &first);
+    append(store, &second);
+    store.published(&[Position(0)]).must();
+    assert_eq!(append_waiting(store, &first), Position(0));
+    assert_eq!(append_waiting(store, &second), Position(5));
+    assert!(store.put(&first[1]).must().duplicate);
+    assert_eq!(waiting(store, 0, 10), [2]);
+    let torn = [blocks.of(1), second[0].clone()];
+    assert_rejected(&store.append(&Batch { blocks: &torn, keys: &[], outbox: true }));
+    assert_eq!(waiting(store, 0, 10), [2], "nothing of a batch that fails waits");
 }
 
 fn key(name: &str, after: Duration, event: u64) -> KeyRow {
@@ -317,6 +372,8 @@ fn closed<S: BlockStore>(store: &S) {
     assert!(closed(store.read(Position(0)).err()));
     assert!(closed(store.ends().err()));
     assert!(closed(store.expire(&[Position(0)]).err()));
+    assert!(closed(store.outbox(Position(0), 1).err()));
+    assert!(closed(store.published(&[Position(0)]).err()));
     assert!(closed(store.find_key(b"a", START, HOUR).err()));
     store.close().must();
 }

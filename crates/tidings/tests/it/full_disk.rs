@@ -7,7 +7,7 @@ use std::process::Command;
 use tidings::Position;
 use tidings::block::Block;
 use tidings::store::sqlite::{SqliteOptions, SqliteStore};
-use tidings::store::{BlockStore, Sink, StoreError};
+use tidings::store::{Batch, BlockStore, Sink, StoreError};
 use tidings::testing::Blocks;
 
 /// A file system in memory; unmounted when dropped.
@@ -43,10 +43,12 @@ fn a_full_disk_pauses_writes_not_reads_and_purging_ends_it() {
     assert!(matches!(store.put(&refused), Err(StoreError::DiskFull { .. })));
     assert!(matches!(store.probe(), Err(StoreError::DiskFull { .. })));
     assert_all_there(&store, &kept);
+    let bases: Vec<Position> = kept.iter().map(|(base, _)| *base).collect();
+    store.published(&bases[1..]).unwrap();
+    assert_eq!(store.outbox(Position(0), 9).unwrap(), bases[..1]);
 
     let half = kept.len() / 2;
-    let bases: Vec<Position> = kept[..half].iter().map(|(base, _)| *base).collect();
-    store.expire(&bases).unwrap();
+    assert!(store.expire(&bases[..half]).unwrap().waiting > 0);
     store.probe().unwrap();
 
     assert!(!store.put(&refused).unwrap().duplicate, "it was refused, so it was not there");
@@ -59,8 +61,9 @@ fn fill(store: &SqliteStore) -> (Vec<(Position, Block)>, Block) {
     let (mut blocks, mut kept) = (Blocks::new(1), Vec::new());
     loop {
         let block = blocks.with_text(40, 1500);
-        match store.put(&block) {
-            Ok(placed) => kept.push((placed.base.unwrap(), block)),
+        let batch = Batch { blocks: std::slice::from_ref(&block), keys: &[], outbox: true };
+        match store.append(&batch) {
+            Ok(base) => kept.push((base, block)),
             Err(StoreError::DiskFull { .. }) => return (kept, block),
             Err(error) => panic!("{error}"),
         }

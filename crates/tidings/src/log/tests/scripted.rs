@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::id::{Origin, Position};
 use crate::store::memory::MemoryStore;
 use crate::store::{
-    Batch, BlockStore, Ends, Gap, Head, KeyRow, Outcome, Placed, Reach, Sink, StoreError,
+    Batch, BlockStore, Ends, Expired, Gap, Head, KeyRow, Outcome, Placed, Reach, Sink, StoreError,
 };
 use crate::sync::{Condvar, Mutex};
 
@@ -161,8 +161,16 @@ impl BlockStore for Scripted {
         self.inner.replace(range, with)
     }
 
-    fn expire(&self, bases: &[Position]) -> Result<u64, StoreError> {
+    fn expire(&self, bases: &[Position]) -> Result<Expired, StoreError> {
         self.inner.expire(bases)
+    }
+
+    fn outbox(&self, from: Position, limit: usize) -> Result<Vec<Position>, StoreError> {
+        self.inner.outbox(from, limit)
+    }
+
+    fn published(&self, bases: &[Position]) -> Result<(), StoreError> {
+        self.inner.published(bases)
     }
 
     fn ends(&self) -> Result<Ends, StoreError> {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
-use crate::store::{Batch, Damage, Ends, Gap, Head, KeyRow, Placed, Reach};
+use crate::store::{Batch, Damage, Ends, Expired, Gap, Head, KeyRow, Placed, Reach};
 use crate::sync::Mutex;
 
 pub(super) struct Odd {
@@ -108,8 +108,16 @@ impl BlockStore for Odd {
         self.inner.replace(range, with)
     }
 
-    fn expire(&self, bases: &[Position]) -> Result<u64, StoreError> {
+    fn expire(&self, bases: &[Position]) -> Result<Expired, StoreError> {
         self.inner.expire(bases)
+    }
+
+    fn outbox(&self, from: Position, limit: usize) -> Result<Vec<Position>, StoreError> {
+        self.inner.outbox(from, limit)
+    }
+
+    fn published(&self, bases: &[Position]) -> Result<(), StoreError> {
+        self.inner.published(bases)
     }
 
     fn ends(&self) -> Result<Ends, StoreError> {

@@ -11,6 +11,7 @@ mod keeper;
 mod keys;
 mod latch;
 mod open;
+mod outbox;
 mod purge;
 mod read;
 mod readers;
@@ -36,7 +37,9 @@ use self::directory::{Directory, DirectoryLock};
 use crate::block::Block;
 use crate::clock::{Clock, Timestamp};
 use crate::id::{NoRandomness, Origin, Position};
-use crate::store::{Batch, BlockStore, Ends, Gap, Head, KeyRow, Placed, Reach, Sink, StoreError};
+use crate::store::{
+    Batch, BlockStore, Ends, Expired, Gap, Head, KeyRow, Placed, Reach, Sink, StoreError,
+};
 use crate::sync::{Arc, Mutex, thread};
 
 pub use ballast::BALLAST_BYTES;
@@ -184,8 +187,16 @@ impl BlockStore for SqliteStore {
         self.inner.replace(&range, with)
     }
 
-    fn expire(&self, bases: &[Position]) -> Result<u64, StoreError> {
+    fn expire(&self, bases: &[Position]) -> Result<Expired, StoreError> {
         self.inner.expire(bases)
+    }
+
+    fn outbox(&self, from: Position, limit: usize) -> Result<Vec<Position>, StoreError> {
+        self.inner.outbox(from, limit)
+    }
+
+    fn published(&self, bases: &[Position]) -> Result<(), StoreError> {
+        self.inner.published(bases)
     }
 
     fn ends(&self) -> Result<Ends, StoreError> {

@@ -7,7 +7,7 @@ use super::Inner;
 use super::latch::{Health, Purpose};
 use super::write::Tx;
 use crate::id::Position;
-use crate::store::StoreError;
+use crate::store::{Expired, StoreError};
 
 /// Blocks that one transaction forgets, at most.
 const EXPIRE_BLOCKS_MAX: usize = 128;
@@ -22,56 +22,57 @@ const PURGE_PAGES: i64 = 64;
 const BOOTS_GONE_MAX: i64 = 100_000;
 
 impl Inner {
-    pub(super) fn expire(&self, bases: &[Position]) -> Result<u64, StoreError> {
-        let mut events = 0;
+    pub(super) fn expire(&self, bases: &[Position]) -> Result<Expired, StoreError> {
+        let mut expired = Expired::default();
         for chunk in bases.chunks(EXPIRE_BLOCKS_MAX) {
             if self.is_full() {
                 // The room that the ballast left is for this first.
                 self.empty_wal();
             }
-            events += match self.expire_some(chunk) {
+            expired += match self.expire_some(chunk) {
                 Err(StoreError::Damaged { .. }) => self.expire_one_by_one(chunk)?,
                 done => done?,
             };
         }
         self.give_back()?;
-        Ok(events)
+        Ok(expired)
     }
 
-    fn expire_some(&self, bases: &[Position]) -> Result<u64, StoreError> {
-        let events = self.transact(Purpose::Purge, "expire blocks", |tx| {
-            let mut events = 0;
+    fn expire_some(&self, bases: &[Position]) -> Result<Expired, StoreError> {
+        let expired = self.transact(Purpose::Purge, "expire blocks", |tx| {
+            let mut expired = Expired::default();
             for base in bases {
-                if let Some(count) = tx.remove(signed(base.0))? {
-                    tx.note_expired(base.0, count)?;
-                    events += count;
+                let gone = tx.remove(signed(base.0))?;
+                if gone.events > 0 {
+                    tx.note_expired(base.0, gone.events)?;
                 }
+                expired += gone;
             }
             if tx.dirty {
                 tx.raise_floor()?;
                 let first = signed(tx.counts.first);
                 tx.execute("DELETE FROM gaps WHERE next <= ?1", [first])?;
             }
-            Ok(events)
+            Ok(expired)
         })?;
         let first = self.counts.lock().first;
         self.gaps.lock().retain(|gap| gap.range.end.0 > first);
-        Ok(events)
+        Ok(expired)
     }
 
     /// A block whose pages are so damaged that they cannot be taken out stays; it
     /// must not keep the others from going.
-    fn expire_one_by_one(&self, bases: &[Position]) -> Result<u64, StoreError> {
-        let mut events = 0;
+    fn expire_one_by_one(&self, bases: &[Position]) -> Result<Expired, StoreError> {
+        let mut expired = Expired::default();
         for base in bases {
             match self.expire_some(std::slice::from_ref(base)) {
                 Err(error @ StoreError::Damaged { .. }) => {
                     tracing::warn!(store = %self.name, %base, %error, "block cannot be expired");
                 }
-                done => events += done?,
+                done => expired += done?,
             }
         }
-        Ok(events)
+        Ok(expired)
     }
 
     /// Drops free pages at the end of the file, and the WAL.
@@ -94,7 +95,7 @@ impl Inner {
         Ok(())
     }
 
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         matches!(self.latch.get(), Health::Full(_))
     }
 
@@ -174,6 +175,6 @@ impl Tx<'_> {
     }
 }
 
-fn signed(position: u64) -> i64 {
+pub(super) fn signed(position: u64) -> i64 {
     i64::try_from(position).unwrap_or(i64::MAX)
 }

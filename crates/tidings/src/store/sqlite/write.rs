@@ -11,7 +11,7 @@ use super::{Counts, Inner};
 use crate::block::Block;
 use crate::id::{Boot, Origin, Position};
 use crate::store::naming::{BlockName, MERGED, Settled, TORN, TWICE, UNFIT};
-use crate::store::{Batch, Damage, KeyRow, Placed, StoreError};
+use crate::store::{Batch, Damage, Expired, KeyRow, Placed, StoreError};
 
 /// What only the writing thread needs; behind one lock, which is held for a
 /// whole transaction.
@@ -324,8 +324,8 @@ impl Tx<'_> {
         Ok(rows.into_iter().map(|(base, ..)| base).collect())
     }
 
-    /// Takes a block out, keeping its name. Answers with how many events went.
-    pub(super) fn remove(&mut self, base: i64) -> Result<Option<u64>, StoreError> {
+    /// Takes a block out, keeping its name. Answers with what went.
+    pub(super) fn remove(&mut self, base: i64) -> Result<Expired, StoreError> {
         let sql = "DELETE FROM blocks WHERE base = ?1 RETURNING count, boot, number";
         let gone = self.conn.prepare_cached(sql).and_then(|mut it| {
             it.query_row([base], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
@@ -337,16 +337,16 @@ impl Tx<'_> {
             },
             Fault::Full | Fault::Other => self.failed(&error),
         })?;
-        let Some((count, boot, number)) = gone else { return Ok(None) };
+        let Some((count, boot, number)) = gone else { return Ok(Expired::default()) };
         let (boot, number): (Option<i64>, Option<i64>) = (boot, number);
         self.dirty = true;
-        self.execute("DELETE FROM outbox WHERE base = ?1", [base])?;
+        let waited = self.execute("DELETE FROM outbox WHERE base = ?1", [base])? > 0;
         if let (Some(boot), Some(number)) = (boot, number) {
             self.note_gone(boot, number)?;
         }
-        let count = i64::unsigned_abs(count);
-        self.counts.removed(count);
-        Ok(Some(count))
+        let events = i64::unsigned_abs(count);
+        self.counts.removed(events);
+        Ok(Expired { events, waiting: if waited { events } else { 0 } })
     }
 
     /// Names go mostly in order, so a boot needs one row.
