@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use self::line::IMPORTED;
 use self::outgoing::Outgoing;
-use tidings::EventId;
+use tidings::{Clock, EventId};
 
 use super::Context;
 use super::batches::{Batches, Line};
@@ -30,7 +30,7 @@ use crate::view::summary::{counted, grouped};
 /// The first pause before something is tried again, unless the server names one;
 /// each further one is twice as long.
 const BACK_OFF_MIN: Duration = Duration::from_millis(250);
-/// How long the pauses of one call may take together.
+/// For so long one call is made again.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Stores the events of files.
@@ -47,25 +47,35 @@ pub(super) fn run(args: &ImportArgs, context: &Context<'_>) -> Result<Exit, Fail
     }
     let origin = client.stats()?.said.origin;
     let progress = Progress::new("imported", &context.clock, false);
-    let mut import = Import { client: &client, args, origin, books: Books::default(), progress };
+    let mut import = Import {
+        client: &client,
+        args,
+        origin,
+        books: Books::default(),
+        progress,
+        clock: &context.clock,
+    };
     let stdin = [Path::new("-").to_owned()];
     let files = if args.files.is_empty() { &stdin[..] } else { &args.files };
-    let mut going = Going::On;
     for path in files {
-        if going == Going::On {
-            let bytes_max = usize::try_from(LINE_BYTES_MAX).unwrap_or(usize::MAX);
-            let (name, batches) = if is_stdin(path) {
-                let batches = Batches::of(BufReader::new(io::stdin()), bytes_max, &context.clock);
-                ("standard input".to_owned(), batches?)
-            } else {
-                let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-                let batches = Batches::of(BufReader::new(file), bytes_max, &context.clock);
-                (path.display().to_string(), batches?)
-            };
-            going = import.file(&name, batches)?;
+        let (name, batches) = open(path, &context.clock)?;
+        if import.file(&name, batches)? == Going::Stopped {
+            break;
         }
     }
     Ok(import.tell())
+}
+
+/// The name of an input as it is told, and its lines.
+fn open(path: &Path, clock: &Clock) -> Result<(String, Batches), Failure> {
+    let bytes_max = usize::try_from(LINE_BYTES_MAX).unwrap_or(usize::MAX);
+    if is_stdin(path) {
+        let batches = Batches::of(BufReader::new(io::stdin()), bytes_max, clock)?;
+        return Ok(("standard input".to_owned(), batches));
+    }
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    let batches = Batches::of(BufReader::new(file), bytes_max, clock)?;
+    Ok((path.display().to_string(), batches))
 }
 
 fn is_stdin(path: &Path) -> bool {
@@ -107,6 +117,7 @@ struct Import<'a> {
     origin: String,
     books: Books,
     progress: Progress,
+    clock: &'a Clock,
 }
 
 impl Import<'_> {
@@ -240,7 +251,7 @@ impl Import<'_> {
         &mut self,
         attempt: impl Fn(&Client) -> Result<Attempt<T>, Failure>,
     ) -> Result<(T, bool), Failure> {
-        let (mut back_off, mut waited, mut lost) = (BACK_OFF_MIN, Duration::ZERO, false);
+        let (mut back_off, mut deadline, mut lost) = (BACK_OFF_MIN, None, false);
         loop {
             let (after, failure) = match attempt(self.client)? {
                 Attempt::Answered(answer) => return Ok((answer, lost)),
@@ -251,15 +262,16 @@ impl Import<'_> {
                 }
             };
             let pause = after.map_or(back_off, |after| after.max(BACK_OFF_MIN));
-            if waited + pause > PATIENCE {
-                return Err(failure);
-            }
-            if waited.is_zero() {
+            let now = self.clock.monotonic();
+            if deadline.is_none() {
                 self.progress.say(&format!("tidings: {}; trying again", failure.message));
+            }
+            if now + pause > *deadline.get_or_insert(now + PATIENCE) {
+                return Err(failure);
             }
             // Nobody unparks this thread, and an early wake costs one attempt.
             std::thread::park_timeout(pause);
-            (waited, back_off) = (waited + pause, back_off * 2);
+            back_off *= 2;
         }
     }
 

@@ -13,8 +13,8 @@ use crate::server::{Server, exchange, tidings};
 /// What becomes of a request on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// Answered with 503 by somebody who has not passed it on.
-    NotNow,
+    /// Answered by somebody who has not passed it on: 503, in so many seconds.
+    NotNow(u64),
     /// Passed on; of the answer, only so many bytes come back.
     Cut(usize),
     /// Passed on, as its answer is.
@@ -80,9 +80,11 @@ fn between(
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
     let fate = fate(&head);
-    if fate == Fate::NotNow {
-        let answer = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\
-                      Connection: close\r\n\r\n";
+    if let Fate::NotNow(seconds) = fate {
+        let answer = format!(
+            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: {seconds}\r\nContent-Length: 0\r\n\
+             Connection: close\r\n\r\n"
+        );
         return client.write_all(answer.as_bytes());
     }
     let request = [format!("{head}Connection: close\r\n\r\n").as_bytes(), &body].concat();
@@ -354,7 +356,7 @@ fn a_batch_whose_answer_is_lost_or_late_is_stored_once() {
     // Of some events nobody knows an id or a key.
     let lines = exported(&old) + "{\"type\":\"a\"}\n{\"type\":\"a\"}\n";
     std::fs::write(&file, lines).unwrap();
-    let fates = [Fate::NotNow, Fate::Cut(0), Fate::Cut(30), Fate::Pass];
+    let fates = [Fate::NotNow(1), Fate::Cut(0), Fate::Cut(30), Fate::Pass];
     let between = Between::start(&new, "POST /api/v1/events", &fates);
 
     let output = between.tidings(&["import", file.to_str().unwrap()]);
@@ -365,6 +367,27 @@ fn a_batch_whose_answer_is_lost_or_late_is_stored_once() {
     assert!(told.contains("; trying again\n"), "{told}");
     assert!(told.contains("stored 0, duplicates 702, rejected 0\n1 call made again"), "{told}");
     assert_eq!(exported(&new).lines().count(), 702);
+}
+
+#[test]
+fn an_import_that_is_put_off_for_too_long_says_what_is_stored_and_can_be_repeated() {
+    let server = Server::start();
+    let line = |n: usize| format!("{{\"type\":\"a\",\"id\":\"{n}\"}}\n");
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.ndjson");
+    std::fs::write(&file, (1..=1500).map(line).collect::<String>()).unwrap();
+    let file = file.to_str().unwrap();
+    let between = Between::start(&server, "POST /api/v1/events", &[Fate::Pass, Fate::NotNow(3600)]);
+
+    let put_off = between.tidings(&["import", file]);
+    let repeated = between.tidings(&["import", file]);
+
+    assert_code(&put_off, 3);
+    let told = stderr(&put_off);
+    assert!(told.contains("(lines 1001 to 1500 of "), "{told}");
+    assert!(told.contains("; before it: stored 1,000, duplicates 0, rejected 0\n"), "{told}");
+    assert!(told.ends_with("hint: import it again: within an hour nothing is stored twice\n"));
+    assert_eq!(stderr(&repeated), "stored 500, duplicates 1,000, rejected 0\n");
 }
 
 #[test]
