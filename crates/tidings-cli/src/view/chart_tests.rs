@@ -1,5 +1,8 @@
 use jiff::tz::TimeZone;
+use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use super::super::histogram::Columns;
 
 use super::*;
 
@@ -154,4 +157,49 @@ fn what_has_no_line_of_its_own_is_not_a_name() {
     let text = chart("type", 80).text(&counts, day(), &berlin());
 
     assert!(text.contains("\nother ") && text.contains("\n(other types) "), "{text}");
+}
+
+prop_compose! {
+    /// Whatever may answer in place of a server.
+    fn any_histogram()(
+        step in prop_oneof![0..200_000_u64, any::<u64>()],
+        since in any::<i64>(),
+        until in any::<i64>(),
+        matched in any::<u64>(),
+        series in prop::collection::vec(
+            (".{0,40}", any::<bool>(), any::<u64>(), prop::collection::vec(any::<u64>(), 0..50)),
+            0..4,
+        ),
+    ) -> Histogram {
+        let series = series
+            .into_iter()
+            .map(|(name, other, total, counts)| Series { name, other, total, counts })
+            .collect();
+        let (since, until) = (Timestamp::from_nanos(since), Timestamp::from_nanos(until));
+        Histogram {
+            step, since: Some(since), until: Some(until), series, matched,
+            coverage: serde_json::from_value(json!({"complete": true})).unwrap(),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_server_answers_is_drawn_and_fits(
+        histogram in any_histogram(),
+        width in 0..500_usize,
+        ends in (any::<i64>(), any::<i64>()),
+    ) {
+        let chart = chart("type", width);
+        let room = chart.time_columns_max(&histogram);
+        let ends = (Timestamp::from_nanos(ends.0), Timestamp::from_nanos(ends.1));
+        let columns = Columns::fitting(ends.0, ends.1, room as u64);
+
+        let fitted = histogram.in_columns(columns);
+        let text = chart.text(fitted.as_ref().unwrap_or(&histogram), ends, &berlin());
+
+        prop_assert!(columns.count <= room as u64);
+        prop_assert!(text.lines().next().is_some_and(|head| head.contains("COUNT")));
+        prop_assert!(!text.contains(|c| crate::view::escape::is_hostile(c) && c != '\n'));
+    }
 }
