@@ -7,6 +7,7 @@
 
 mod add;
 mod block;
+mod etcd;
 mod events;
 mod http;
 mod ingest;
@@ -20,12 +21,13 @@ use std::process::ExitCode;
 /// A target's name and what measures it.
 type Target = (&'static str, fn() -> String);
 
-const TARGETS: [Target; 5] = [
+const TARGETS: [Target; 6] = [
     ("block", block::report),
     ("add", add::report),
     ("ingest", ingest::report),
     ("memory", memory::report),
     ("http", http::report),
+    ("etcd", etcd::report),
 ];
 
 fn main() -> ExitCode {

@@ -4,6 +4,8 @@
 //! Under the feature `testing`, for tests only.
 
 pub mod blocks;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 pub mod faulty;
 mod recorder;
 mod scripted;

@@ -9,11 +9,11 @@ use tidings::store::etcd::{EtcdOptions, EtcdStore, EtcdTls, EtcdUser, LOGIN_REST
 use tidings::store::{Outcome, Sink, StoreError};
 use tidings::testing::{Blocks, blocks::START};
 
-use crate::member::{self, Member};
+use tidings::testing::etcd::{self, EtcdMember, patiently};
 
 /// A member with users: root, and writer with the password `secret` and one role.
-fn with_users(flags: &[&str]) -> Member {
-    let member = Member::with(flags);
+fn with_users(flags: &[&str]) -> EtcdMember {
+    let member = EtcdMember::with(flags);
     member.ctl(&["user", "add", "root:root"]);
     member.ctl(&["user", "grant-role", "root", "root"]);
     member.ctl(&["role", "add", "tidings"]);
@@ -24,7 +24,7 @@ fn with_users(flags: &[&str]) -> Member {
     member
 }
 
-fn as_writer(member: &Member, password: &str) -> EtcdOptions {
+fn as_writer(member: &EtcdMember, password: &str) -> EtcdOptions {
     let password_file = member.path("password");
     fs::write(&password_file, format!("{password}\n")).unwrap();
     let user = Some(EtcdUser { name: "writer".to_owned(), password_file });
@@ -40,7 +40,7 @@ fn assert_denied(error: &StoreError, words: &str) {
 
 #[test]
 fn a_wrong_password_pauses_is_not_hammered_and_a_new_file_is_taken() {
-    if !member::is_here("a_wrong_password_pauses_is_not_hammered_and_a_new_file_is_taken") {
+    if !etcd::is_here("a_wrong_password_pauses_is_not_hammered_and_a_new_file_is_taken") {
         return;
     }
     let member = with_users(&[]);
@@ -60,7 +60,7 @@ fn a_wrong_password_pauses_is_not_hammered_and_a_new_file_is_taken() {
 
 #[test]
 fn nobody_is_told_what_is_missing_where_a_user_is_asked_for() {
-    if !member::is_here("nobody_is_told_what_is_missing_where_a_user_is_asked_for") {
+    if !etcd::is_here("nobody_is_told_what_is_missing_where_a_user_is_asked_for") {
         return;
     }
     let member = with_users(&[]);
@@ -70,7 +70,7 @@ fn nobody_is_told_what_is_missing_where_a_user_is_asked_for() {
 
 #[test]
 fn a_token_that_etcd_has_forgotten_is_renewed_by_the_call_that_finds_out() {
-    if !member::is_here("a_token_that_etcd_has_forgotten_is_renewed_by_the_call_that_finds_out") {
+    if !etcd::is_here("a_token_that_etcd_has_forgotten_is_renewed_by_the_call_that_finds_out") {
         return;
     }
     let mut member = with_users(&[]);
@@ -82,7 +82,7 @@ fn a_token_that_etcd_has_forgotten_is_renewed_by_the_call_that_finds_out() {
     member.run();
 
     let block = blocks.of(1);
-    settle(&store, &block);
+    patiently(|| store.put(&block)).unwrap();
     // A change of a user makes every token of an older revision stale.
     member.ctl_as_root(&["user", "add", "other:x"]);
     store.put(&blocks.of(1)).unwrap();
@@ -90,20 +90,9 @@ fn a_token_that_etcd_has_forgotten_is_renewed_by_the_call_that_finds_out() {
     assert_eq!(store.blocks().unwrap().blocks.len(), 3);
 }
 
-/// Puts until the answer is certain; a connection that broke is found out by use.
-fn settle(store: &EtcdStore, block: &tidings::block::Block) {
-    for _ in 0..20 {
-        match store.put(block) {
-            Ok(_) => return,
-            Err(error) => assert_eq!(error.pause(), Some(PauseReason::StoreDown), "{error}"),
-        }
-    }
-    panic!("etcd never answers again");
-}
-
 #[test]
 fn a_role_that_is_taken_pauses_and_heals_when_it_is_given_back() {
-    if !member::is_here("a_role_that_is_taken_pauses_and_heals_when_it_is_given_back") {
+    if !etcd::is_here("a_role_that_is_taken_pauses_and_heals_when_it_is_given_back") {
         return;
     }
     let member = with_users(&[]);
@@ -140,7 +129,7 @@ fn make_certificates(dir: &std::path::Path) {
 
 #[test]
 fn certificates_let_us_in_and_their_lack_keeps_us_out() {
-    if !member::is_here("certificates_let_us_in_and_their_lack_keeps_us_out") {
+    if !etcd::is_here("certificates_let_us_in_and_their_lack_keeps_us_out") {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -151,7 +140,7 @@ fn certificates_let_us_in_and_their_lack_keeps_us_out() {
     let mut flags: Vec<String> =
         flags.map(|(flag, name)| format!("{flag}={}", file(name).display())).collect();
     flags.push("--client-cert-auth".to_owned());
-    let member = Member::with(&flags.iter().map(String::as_str).collect::<Vec<_>>());
+    let member = EtcdMember::with(&flags.iter().map(String::as_str).collect::<Vec<_>>());
     let identity = Some((file("client.pem"), file("client.key")));
     let put = |ca: &str, identity_files| {
         let tls = EtcdTls { ca_file: Some(file(ca)), identity_files };

