@@ -12,6 +12,9 @@ pub(crate) use std::{sync, thread};
 pub(crate) use self::sync::atomic;
 pub(crate) use self::sync::{Arc, Weak};
 pub(crate) use self::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Wake};
 use std::time::Duration;
 
 /// A lock that a panic elsewhere cannot poison: what it guards is only ever
@@ -97,4 +100,40 @@ where
     F: FnOnce() + Send + 'static,
 {
     thread::Builder::new().name(name.to_owned()).spawn(body)
+}
+
+/// Runs a future to its end on this thread, which sleeps while the future waits.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let sleep = std::sync::Arc::new(Sleep::default());
+    let waker = std::sync::Arc::clone(&sleep).into();
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        sleep.until_woken();
+    }
+}
+
+/// A thread that sleeps until it is woken.
+#[derive(Debug, Default)]
+struct Sleep {
+    is_woken: Mutex<bool>,
+    woken: Condvar,
+}
+
+impl Sleep {
+    fn until_woken(&self) {
+        let mut is_woken = self.is_woken.lock();
+        while !std::mem::take(&mut *is_woken) {
+            is_woken = self.woken.wait(is_woken);
+        }
+    }
+}
+
+impl Wake for Sleep {
+    fn wake(self: std::sync::Arc<Self>) {
+        *self.is_woken.lock() = true;
+        self.woken.notify_one();
+    }
 }

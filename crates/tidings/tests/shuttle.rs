@@ -1,13 +1,21 @@
 //! G2: do the books balance in every moment of every interleaving?
 //!
 //! Shuttle runs the queue's core under many schedules of its threads: whoever
-//! adds, pauses, closes, and the steps of sealer and workers. A failure prints the
+//! adds, pauses, closes, and the steps of sealer and workers; and a log's callers. A failure prints the
 //! schedule; `shuttle::replay` runs it again.
+
+use std::future::Future;
+use std::task::{Context, Waker};
+use std::time::Duration;
 
 use shuttle::sync::Arc;
 use shuttle::thread;
+use tidings::store::memory::MemoryStore;
 use tidings::testing::{Answer, ScriptedSink, SteppedQueue};
-use tidings::{Clock, LossReason, Queue, QueueBuilder, Tally, Timestamp, WhenPaused};
+use tidings::{
+    Ack, Clock, Event, Log, LogOptions, LossReason, PauseReason, Queue, QueueBuilder, Tally,
+    Timestamp, WhenPaused,
+};
 
 /// Schedules of one run of this file, all tests together.
 const SCHEDULES: usize = if cfg!(feature = "soak") { 10_000_000 } else { 50_000 };
@@ -127,6 +135,52 @@ fn books_balance_while_everyone_acts_on_a_holding_queue() {
 fn books_balance_when_the_deadline_passes_in_the_middle() {
     shuttle::check_random(closing, SCHEDULES / 5);
     shuttle::check_pct(closing, SCHEDULES / 5, PCT_DEPTH);
+}
+
+/// Callers of a log: nobody is left asleep, whoever commits, goes away or pauses.
+/// Shuttle tells when all threads sleep.
+fn appending() {
+    let clock = Clock::by_hand(Timestamp::from_nanos(1_700_000_000_000_000_000));
+    let options = LogOptions { background: false, clock, ..LogOptions::default() };
+    let store = MemoryStore::new().expect("randomness");
+    let log = Log::over(std::sync::Arc::new(store), options).expect("an empty store");
+    let appending = |acts: usize, act: fn(&Log)| {
+        let log = log.clone();
+        thread::spawn(move || {
+            for _ in 0..acts {
+                act(&log);
+                assert!(log.tally().is_balanced(), "{}", log.tally());
+            }
+        })
+    };
+    join([
+        appending(2, |log| _ = log.append(vec![Event::new("a", "b")], Ack::Disk, false)),
+        appending(2, |log| _ = log.append(vec![Event::new("a", "b")], Ack::Disk, false)),
+        appending(1, |log| _ = log.append(vec![keyed()], Ack::Disk, false)),
+        appending(1, |log| _ = log.append(vec![keyed()], Ack::Disk, false)),
+        appending(2, polled_once),
+        appending(1, |log| {
+            log.suspend(PauseReason::DiskFull);
+            log.resume(PauseReason::DiskFull);
+        }),
+    ]);
+    let tally = log.close(Duration::from_secs(1));
+    assert!(tally.is_balanced() && tally.pending == 0, "{tally}");
+}
+
+fn keyed() -> Event {
+    Event::new("a", "b").with_key("k")
+}
+
+/// An append that goes away if it is not stored at once.
+fn polled_once(log: &Log) {
+    let append = log.append_async(vec![Event::new("a", "b")], Ack::Disk, false, |work| work());
+    let _ = std::pin::pin!(append).poll(&mut Context::from_waker(Waker::noop()));
+}
+
+#[test]
+fn nobody_is_left_asleep_by_a_log() {
+    shuttle::check_random(appending, SCHEDULES / 5);
 }
 
 /// The control: were primitives in use that Shuttle does not see, every schedule

@@ -13,9 +13,10 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::app::BODY_PERMIT_BYTES;
+use super::app::{BODY_PERMIT_BYTES, blocking};
 use super::limits::{
-    BODY_BYTES_MAX, BODY_PROGRESS_BYTES_MIN, BODY_STALL_TIMEOUT, REFUSED_BODY_DRAIN,
+    BODY_BYTES_AT_ONCE_MAX, BODY_BYTES_MAX, BODY_PROGRESS_BYTES_MIN, BODY_STALL_TIMEOUT,
+    REFUSED_BODY_DRAIN,
 };
 use super::problem::{Kind, Problem};
 
@@ -99,13 +100,22 @@ fn unknown_encoding() -> Problem {
 }
 
 impl WholeBody {
-    /// The body as it was before it was encoded. Takes processor time: call it
-    /// where blocking is allowed.
+    /// Decodes the body and parses it: at once if that is quick, else where blocking
+    /// is allowed. Its room is to be kept for as long as what was made of it.
     ///
     /// # Errors
     ///
     /// It does not decode, or it is larger than [`BODY_BYTES_MAX`] then.
-    pub(super) fn decode(mut self) -> Result<(Bytes, Room), Problem> {
+    pub(super) fn parse<T>(self, parse: impl FnOnce(&[u8]) -> T) -> Result<(T, Room), Problem> {
+        let quick = self.encoding == Encoding::Plain && self.bytes.len() <= BODY_BYTES_AT_ONCE_MAX;
+        let work = || {
+            let (bytes, room) = self.decode()?;
+            Ok((parse(&bytes), room))
+        };
+        if quick { work() } else { blocking(work) }
+    }
+
+    fn decode(mut self) -> Result<(Bytes, Room), Problem> {
         let decoded = match self.encoding {
             Encoding::Plain => return Ok((self.bytes, self.room)),
             Encoding::Gzip => {

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
 
-use super::app::{App, blocking};
+use super::app::App;
 use super::limits::BATCH_EVENTS_MAX;
 use super::params::Params;
 use super::problem::{Kind, Problem};
@@ -68,21 +68,19 @@ pub(super) async fn post_events(
     let params = Params::read(uri.query(), &BATCH_PARAMETERS)?;
     let how = How::read(&params)?;
     let whole = body::read(&app.bodies, &headers, body).await?;
-    blocking(|| {
-        let (bytes, _room) = whole.decode()?;
-        if format == Format::Ndjson {
-            let entries = ndjson::read(&bytes, BATCH_EVENTS_MAX)
-                .map_err(|bad| take::problem_of_body(&bad))?;
-            return take::many(&app, entries, how, "ndjson");
+    if format == Format::Ndjson {
+        let (entries, _room) = whole.parse(|bytes| ndjson::read(bytes, BATCH_EVENTS_MAX))?;
+        let entries = entries.map_err(|bad| take::problem_of_body(&bad))?;
+        return take::many(&app, entries, how, "ndjson").await;
+    }
+    let (document, _room) = whole.parse(|bytes| json::read(bytes, BATCH_EVENTS_MAX))?;
+    match document.map_err(|bad| take::problem_of_body(&bad))? {
+        Document::One(entry) => {
+            let accepted = take::one(&app, *entry, how, "json").await?;
+            Ok(take::answer_one(accepted, how))
         }
-        match json::read(&bytes, BATCH_EVENTS_MAX).map_err(|bad| take::problem_of_body(&bad))? {
-            Document::One(entry) => {
-                let accepted = take::one(&app, *entry, how, "json")?;
-                Ok(take::answer_one(accepted, how))
-            }
-            Document::Many(entries) => take::many(&app, entries, how, "json"),
-        }
-    })
+        Document::Many(entries) => take::many(&app, entries, how, "json").await,
+    }
 }
 
 fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 /// Bytes of a request body, as sent and after decoding, at most.
 pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of a body that is parsed among the other work of its thread, at most; for
+/// a longer one that is handed over first.
+pub const BODY_BYTES_AT_ONCE_MAX: usize = 32 * 1024;
 /// Events of one request, at most.
 pub const BATCH_EVENTS_MAX: usize = 10_000;
 /// Bytes that all request bodies in memory may take together, decoded ones

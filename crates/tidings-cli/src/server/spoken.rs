@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tidings::{Event, Severity, StoredEvent};
 
-use super::app::{App, blocking};
+use super::app::App;
 use super::limits::BATCH_EVENTS_MAX;
 use super::params::{FIELD, Params, cut};
 use super::problem::{Kind, Problem};
@@ -109,23 +109,25 @@ pub(super) async fn take(
         return Err(Problem::invalid("key", "key: one key cannot name the events of many lines"));
     }
     let whole = body::read(&app.bodies, headers, body).await?;
-    blocking(|| {
-        let (bytes, _room) = whole.decode()?;
-        if lines {
-            let lines = text::read_lines(&bytes, BATCH_EVENTS_MAX)
-                .map_err(|bad| take::problem_of_body(&bad))?;
-            let entries = lines.into_iter().map(|line| Ok(with_message(&template, line))).collect();
-            return take::many(app, entries, how, "text");
-        }
-        let message = text::read_whole(&bytes).map_err(|bad| take::problem_of_body(&bad))?;
-        let event = with_message(&template, message);
-        let accepted = take::one(app, Ok(event.clone()), how, "text")?;
-        if in_path {
-            Ok(answer_event(app, event, accepted, how))
-        } else {
-            Ok(take::answer_one(accepted, how))
-        }
-    })
+    if lines {
+        let (entries, _room) = whole.parse(|bytes| {
+            let lines = text::read_lines(bytes, BATCH_EVENTS_MAX)?.into_iter();
+            Ok(lines.map(|line| Ok(with_message(&template, line))).collect())
+        })?;
+        let entries = entries.map_err(|bad| take::problem_of_body(&bad))?;
+        return take::many(app, entries, how, "text").await;
+    }
+    let (event, _room) = whole.parse(|bytes| {
+        let message = text::read_whole(bytes)?;
+        Ok(with_message(&template, message))
+    })?;
+    let event = event.map_err(|bad| take::problem_of_body(&bad))?;
+    let accepted = take::one(app, Ok(event.clone()), how, "text").await?;
+    if in_path {
+        Ok(answer_event(app, event, accepted, how))
+    } else {
+        Ok(take::answer_one(accepted, how))
+    }
 }
 
 fn answer_event(app: &App, event: Event, accepted: Accepted, how: How) -> Response {

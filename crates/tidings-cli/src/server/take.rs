@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tidings::store::{Outcome, StoreError};
 use tidings::{Ack, AppendError, Event, EventId, Taken};
 
-use super::app::App;
+use super::app::{App, blocking};
 use super::params::{Params, invalid};
 use super::problem::{Kind, Problem};
 use crate::protocols::{BadBody, Entries, Fault, Unread};
@@ -44,6 +44,17 @@ impl How {
     }
 }
 
+/// Waits without holding a thread, but for the one request that writes for all.
+async fn append(
+    app: &App,
+    events: Vec<Event>,
+    ack: Ack,
+    strict: bool,
+) -> Result<Vec<Taken>, Problem> {
+    let taken = app.log.append_async(events, ack, strict, |work| blocking(work)).await;
+    taken.map_err(|error| refused(&error))
+}
+
 /// One event that is in the log, or will be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Accepted {
@@ -52,12 +63,12 @@ pub(super) struct Accepted {
     pub(super) duplicate: bool,
 }
 
-/// Takes one event. Blocks.
+/// Takes one event.
 ///
 /// # Errors
 ///
 /// Why it was not taken.
-pub(super) fn one(
+pub(super) async fn one(
     app: &App,
     entry: Result<Event, Unread>,
     how: How,
@@ -67,7 +78,7 @@ pub(super) fn one(
         app.metrics.unread(protocol, 1);
         problem_of(unread)
     })?;
-    let taken = app.log.append(vec![event], how.ack, false).map_err(|error| refused(&error))?;
+    let taken = append(app, vec![event], how.ack, false).await?;
     match taken.into_iter().next() {
         Some(Taken::Accepted { id, received, duplicate, .. }) => {
             app.metrics.ingested(protocol, u64::from(!duplicate));
@@ -97,12 +108,12 @@ pub(super) fn location(id: EventId) -> (header::HeaderName, HeaderValue) {
     (header::LOCATION, value)
 }
 
-/// Takes many events, each for itself unless strict, and answers. Blocks.
+/// Takes many events, each for itself unless strict, and answers.
 ///
 /// # Errors
 ///
 /// Nothing was taken: the log refuses, or one event of a strict batch is wrong.
-pub(super) fn many(
+pub(super) async fn many(
     app: &App,
     entries: Entries,
     how: How,
@@ -126,7 +137,7 @@ pub(super) fn many(
     let taken = if events.is_empty() {
         Vec::new()
     } else {
-        app.log.append(events, how.ack, how.strict).map_err(|error| refused(&error))?
+        append(app, events, how.ack, how.strict).await?
     };
     let (mut accepted, mut duplicates, mut not_taken) = (0_u64, 0_u64, false);
     for (index, taken) in indexes.into_iter().zip(taken) {

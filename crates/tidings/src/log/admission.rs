@@ -6,37 +6,52 @@ use std::sync::Arc;
 use super::append::{Ack, AppendError, Offer, OfferedKey, Taken, Verdict};
 use super::core::Core;
 use super::gate::{Gate, Part};
+use super::waiting::{Waiting, run};
 use crate::clock::Timestamp;
 use crate::event::Event;
 use crate::id::{Boot, EventId, Position};
 use crate::store::{KeyRow, StoreError};
-use crate::sync::MutexGuard;
 use crate::tally::{LossReason, Refusal};
 
+/// Events that are checked at once where nothing may take long, at most.
+const CHECKED_AT_ONCE_MAX: usize = 100;
+
 impl Core {
-    pub(super) fn append(
+    /// Takes events in and waits for their outcome. All that blocks or takes long
+    /// is handed to `blocking`, which runs it before it returns.
+    pub(super) async fn append(
         &self,
         events: Vec<Event>,
         ack: Ack,
         strict: bool,
+        blocking: impl Fn(&mut dyn FnMut()),
     ) -> Result<Vec<Taken>, AppendError> {
-        self.admitted_or_refused(&mut self.gate.lock(), events.len() as u64)?;
-        let mut offer = Offer::check(events, &self.options.member);
-        let stored = self.look_up_keys(&offer)?;
-        offer.judge(&stored);
-        let admitted = self.admit(offer, ack, strict)?;
+        let quick =
+            events.len() <= CHECKED_AT_ONCE_MAX && events.iter().all(|event| event.key().is_none());
+        let admitted = if quick {
+            self.take_in(events, ack, strict)?
+        } else {
+            run(&blocking, || self.take_in(events, ack, strict))?
+        };
         match (admitted.part, ack) {
-            (Some(part), Ack::Disk) => Ok(admitted.answers(Some(self.outcome_of(part)?))),
+            (Some(part), Ack::Disk) => {
+                let base = Waiting::new(self, part, &blocking).await?;
+                Ok(admitted.answers(Some(base)))
+            }
             _ => Ok(admitted.answers(None)),
         }
     }
 
+    fn take_in(&self, events: Vec<Event>, ack: Ack, strict: bool) -> Result<Admitted, AppendError> {
+        self.admitted_or_refused(&mut self.gate.lock(), events.len() as u64)?;
+        let mut offer = Offer::check(events, &self.options.member);
+        let stored = self.look_up_keys(&offer)?;
+        offer.judge(&stored);
+        self.admit(offer, ack, strict)
+    }
+
     /// Counts events as refused if the log takes none.
-    fn admitted_or_refused(
-        &self,
-        gate: &mut MutexGuard<'_, Gate>,
-        events: u64,
-    ) -> Result<(), AppendError> {
+    fn admitted_or_refused(&self, gate: &mut Gate, events: u64) -> Result<(), AppendError> {
         gate.admits().inspect_err(|error| {
             let closed = matches!(error, AppendError::Closed);
             let reason = if closed { Refusal::Closed } else { Refusal::Paused };
@@ -59,7 +74,7 @@ impl Core {
                 gate.keys.extend(offer.keys.iter().map(|key| key.name.clone()));
                 break;
             }
-            gate = if gate.can_commit() { self.commit(gate) } else { self.turn.wait(gate) };
+            gate = if gate.can_commit() { self.commit(gate) } else { gate.wait_for_turn() };
         }
         drop(gate);
         let (now, window) = (self.now(), self.options.dedupe_window);
@@ -67,12 +82,10 @@ impl Core {
         let found: Result<Vec<_>, StoreError> = offer.keys.iter().map(find).collect();
         found.map_err(|error| {
             let mut gate = self.gate.lock();
-            free_keys(&mut gate, offer.keys.iter());
+            gate.free_keys(&offer.keys);
             gate.tally.count_taken(offer.offered());
             gate.tally.count_lost(LossReason::StoreFailed, offer.offered());
             gate.telling.note(now);
-            drop(gate);
-            self.turn.notify_all();
             AppendError::Store(Arc::new(error))
         })
     }
@@ -81,7 +94,7 @@ impl Core {
     fn admit(&self, offer: Offer, ack: Ack, strict: bool) -> Result<Admitted, AppendError> {
         let (bytes, offered) = (offer.new_bytes(), offer.offered());
         let spoiled = strict && offer.is_spoiled();
-        let draft = Draft::of(offer, spoiled, ack);
+        let draft = Draft::of(offer, spoiled);
         let mut gate = self.gate.lock();
         let fits = self.admitted_or_refused(&mut gate, offered).and_then(|()| {
             let wanted = gate.inflight_bytes + if spoiled { 0 } else { bytes };
@@ -92,11 +105,9 @@ impl Core {
             gate.refuse(Refusal::BytesFull, offered, self.now());
             Err(AppendError::Full { bytes: wanted, limit })
         });
-        free_keys(&mut gate, draft.free.iter());
+        gate.free_keys(&draft.free);
         if let Err(error) = fits {
-            free_keys(&mut gate, draft.part.keys.iter());
-            drop(gate);
-            self.turn.notify_all();
+            gate.free_keys(&draft.part.keys);
             return Err(error);
         }
         let first_seq = gate.tally.offered + 1;
@@ -104,13 +115,10 @@ impl Core {
         draft.book(&mut gate, received);
         let part = (!draft.part.events.is_empty())
             .then(|| gate.enqueue(Part { first_seq, received, bytes, ..draft.part }));
+        if let (Some(part), Ack::Disk) = (part, ack) {
+            gate.waiters.enter(part);
+        }
         drop(gate);
-        if !draft.free.is_empty() {
-            self.turn.notify_all();
-        }
-        if part.is_some() && ack == Ack::Queued {
-            self.work.notify_one();
-        }
         let verdicts = draft.verdicts;
         Ok(Admitted { verdicts, spoiled, first_seq, received, boot: self.boot, part })
     }
@@ -159,12 +167,6 @@ impl Admitted {
     }
 }
 
-fn free_keys<'a>(gate: &mut Gate, keys: impl Iterator<Item = &'a OfferedKey>) {
-    keys.for_each(|key| {
-        gate.keys.remove(&key.name);
-    });
-}
-
 /// An offer split into what goes in and what does not, before the lock.
 struct Draft {
     verdicts: Vec<Verdict>,
@@ -175,7 +177,7 @@ struct Draft {
 }
 
 impl Draft {
-    fn of(offer: Offer, spoiled: bool, ack: Ack) -> Draft {
+    fn of(offer: Offer, spoiled: bool) -> Draft {
         let Offer { events, verdicts, keys, .. } = offer;
         let mut part = Part {
             id: 0,
@@ -184,7 +186,6 @@ impl Draft {
             keys: Vec::new(),
             received: Timestamp::default(),
             bytes: 0,
-            awaited: ack == Ack::Disk,
             last: false,
             record: None,
         };

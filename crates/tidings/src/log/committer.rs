@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::append::{AppendError, OfferedKey};
 use super::core::Core;
+use super::door::Held;
 use super::gate::{Gate, Group, Part};
 use crate::block::{Block, BlockBuilder, Entry};
 use crate::clock::Timestamp;
@@ -16,7 +17,6 @@ use crate::event::Event;
 use crate::id::{Boot, EventId, Origin, Position};
 use crate::pause::PauseReason;
 use crate::store::{Batch, KeyRow, Outcome, StoreError};
-use crate::sync::MutexGuard;
 use crate::tally::LossReason;
 
 /// What one committer needs, and only one has: who holds it is the only writer.
@@ -95,30 +95,55 @@ fn entry<'a>(part: &Part, offset: u32, event: &'a Event, member: &'a str) -> Ent
     }
 }
 
-impl Core {
-    /// Waits until a part is settled; commits itself when nobody else does.
-    pub(super) fn outcome_of(&self, part: u64) -> Result<Position, AppendError> {
-        let mut gate = self.gate.lock();
-        loop {
-            if let Some(outcome) = gate.answer(part) {
-                if gate.has_orphans() {
-                    self.work.notify_one();
-                }
-                return outcome;
-            }
-            gate = if gate.can_commit() { self.commit(gate) } else { self.turn.wait(gate) };
+/// The turn to commit: the desk, and the group that is next. Whoever drops it
+/// without committing leaves everything as it was.
+pub(super) struct Turn<'a> {
+    core: &'a Core,
+    /// There until it is used.
+    taken: Option<(Box<Desk>, Group)>,
+}
+
+impl<'a> Turn<'a> {
+    /// Commits the group. Blocks for as long as the store takes.
+    pub(super) fn commit(mut self) -> Held<'a> {
+        let core = self.core;
+        let Some((mut desk, group)) = self.taken.take() else { return core.gate.lock() };
+        let sealed = desk.seal(group, &core.options.member);
+        let outcome = core.store_sealed(&sealed);
+        core.settle(desk, sealed, outcome, false)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some((desk, group)) = self.taken.take() {
+            let mut gate = self.core.gate.lock();
+            gate.take_back(group);
+            gate.end_commit(desk);
         }
     }
+}
 
-    /// Commits one group. The gate is open to others meanwhile. Only while
-    /// [`Gate::can_commit`].
-    pub(super) fn commit<'a>(&'a self, mut gate: MutexGuard<'a, Gate>) -> MutexGuard<'a, Gate> {
-        let Some(mut desk) = gate.desk.take() else { return gate };
-        let group = gate.take_group();
-        drop(gate);
-        let sealed = desk.seal(group, &self.options.member);
-        let outcome = self.store_sealed(&sealed);
-        self.settle(desk, sealed, outcome, false)
+impl Core {
+    /// Takes the turn to commit, if a commit can begin now.
+    pub(super) fn take_turn(&self, gate: &mut Gate) -> Option<Turn<'_>> {
+        if !gate.can_commit() {
+            return None;
+        }
+        let desk = gate.desk.take()?;
+        Some(Turn { core: self, taken: Some((desk, gate.take_group())) })
+    }
+
+    /// Commits one group, if that can begin now. The gate is open to others
+    /// meanwhile.
+    pub(super) fn commit<'a>(&'a self, mut gate: Held<'a>) -> Held<'a> {
+        match self.take_turn(&mut gate) {
+            Some(turn) => {
+                drop(gate);
+                turn.commit()
+            }
+            None => gate,
+        }
     }
 
     fn store_sealed(&self, sealed: &Frozen) -> Result<Position, StoreError> {
@@ -152,7 +177,8 @@ impl Core {
         let failed = outcome.as_ref().err().map(still_unknown);
         if let (Some(error), false) = (failed, refused) {
             let mut gate = self.gate.lock();
-            (gate.desk, gate.frozen) = (Some(desk), Some(sealed));
+            gate.frozen = Some(sealed);
+            gate.end_commit(desk);
             return Err(error);
         }
         drop(self.settle(desk, sealed, outcome, true));
@@ -162,11 +188,11 @@ impl Core {
     /// Books the outcome of a commit, tells who waits, and gives the desk back.
     fn settle(
         &self,
-        mut desk: Desk,
+        mut desk: Box<Desk>,
         mut sealed: Frozen,
         outcome: Result<Position, StoreError>,
         was_frozen: bool,
-    ) -> MutexGuard<'_, Gate> {
+    ) -> Held<'_> {
         let now = self.now();
         let stored = outcome.map(|base| (free_events(&mut sealed.group), base));
         let mut gate = self.gate.lock();
@@ -186,7 +212,6 @@ impl Core {
             }
         }
         gate.end_commit(desk);
-        self.turn.notify_all();
         gate
     }
 }
@@ -201,26 +226,19 @@ fn tell_stored(gate: &mut Gate, group: &Group, counts: &[u64], base: Position) {
     let mut at = base;
     for (part, count) in group.parts.iter().zip(counts) {
         gate.release(part);
-        gate.tell(part, Ok(at));
+        gate.waiters.tell(part.id, Ok(at));
         at = at.plus(*count);
     }
 }
 
-fn failed(
-    gate: &mut Gate,
-    mut sealed: Frozen,
-    error: StoreError,
-    was_frozen: bool,
-    now: Timestamp,
-) {
+fn failed(gate: &mut Gate, sealed: Frozen, error: StoreError, was_frozen: bool, now: Timestamp) {
     let (outcome, pause) = (error.outcome(), error.pause());
     let events = sealed.group.events();
     tracing::error!(events, %error, "commit failed");
     let error = Arc::new(error);
     if outcome == Outcome::Unknown {
-        for part in &mut sealed.group.parts {
-            gate.tell(part, Err(AppendError::Store(Arc::clone(&error))));
-            part.awaited = false;
+        for part in &sealed.group.parts {
+            gate.waiters.tell(part.id, Err(AppendError::Store(Arc::clone(&error))));
         }
         gate.frozen = Some(sealed);
         gate.pause(PauseReason::StoreDown, now);
@@ -237,12 +255,12 @@ fn failed(
         }
         (None, _) => LossReason::Rejected,
     };
-    let again = |part: &Part| pause.is_some() && !part.awaited;
+    let again = |part: &Part| pause.is_some() && !gate.waiters.wait_for(part.id);
     let (kept, gone): (Vec<Part>, Vec<Part>) = sealed.group.parts.into_iter().partition(again);
     for part in &gone {
         gate.settle_lost(reason, part.events.len() as u64, now);
         gate.give_up(part);
-        gate.tell(part, Err(AppendError::Store(Arc::clone(&error))));
+        gate.waiters.tell(part.id, Err(AppendError::Store(Arc::clone(&error))));
     }
     gate.settle_waiting(kept.iter().map(|part| part.events.len() as u64).sum());
     gate.put_back(kept);

@@ -6,6 +6,7 @@ use super::arrivals::Arrivals;
 use super::boots::Boots;
 use super::cache::Cache;
 use super::committer::Desk;
+use super::door::Door;
 use super::gate::{Gate, Phase};
 use super::index::{Index, Slot};
 use super::retention::{Steady, UpkeepSeen};
@@ -16,7 +17,7 @@ use crate::id::{Boot, NoRandomness, Origin, Position};
 use crate::pause::{PauseReason, PauseSet, State};
 use crate::store::sqlite::OpenError;
 use crate::store::{BlockStore, Outcome, StoreError};
-use crate::sync::{Condvar, Mutex, RwLock};
+use crate::sync::{Mutex, RwLock};
 
 /// Heads that are read from the store at once.
 const HEADS_PAGE: usize = 1000;
@@ -27,12 +28,7 @@ pub(crate) struct Core {
     pub(crate) options: LogOptions,
     pub(crate) origin: Origin,
     pub(crate) boot: Boot,
-    pub(super) gate: Mutex<Gate>,
-    /// Told when a desk is free, a part is settled, keys are free or the state
-    /// has changed: for those who wait for one of these.
-    pub(super) turn: Condvar,
-    /// Told when something waits that only the log's own thread will store.
-    pub(super) work: Condvar,
+    pub(super) gate: Door,
     /// Written for the length of one insertion, read while candidates are
     /// collected: never across a read of the store.
     pub(crate) index: RwLock<Index>,
@@ -63,13 +59,11 @@ impl Core {
         let arrivals = Arrivals::default();
         arrivals.grown_to(index.next());
         let (now, origin) = (options.clock.now(), store.origin());
-        let gate = Gate::new(Desk::new(origin, boot), now);
+        let gate = Gate::new(Desk::new(origin, boot).into(), now);
         Ok(Core {
             origin,
             boot,
-            gate: Mutex::new(gate),
-            turn: Condvar::new(),
-            work: Condvar::new(),
+            gate: Door::new(gate),
             index: RwLock::new(index),
             boots: Mutex::new(boots),
             cache: Mutex::default(),
@@ -98,40 +92,37 @@ impl Core {
     pub(super) fn pause(&self, reason: PauseReason) {
         let now = self.now();
         let new = self.gate.lock().pause(reason, now);
-        self.paused(reason, new);
+        Core::log_paused(reason, new);
     }
 
     /// Pauses because somebody else says so, until they take it back.
     pub(super) fn suspend(&self, reason: PauseReason) {
         let now = self.now();
         let new = self.gate.lock().suspend(reason, now);
-        self.paused(reason, new);
+        Core::log_paused(reason, new);
     }
 
-    fn paused(&self, reason: PauseReason, new: bool) {
+    fn log_paused(reason: PauseReason, new: bool) {
         if new {
             tracing::warn!(reason = reason.name(), "log paused");
         }
-        self.turn.notify_all();
     }
 
     pub(super) fn resume(&self, reason: PauseReason) {
         let lifted = self.gate.lock().resume(reason);
-        self.resumed(lifted.then_some(reason).into_iter().collect());
+        Core::log_resumed(lifted.then_some(reason).into_iter().collect());
     }
 
     /// The store works again, and nothing is unknown any more.
     pub(super) fn recovered(&self) {
         let lifted = self.gate.lock().recover();
-        self.resumed(lifted);
+        Core::log_resumed(lifted);
     }
 
-    fn resumed(&self, lifted: PauseSet) {
+    fn log_resumed(lifted: PauseSet) {
         for reason in lifted.iter() {
             tracing::info!(reason = reason.name(), "log resumed");
         }
-        self.turn.notify_all();
-        self.work.notify_all();
     }
 
     /// Takes in blocks of others that the store has and the index has not.
@@ -193,7 +184,7 @@ impl Core {
     }
 
     /// Waits until the desk is free and takes it: nobody else writes meanwhile.
-    pub(super) fn take_desk(&self) -> Result<Desk, AppendError> {
+    pub(super) fn take_desk(&self) -> Result<Box<Desk>, AppendError> {
         let mut gate = self.gate.lock();
         loop {
             gate.admits()?;
@@ -202,14 +193,12 @@ impl Core {
             {
                 return Ok(desk);
             }
-            gate = self.turn.wait(gate);
+            gate = gate.wait_for_turn();
         }
     }
 
-    pub(super) fn give_desk_back(&self, desk: Desk) {
-        self.gate.lock().desk = Some(desk);
-        self.turn.notify_all();
-        self.work.notify_all();
+    pub(super) fn give_desk_back(&self, desk: Box<Desk>) {
+        self.gate.lock().end_commit(desk);
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -3,18 +3,19 @@
 //! The lock of the [`Gate`] is never held across a read or write. It comes
 //! before the locks of index, boots and cache, which are all leaves.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::STORE_NAME;
 use super::append::{AppendError, OfferedKey};
 use super::committer::{Desk, Frozen};
+use super::door::{News, Sleepers};
 use super::losses::{Telling, UnderWay};
 use super::pauses::Pauses;
+use super::waiters::Waiters;
 use crate::clock::Timestamp;
 use crate::event::Event;
-use crate::id::Position;
 use crate::pause::{PauseReason, PauseSet, State};
 use crate::store::{Outcome, StoreError};
 use crate::tally::{LossReason, Refusal, Tally};
@@ -40,8 +41,6 @@ pub(super) struct Part {
     pub(super) keys: Vec<OfferedKey>,
     pub(super) received: Timestamp,
     pub(super) bytes: usize,
-    /// Somebody waits for the outcome.
-    pub(super) awaited: bool,
     /// The last of the boot: nothing is taken after it.
     pub(super) last: bool,
     /// It is a loss record, and this is what it tells.
@@ -68,6 +67,15 @@ pub(super) enum Phase {
     Closed,
 }
 
+/// What the log's own thread does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeper {
+    /// It has ended, or there is none.
+    Gone,
+    Awake,
+    Asleep,
+}
+
 /// What is taken and not stored yet, and the books.
 #[derive(Debug)]
 pub(super) struct Gate {
@@ -79,29 +87,28 @@ pub(super) struct Gate {
     waiting: VecDeque<Part>,
     /// What a commit needs; not here while somebody commits. Whoever takes it
     /// is the only writer.
-    pub(super) desk: Option<Desk>,
+    pub(super) desk: Option<Box<Desk>>,
     /// Events of the commit that runs or is frozen: they count as pending.
     pub(super) in_commit: u64,
-    /// Its parts that somebody waits for; `None` once all of those were told that
-    /// nobody knows.
-    awaited_in_commit: Option<Vec<u64>>,
+    /// Its parts.
+    parts_in_commit: Vec<u64>,
     /// A commit whose outcome nobody knows.
     pub(super) frozen: Option<Frozen>,
     /// A put of somebody else's block ended unknown: the index may lack it.
     pub(super) index_unsure: bool,
     /// Keys between the look into the store and the outcome of their commit.
     pub(super) keys: HashSet<Box<[u8]>>,
-    answers: HashMap<u64, Result<Position, AppendError>>,
+    pub(super) waiters: Waiters,
+    pub(super) sleepers: Sleepers,
     last_part: u64,
     last_received: Timestamp,
     /// The books were closed over a commit that still runs.
     abandoned: bool,
-    /// The log's own thread runs.
-    pub(super) is_kept: bool,
+    pub(super) keeper: Keeper,
 }
 
 impl Gate {
-    pub(super) fn new(desk: Desk, last_received: Timestamp) -> Gate {
+    pub(super) fn new(desk: Box<Desk>, last_received: Timestamp) -> Gate {
         Gate {
             phase: Phase::Open,
             pauses: Pauses::none(last_received),
@@ -111,15 +118,16 @@ impl Gate {
             waiting: VecDeque::new(),
             desk: Some(desk),
             in_commit: 0,
-            awaited_in_commit: None,
+            parts_in_commit: Vec::new(),
             frozen: None,
             index_unsure: false,
             keys: HashSet::new(),
-            answers: HashMap::new(),
+            waiters: Waiters::default(),
+            sleepers: Sleepers::default(),
             last_part: 0,
             last_received,
             abandoned: false,
-            is_kept: false,
+            keeper: Keeper::Gone,
         }
     }
 
@@ -160,9 +168,30 @@ impl Gate {
         self.desk.is_some() && !self.waiting.is_empty() && self.store_answers()
     }
 
-    /// Whether something waits that nobody waits for.
+    /// Whether what waits to be stored has nobody who waits for it.
     pub(super) fn has_orphans(&self) -> bool {
-        !self.waiting.is_empty() && self.waiting.iter().all(|part| !part.awaited)
+        !self.waiting.is_empty() && self.waiters.is_empty()
+    }
+
+    /// Something has changed that a thread may wait for: a free desk, free keys,
+    /// another state.
+    pub(super) fn announce(&mut self) {
+        self.sleepers.changed = true;
+    }
+
+    /// What is to be told when the lock is free.
+    pub(super) fn take_news(&mut self) -> News {
+        let can_commit = self.can_commit();
+        if can_commit {
+            self.waiters.call();
+        }
+        let turn = std::mem::take(&mut self.sleepers.changed) && self.sleepers.threads > 0;
+        let has_work = (can_commit && self.has_orphans()) || self.phase != Phase::Open;
+        let work = has_work && self.keeper == Keeper::Asleep;
+        if work {
+            self.keeper = Keeper::Awake;
+        }
+        News { wakers: self.waiters.take_due(), turn, work }
     }
 
     /// Stamps what comes in now.
@@ -175,7 +204,7 @@ impl Gate {
     }
 
     /// Takes a part in; its events are counted by the caller. Returns its number,
-    /// under which its outcome can be asked for.
+    /// under which whoever waits can ask for its outcome.
     pub(super) fn enqueue(&mut self, mut part: Part) -> u64 {
         self.last_part += 1;
         part.id = self.last_part;
@@ -198,49 +227,42 @@ impl Gate {
             group.parts.extend(self.waiting.pop_front());
         }
         self.in_commit = group.events();
-        let awaited = group.parts.iter().filter(|part| part.awaited).map(|part| part.id);
-        self.awaited_in_commit = Some(awaited.collect());
+        self.parts_in_commit.clear();
+        self.parts_in_commit.extend(group.parts.iter().map(|part| part.id));
         group
     }
 
     /// The running commit is settled: another can begin.
-    pub(super) fn end_commit(&mut self, desk: Desk) {
-        self.awaited_in_commit = None;
+    pub(super) fn end_commit(&mut self, desk: Box<Desk>) {
+        self.parts_in_commit.clear();
         self.desk = Some(desk);
+        self.announce();
     }
 
     /// Tells those who wait for the running commit that nobody knows: it hangs.
     fn doubt_commit(&mut self) {
-        let Some(awaited) = self.awaited_in_commit.take() else { return };
         let error = Arc::new(StoreError::Io {
             doing: "write events",
             store: STORE_NAME.to_owned(),
             cause: "no answer yet".to_owned(),
             outcome: Outcome::Unknown,
         });
-        for part in awaited {
-            self.answers.insert(part, Err(AppendError::Store(Arc::clone(&error))));
-        }
-    }
-
-    /// The outcome of a part, once.
-    pub(super) fn answer(&mut self, part: u64) -> Option<Result<Position, AppendError>> {
-        self.answers.remove(&part)
-    }
-
-    /// Tells whoever waits for a part of the running commit what became of it.
-    pub(super) fn tell(&mut self, part: &Part, outcome: Result<Position, AppendError>) {
-        if part.awaited && self.awaited_in_commit.is_some() {
-            self.answers.insert(part.id, outcome);
+        for part in self.parts_in_commit.drain(..) {
+            self.waiters.tell(part, Err(AppendError::Store(Arc::clone(&error))));
         }
     }
 
     /// A part is settled: its keys and bytes are free again.
     pub(super) fn release(&mut self, part: &Part) {
         self.inflight_bytes -= part.bytes;
-        part.keys.iter().for_each(|key| {
-            self.keys.remove(&key.name);
-        });
+        self.free_keys(&part.keys);
+    }
+
+    /// Others may bring these keys now.
+    pub(super) fn free_keys(&mut self, keys: &[OfferedKey]) {
+        for key in keys {
+            self.sleepers.changed |= self.keys.remove(&key.name);
+        }
     }
 
     /// A part is lost, in the books already; the caller tells whoever waits.
@@ -254,6 +276,20 @@ impl Gate {
     /// Puts a part back where it was, to be tried again.
     pub(super) fn put_back(&mut self, parts: Vec<Part>) {
         parts.into_iter().rev().for_each(|part| self.waiting.push_front(part));
+    }
+
+    /// A group is not committed after all.
+    pub(super) fn take_back(&mut self, group: Group) {
+        if self.abandoned {
+            // Its events are in the books as lost.
+            for part in &group.parts {
+                self.give_up(part);
+                self.waiters.tell(part.id, Err(AppendError::Closed));
+            }
+            return;
+        }
+        self.settle_waiting(group.events());
+        self.put_back(group.parts);
     }
 
     /// Books the outcome of the running commit's events.
@@ -293,6 +329,7 @@ impl Gate {
     /// whether the reason is new.
     pub(super) fn pause(&mut self, reason: PauseReason, now: Timestamp) -> bool {
         let new = self.pauses.find(reason, now);
+        self.announce();
         self.send_home(now);
         new
     }
@@ -301,6 +338,7 @@ impl Gate {
     /// find to be down may hang in the commit that runs.
     pub(super) fn suspend(&mut self, reason: PauseReason, now: Timestamp) -> bool {
         let new = self.pauses.tell(reason, now);
+        self.announce();
         if reason != PauseReason::Manual {
             self.send_home(now);
         }
@@ -312,6 +350,7 @@ impl Gate {
 
     /// They take it back; says whether nothing else holds the reason.
     pub(super) fn resume(&mut self, reason: PauseReason) -> bool {
+        self.announce();
         self.pauses.untell(reason)
     }
 
@@ -329,6 +368,7 @@ impl Gate {
 
     /// It has; returns the reasons that nobody holds any more.
     pub(super) fn recover(&mut self) -> PauseSet {
+        self.announce();
         self.pauses.recover()
     }
 
@@ -336,38 +376,33 @@ impl Gate {
     /// paused.
     fn send_home(&mut self, now: Timestamp) {
         let pauses = self.pauses.all();
-        self.dismiss(
-            LossReason::StoreFailed,
-            now,
-            |part| part.awaited,
-            || AppendError::Paused(pauses),
-        );
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        let (gone, kept): (Vec<Part>, Vec<Part>) =
+            waiting.partition(|part| self.waiters.wait_for(part.id));
+        self.waiting = kept.into();
+        self.dismiss(gone, LossReason::StoreFailed, now, || AppendError::Paused(pauses));
     }
 
-    /// Gives up waiting parts: counted as lost, and whoever waits is told.
+    /// Gives up parts that waited: counted as lost, and whoever waits is told.
     fn dismiss(
         &mut self,
+        gone: Vec<Part>,
         reason: LossReason,
         now: Timestamp,
-        which: impl Fn(&Part) -> bool,
         answer: impl Fn() -> AppendError,
     ) {
-        let (gone, kept) = std::mem::take(&mut self.waiting).into_iter().partition(|p| which(p));
-        self.waiting = kept;
-        let gone: VecDeque<Part> = gone;
         for part in gone {
             self.tally.count_lost(reason, part.events.len() as u64);
             self.telling.note(now);
             self.give_up(&part);
-            if part.awaited {
-                self.answers.insert(part.id, Err(answer()));
-            }
+            self.waiters.tell(part.id, Err(answer()));
         }
     }
 
     /// Closes the books: what waits is lost, what is being written may be stored.
     pub(super) fn abandon(&mut self, now: Timestamp) {
-        self.dismiss(LossReason::Closed, now, |_| true, || AppendError::Closed);
+        let gone = std::mem::take(&mut self.waiting).into();
+        self.dismiss(gone, LossReason::Closed, now, || AppendError::Closed);
         if self.in_commit > 0 {
             let events = std::mem::take(&mut self.in_commit);
             self.tally.count_lost(LossReason::Unknown, events);

@@ -14,6 +14,7 @@ mod component;
 mod core;
 mod coverage;
 mod dedupe;
+mod door;
 mod gate;
 mod index;
 mod losses;
@@ -21,6 +22,8 @@ mod pauses;
 mod retention;
 mod sink;
 mod upkeep;
+mod waiters;
+mod waiting;
 
 #[cfg(test)]
 mod tests;
@@ -36,7 +39,7 @@ use crate::id::{Boot, Origin};
 use crate::pause::{PauseReason, State};
 use crate::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
 use crate::store::{BlockStore, Ends, StoreError};
-use crate::sync::{Mutex, thread::JoinHandle};
+use crate::sync::{self, Mutex, thread::JoinHandle};
 use crate::tally::Tally;
 
 pub use append::{Ack, AppendError, Taken};
@@ -198,7 +201,46 @@ impl Log {
         ack: Ack,
         strict: bool,
     ) -> Result<Vec<Taken>, AppendError> {
-        self.core().append(events, ack, strict)
+        sync::block_on(self.append_async(events, ack, strict, |work| work()))
+    }
+
+    /// As [`Log::append`] for tasks of an async runtime: waits as a future, so that
+    /// many may wait without a thread each. Somebody has to write all the same:
+    /// now and then one of those who wait runs what blocks, by `blocking`, which
+    /// runs what it is given before it returns.
+    ///
+    /// Dropped while it waits, it leaves the events behind: they are taken, and
+    /// stored by whoever writes next, at the latest by [`Log::maintain`].
+    ///
+    /// ```
+    /// # use tidings::{Ack, Event, Log, LogOptions};
+    /// # let log = Log::over(
+    /// #     std::sync::Arc::new(tidings::store::memory::MemoryStore::new()?),
+    /// #     LogOptions::default(),
+    /// # )?;
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// let taken = log
+    ///     .append_async(vec![Event::new("deploy", "api")], Ack::Disk, false, |work| {
+    ///         tokio::task::block_in_place(work)
+    ///     })
+    ///     .await?;
+    /// # assert_eq!(taken.len(), 1);
+    /// # Ok::<(), tidings::AppendError>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::append`].
+    pub async fn append_async(
+        &self,
+        events: Vec<Event>,
+        ack: Ack,
+        strict: bool,
+        blocking: impl Fn(&mut dyn FnMut()),
+    ) -> Result<Vec<Taken>, AppendError> {
+        self.core().append(events, ack, strict, blocking).await
     }
 
     /// The id of this log.

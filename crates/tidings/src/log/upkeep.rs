@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::Core;
-use super::gate::{Part, Phase};
+use super::gate::{Keeper, Part, Phase};
 use super::losses::UnderWay;
 use crate::clock::Clock;
 use crate::store::StoreError;
@@ -91,7 +91,6 @@ impl Core {
             events: vec![(0, event)],
             keys: Vec::new(),
             received,
-            awaited: false,
             last,
             record: Some(UnderWay::of(&record)),
         });
@@ -124,9 +123,9 @@ impl Core {
         let tally = {
             let mut gate = self.gate.lock();
             gate.phase = Phase::Closed;
+            gate.announce();
             gate.tally
         };
-        self.turn.notify_all();
         self.arrivals.close();
         tracing::info!(books = %tally, "log closed");
         tally
@@ -137,9 +136,7 @@ impl Core {
         let mut gate = self.gate.lock();
         if gate.phase == Phase::Open {
             gate.begin_to_close();
-            drop(gate);
-            self.turn.notify_all();
-            self.work.notify_all();
+            gate.announce();
             return true;
         }
         while gate.phase != Phase::Closed {
@@ -147,7 +144,7 @@ impl Core {
             if left.is_zero() {
                 break;
             }
-            gate = self.turn.wait_timeout(gate, left);
+            gate = gate.wait_for_turn_at_most(left);
         }
         false
     }
@@ -162,7 +159,7 @@ impl Core {
             } else if gate.desk.is_some() || left.is_zero() {
                 return;
             } else {
-                gate = self.turn.wait_timeout(gate, left);
+                gate = gate.wait_for_turn_at_most(left);
             }
         }
     }
@@ -172,12 +169,12 @@ impl Core {
         let clock = Clock::system();
         let until = clock.monotonic().saturating_add(deadline);
         let mut gate = self.gate.lock();
-        while gate.is_kept {
+        while gate.keeper != Keeper::Gone {
             let left = until.saturating_sub(clock.monotonic());
             if left.is_zero() {
                 return false;
             }
-            gate = self.turn.wait_timeout(gate, left);
+            gate = gate.wait_for_turn_at_most(left);
         }
         true
     }
@@ -203,7 +200,7 @@ impl Core {
             gate = if gate.has_orphans() && gate.can_commit() {
                 self.commit(gate)
             } else {
-                self.work.wait_timeout(gate, left)
+                gate.wait_for_work(left)
             };
             drop(gate);
         }
@@ -212,12 +209,13 @@ impl Core {
 
 /// Starts the log's own thread.
 pub(super) fn start(core: &Arc<Core>) -> std::io::Result<JoinHandle<()>> {
-    core.gate.lock().is_kept = true;
+    core.gate.lock().keeper = Keeper::Awake;
     let keeper = Arc::clone(core);
     let thread = sync::spawn("tidings-log", move || {
         keeper.look_after();
-        keeper.gate.lock().is_kept = false;
-        keeper.turn.notify_all();
+        let mut gate = keeper.gate.lock();
+        gate.keeper = Keeper::Gone;
+        gate.announce();
     });
-    thread.inspect_err(|_| core.gate.lock().is_kept = false)
+    thread.inspect_err(|_| core.gate.lock().keeper = Keeper::Gone)
 }

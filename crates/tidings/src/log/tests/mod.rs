@@ -7,6 +7,7 @@ mod keys;
 mod retain;
 mod scripted;
 mod suspend;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
