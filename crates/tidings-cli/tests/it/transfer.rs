@@ -246,6 +246,25 @@ fn an_export_that_is_cut_for_good_says_that_it_is_not_whole() {
     assert!(whole.starts_with(&stdout(&output)), "only whole lines");
 }
 
+/// Whoever stands between may take the chunks off; then a cut looks like the end.
+#[test]
+fn an_answer_whose_end_cannot_be_told_from_a_cut_is_not_exported() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut head = BufReader::new(client.try_clone().unwrap()).lines();
+        while head.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+        client.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"id\":\"i\"}\n").unwrap();
+    });
+
+    let output = tidings().args(["export", "--server", &url]).output().unwrap();
+
+    assert_code(&output, 3);
+    assert_eq!(stdout(&output), "");
+    assert!(stderr(&output).contains("does not say where its answer ends"), "{output:?}");
+}
+
 #[test]
 fn an_export_that_nobody_reads_any_more_ends_quietly() {
     let server = filled(2000);
