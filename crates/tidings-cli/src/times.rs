@@ -124,7 +124,7 @@ fn civil(text: &str, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
 
 /// `2026-11-21`, and nothing looser.
 fn calendar_date(text: &str) -> Option<Date> {
-    let shaped = text.len() == 10 && text.is_char_boundary(4) && &text[4..5] == "-";
+    let shaped = text.len() == 10 && text.as_bytes()[4] == b'-';
     shaped.then(|| Date::strptime("%Y-%m-%d", text).ok()).flatten()
 }
 

@@ -128,3 +128,13 @@ fn spans_print_in_their_two_largest_units() {
     assert_eq!(print("250ms"), "250ms");
     assert_eq!(print("0s"), "0ms");
 }
+
+/// Found by fuzzing: a character of two bytes where a date has its first dash was
+/// cut in its middle, and the request ended in a panic.
+#[test]
+fn a_character_where_a_dash_should_be_is_no_time() {
+    for text in ["2026\u{e9}1-21", "2026\u{fffd}-21", "\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}"] {
+        assert_eq!(text.len(), 10);
+        assert!(parse_time(text, Timestamp::from_nanos(0), &TimeZone::UTC).is_err(), "{text}");
+    }
+}
