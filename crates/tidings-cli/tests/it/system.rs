@@ -68,6 +68,25 @@ fn a_lost_store_file_is_never_made_anew() {
 }
 
 #[test]
+fn a_newer_format_is_refused_with_both_versions() {
+    let dir = TempDir::new().unwrap();
+    let server = Server::start_in(dir.path());
+    server.post("/e/a", "text/plain", b"x");
+    assert_eq!(server.stop().code, Some(0));
+    let store = dir.path().join("log.sqlite");
+    let mut bytes = std::fs::read(&store).unwrap();
+    // SQLite's "user version", big end first.
+    bytes[60..64].copy_from_slice(&2_u32.to_be_bytes());
+    std::fs::write(&store, &bytes).unwrap();
+
+    let output = serve(dir.path(), "127.0.0.1:0");
+
+    assert_eq!(output.status.code(), Some(5), "{}", words(&output));
+    assert!(words(&output).contains("format 2, newer than this program knows (1)"));
+    assert_eq!(std::fs::read(&store).unwrap(), bytes);
+}
+
+#[test]
 fn a_directory_that_cannot_be_made_is_named() {
     let output = serve(std::path::Path::new("/proc/tidings-cannot-be-here"), "127.0.0.1:0");
 

@@ -7,5 +7,6 @@ mod damage;
 mod example;
 mod full_disk;
 mod histories;
+mod old_data;
 mod outages;
 mod salvage;
