@@ -139,6 +139,15 @@ impl Settings {
         Ok(Settings { environment, file })
     }
 
+    /// The settings of this text of a file, whose name is only shown in errors.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::load`].
+    pub fn of_text(path: &Path, toml: &str, environment: Environment) -> Result<Settings, Failure> {
+        Ok(Settings { environment, file: ConfigFile::parse(path, toml)? })
+    }
+
     /// What was given for a key, from the strongest source that gave anything.
     fn given(&self, key: &'static str, flag: &[String], default: Option<&str>) -> Option<Given> {
         if !flag.is_empty() {

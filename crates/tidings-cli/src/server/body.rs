@@ -100,6 +100,12 @@ fn unknown_encoding() -> Problem {
 }
 
 impl WholeBody {
+    /// A body that has arrived, with all the memory to itself that one may have.
+    pub(super) fn arrived(bytes: Bytes, headers: &HeaderMap) -> Result<WholeBody, Problem> {
+        let room = Room::new(&Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)));
+        Ok(WholeBody { bytes, encoding: encoding(headers)?, room })
+    }
+
     /// Decodes the body and parses it: at once if that is quick, else where blocking
     /// is allowed. Its room is to be kept for as long as what was made of it.
     ///
@@ -115,7 +121,7 @@ impl WholeBody {
         if quick { work() } else { blocking(work) }
     }
 
-    fn decode(mut self) -> Result<(Bytes, Room), Problem> {
+    pub(super) fn decode(mut self) -> Result<(Bytes, Room), Problem> {
         let decoded = match self.encoding {
             Encoding::Plain => return Ok((self.bytes, self.room)),
             Encoding::Gzip => {

@@ -38,7 +38,7 @@ const OFFERED: [(&str, Format); 7] = [
     ("application/problem+json", Format::Json),
 ];
 
-const LIST_PARAMETERS: [&str; 8] =
+pub(super) const LIST_PARAMETERS: [&str; 8] =
     ["after", "before", "limit", "order", "collapse", "verbose", "count", "format"];
 
 /// Lists events, newest first unless `order=asc`.

@@ -4,6 +4,8 @@
 mod app;
 mod body;
 mod disk;
+#[doc(hidden)]
+pub mod door;
 mod events;
 mod facets;
 mod follow;

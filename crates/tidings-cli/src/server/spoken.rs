@@ -10,7 +10,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tidings::{Event, Severity, StoredEvent};
+use tidings::{Event, Severity, StoredEvent, Timestamp};
 
 use super::app::App;
 use super::limits::BATCH_EVENTS_MAX;
@@ -21,7 +21,7 @@ use super::{body, media};
 use crate::protocols::text;
 use crate::times::parse_time;
 
-const PARAMETERS: [&str; 11] = [
+pub(super) const PARAMETERS: [&str; 11] = [
     "type",
     "severity",
     "member",
@@ -103,7 +103,7 @@ pub(super) async fn take(
     let in_path = path_type.is_some();
     let params = Params::read(query, if in_path { &PARAMETERS[1..] } else { &PARAMETERS })?;
     let how = How::read(&params)?;
-    let template = template(app, path_type, &params, headers)?;
+    let template = template(app.clock.now(), path_type, &params, headers)?;
     let lines = params.switch("lines")?;
     if lines && template.key().is_some() {
         return Err(Problem::invalid("key", "key: one key cannot name the events of many lines"));
@@ -156,7 +156,7 @@ struct Recorded<'a> {
     duplicate: bool,
 }
 
-fn with_message(template: &Event, message: &str) -> Event {
+pub(super) fn with_message(template: &Event, message: &str) -> Event {
     let mut event = Event::new(template.event_type(), message)
         .with_severity(template.severity())
         .with_fields(template.fields().clone());
@@ -179,8 +179,8 @@ fn with_message(template: &Event, message: &str) -> Event {
 }
 
 /// An event without its message.
-fn template(
-    app: &App,
+pub(super) fn template(
+    now: Timestamp,
     path_type: Option<String>,
     params: &Params,
     headers: &HeaderMap,
@@ -195,7 +195,7 @@ fn template(
         event = event.with_severity(severity);
     }
     if let Some(text) = spoken.one("timestamp")? {
-        let at = parse_time(&text, app.clock.now(), &jiff::tz::TimeZone::UTC)
+        let at = parse_time(&text, now, &jiff::tz::TimeZone::UTC)
             .map_err(|error| Problem::invalid("timestamp", format!("timestamp: {error}")))?;
         event = event.with_timestamp(at);
     }

@@ -1,8 +1,8 @@
 use super::*;
 
 fn settings(variables: &[(&str, &str)], toml: &str) -> Settings {
-    let file = ConfigFile::parse(Path::new("config.toml"), toml).unwrap();
-    Settings { environment: variables.iter().copied().collect(), file }
+    let environment = variables.iter().copied().collect();
+    Settings::of_text(Path::new("config.toml"), toml, environment).unwrap()
 }
 
 #[track_caller]

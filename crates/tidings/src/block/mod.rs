@@ -163,6 +163,19 @@ impl Block {
         Frame::read(self, frame)
     }
 
+    /// A block of this header and this body, with checksums that fit, whatever the
+    /// bytes are: what only a hostile writer makes.
+    #[cfg(feature = "testing")]
+    pub(crate) fn sealed_over(header: &[u8], body: &[u8]) -> Vec<u8> {
+        format::sealed_over(header, body)
+    }
+
+    /// Header and body: what [`Block::sealed_over`] puts together again.
+    #[cfg(feature = "testing")]
+    pub(crate) fn taken_apart(&self) -> (&[u8], &[u8]) {
+        format::taken_apart(&self.bytes, self.directory.head_bytes)
+    }
+
     /// Reads everything, and so verifies everything. The first event stands at
     /// `base`.
     ///

@@ -81,6 +81,18 @@ impl Blocks {
     }
 }
 
+/// The bytes of a block of this header and this body, with checksums that fit,
+/// whatever they are: what only a hostile writer makes. The body is what follows
+/// the header; neither has the prefix that every block begins with.
+pub fn sealed_over(header: &[u8], body: &[u8]) -> Vec<u8> {
+    Block::sealed_over(header, body)
+}
+
+/// Header and body of a block: what [`sealed_over`] puts together again.
+pub fn taken_apart(block: &Block) -> (&[u8], &[u8]) {
+    block.taken_apart()
+}
+
 /// The next number of a sequence that a seed repeats (SplitMix64).
 pub fn splitmix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -88,4 +100,32 @@ pub fn splitmix(state: &mut u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_that_was_taken_apart_is_the_same_when_it_is_sealed_again() {
+        let block = Blocks::new(7).with_text(700, 300);
+
+        let (header, body) = taken_apart(&block);
+
+        assert_eq!(sealed_over(header, body), block.bytes());
+    }
+
+    #[test]
+    fn wrong_bytes_get_checksums_that_fit() {
+        let block = Blocks::new(7).of(3);
+        let (header, body) = taken_apart(&block);
+        let mut changed = body.to_vec();
+        // The last letter of the last message.
+        let last = changed.iter().rposition(u8::is_ascii_hexdigit).unwrap();
+        changed[last] = b'!';
+
+        let block = Block::parse(sealed_over(header, &changed)).unwrap();
+
+        assert!(block.events(crate::Position(0)).unwrap()[2].event.message().ends_with('!'));
+    }
 }

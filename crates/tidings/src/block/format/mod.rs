@@ -6,6 +6,8 @@
 mod codec;
 mod head;
 mod numbers;
+#[cfg(feature = "testing")]
+mod sealed_over;
 mod texts;
 mod varint;
 
@@ -16,6 +18,8 @@ use crate::clock::Timestamp;
 pub(super) use codec::{Compressor, open};
 pub(super) use head::{read_head, write_head};
 pub(super) use numbers::{read_numbers, write_numbers};
+#[cfg(feature = "testing")]
+pub(super) use sealed_over::{sealed_over, taken_apart};
 pub(super) use texts::{read_details, read_messages, write_details, write_messages};
 
 /// What a block begins with.
