@@ -26,7 +26,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "spoken" => texts(SPOKEN),
         "encoded" => encoded(),
         "question" => texts(QUESTIONS),
-        "search" => texts(SEARCHES),
+        "search" => [texts(SEARCHES), vec![r"/\w{40}/ ".repeat(450).into()]].concat(),
         "names" => names(),
         "words" => WORDS.iter().map(|(what, text)| [&[*what], text.as_bytes()].concat()).collect(),
         _ => vec![vec![0], vec![1], vec![0, 100, 0, 0, 1, 20, 48, 0, 7], vec![2, 40, 0, 0, 1]],

@@ -42,7 +42,7 @@ use filter::Plan;
 pub use follow::{Arrived, FOLLOW_BLOCKS_MAX, FollowFrom, Followed, Follower};
 pub use histogram::{By, HISTOGRAM_SERIES_MAX, Histogram, HistogramQuery, Series};
 pub use names::{NAMES_MAX, NameOf, NameSeen, Names, NamesQuery};
-pub use parse::parse_q;
+pub use parse::{QUERY_REGEXES_MAX, parse_q};
 pub use patterns::{PATTERNS_MAX, Patterns};
 pub use text::{REGEX_BYTES_MAX, Regex, TextTerm};
 

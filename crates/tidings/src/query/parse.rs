@@ -3,15 +3,21 @@
 use super::QUERY_BYTES_MAX;
 use super::text::{Regex, TextTerm};
 
+/// Regular expressions of one `q`, at most: each may take milliseconds to compile
+/// and [`super::REGEX_BYTES_MAX`], and hundreds of them fit into [`QUERY_BYTES_MAX`].
+pub const QUERY_REGEXES_MAX: usize = 8;
+
 /// Reads `q`: words and "phrases", all of which must be found, and `/re/`.
-/// Never fails; what does not parse is searched as text, and what is longer than
+/// Never fails; what does not parse is searched as text, and so is every regular
+/// expression after [`QUERY_REGEXES_MAX`]; what is longer than
 /// [`QUERY_BYTES_MAX`] is cut. The second value says how the text was understood.
 pub fn parse_q(q: &str) -> (Vec<TextTerm>, String) {
     let whole = &q[..q.floor_char_boundary(QUERY_BYTES_MAX)];
     let (mut terms, mut read_as) = (Vec::new(), Vec::new());
+    let mut regexes_left = QUERY_REGEXES_MAX;
     let mut rest = whole.trim_start();
     while !rest.is_empty() {
-        let (term, words, after) = next_term(rest);
+        let (term, words, after) = next_term(rest, &mut regexes_left);
         terms.extend(term);
         read_as.extend(words);
         rest = after.trim_start();
@@ -24,7 +30,10 @@ pub fn parse_q(q: &str) -> (Vec<TextTerm>, String) {
 }
 
 /// The next term, how it was read, and what follows it.
-fn next_term(text: &str) -> (Option<TextTerm>, Option<String>, &str) {
+fn next_term<'a>(
+    text: &'a str,
+    regexes_left: &mut usize,
+) -> (Option<TextTerm>, Option<String>, &'a str) {
     if let Some((phrase, after)) = delimited(text, '"') {
         return match phrase.trim() {
             "" => (None, None, after),
@@ -32,9 +41,14 @@ fn next_term(text: &str) -> (Option<TextTerm>, Option<String>, &str) {
         };
     }
     if let Some((pattern, after)) = delimited(text, '/') {
-        return match Regex::new(&pattern) {
-            Ok(regex) => (Some(TextTerm::Regex(regex)), Some(format!("/{pattern}/")), after),
-            Err(_) => as_text(&format!("/{pattern}/"), after),
+        // One that does not compile has cost as much as one that does.
+        let tried = regexes_left.checked_sub(1).map(|left| {
+            *regexes_left = left;
+            Regex::new(&pattern)
+        });
+        return match tried {
+            Some(Ok(regex)) => (Some(TextTerm::Regex(regex)), Some(format!("/{pattern}/")), after),
+            Some(Err(_)) | None => as_text(&format!("/{pattern}/"), after),
         };
     }
     let end = text.find(char::is_whitespace).unwrap_or(text.len());
@@ -111,5 +125,16 @@ mod tests {
         let (_, read) = parse_q(&"é ".repeat(QUERY_BYTES_MAX));
 
         assert!(read.ends_with("(the rest was cut off)"));
+    }
+
+    /// Found by fuzzing: 450 of them, each near its limit in size, took seconds
+    /// and hundreds of megabytes for one request.
+    #[test]
+    fn more_regular_expressions_than_a_query_may_have_are_searched_as_text() {
+        let (terms, read) = parse_q(&"/a.b/ ".repeat(450));
+
+        let regexes = terms.iter().filter(|term| matches!(term, TextTerm::Regex(_))).count();
+        assert_eq!((terms.len(), regexes), (450, QUERY_REGEXES_MAX));
+        assert!(read.ends_with(r#""/a.b/" (as text)"#), "{read}");
     }
 }
