@@ -10,7 +10,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tidings::{Event, Severity, StoredEvent, Timestamp};
+use tidings::{Event, Invalid, MESSAGE_BYTES_MAX, Severity, StoredEvent, Timestamp};
 
 use super::app::App;
 use super::limits::BATCH_EVENTS_MAX;
@@ -18,7 +18,7 @@ use super::params::{FIELD, Params, cut};
 use super::problem::{Kind, Problem};
 use super::take::{self, Accepted, How};
 use super::{body, media};
-use crate::protocols::text;
+use crate::protocols::{Unread, text};
 use crate::times::parse_time;
 
 pub(super) const PARAMETERS: [&str; 11] = [
@@ -117,17 +117,25 @@ pub(super) async fn take(
         let entries = entries.map_err(|bad| take::problem_of_body(&bad))?;
         return take::many(app, entries, how, "text").await;
     }
-    let (event, _room) = whole.parse(|bytes| {
+    let (entry, _room) = whole.parse(|bytes| {
         let message = text::read_whole(bytes)?;
-        Ok(with_message(&template, message))
+        Ok(fits(message).map(|()| with_message(&template, message)).map_err(Unread::from))
     })?;
-    let event = event.map_err(|bad| take::problem_of_body(&bad))?;
-    let accepted = take::one(app, Ok(event.clone()), how, "text").await?;
-    if in_path {
-        Ok(answer_event(app, event, accepted, how))
-    } else {
-        Ok(take::answer_one(accepted, how))
+    let entry = entry.map_err(|bad| take::problem_of_body(&bad))?;
+    let accepted = take::one(app, entry.clone(), how, "text").await?;
+    match entry {
+        Ok(event) if in_path => Ok(answer_event(app, event, accepted, how)),
+        _ => Ok(take::answer_one(accepted, how)),
     }
+}
+
+/// A message that is far too long would be copied, only to be refused.
+fn fits(message: &str) -> Result<(), Invalid> {
+    let (bytes, limit) = (message.len(), MESSAGE_BYTES_MAX);
+    if bytes <= limit {
+        return Ok(());
+    }
+    Err(Invalid { field: "message", problem: tidings::Problem::TooLong { bytes, limit } })
 }
 
 fn answer_event(app: &App, event: Event, accepted: Accepted, how: How) -> Response {

@@ -109,6 +109,13 @@ fn limits_are_named_before_memory_grows() {
     assert_problem(&server.post(EVENTS, NDJSON, lines.as_bytes()), 413, "index", &json!(10_000));
     assert_problem(&server.post(EVENTS, JSON, big.as_bytes()), 413, "limit", &json!(256 * 1024));
     assert_problem(&server.post(EVENTS, JSON, long.as_bytes()), 413, "limit", &json!(64 * 1024));
+    let text = "x".repeat(64 * 1024 + 1);
+    assert_problem(
+        &server.post("/e/a", "text/plain", text.as_bytes()),
+        413,
+        "field",
+        &json!("message"),
+    );
     let batch = server.post(EVENTS, JSON, format!(r#"[{{"type":"a"}},{big}]"#).as_bytes()).json();
     assert_eq!((&batch["accepted"], &batch["rejected"][0]["index"]), (&json!(1), &json!(1)));
     let exact = "{\"type\":\"a\"}\n".repeat(10_000);
