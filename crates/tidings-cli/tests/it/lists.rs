@@ -182,6 +182,7 @@ fn a_question_that_is_none_is_told_where_and_why() {
         ("severity=loud", 422, "severity"),
         ("severity=error..warn", 422, "severity"),
         ("since=never", 422, "since"),
+        ("since=2026%C3%A91-21", 422, "since"),
         ("since=2026-11-22T10:00:00Z&until=2026-11-21T10:00:00Z", 422, "since"),
         ("grep=(", 422, "grep"),
         ("type=,", 422, "type"),
@@ -205,6 +206,19 @@ fn a_question_that_is_none_is_told_where_and_why() {
     }
     assert_eq!(server.get(&format!("{EVENTS}/{origin}")).status, 404);
     assert_eq!(server.get(&format!("{EVENTS}/019aab3c-7d2e-7c41-9a3b-1f2e00000001")).status, 404);
+}
+
+#[test]
+fn expressions_that_take_others_for_ever_are_answered() {
+    let server = Server::start();
+    server.post("/e/a", "text/plain", "a".repeat(60_000).as_bytes());
+
+    let exponential = server.get("/api/v1/events?grep=%28a%2B%29%2B%24%7C%28a%7Caa%29%2Bb");
+    let hundreds = format!("/api/v1/events?q={}", "%2F%5Cw%7B40%7D%2F+".repeat(400));
+    let hundreds = server.get(&hundreds);
+
+    assert_eq!(exponential.events().len(), 1);
+    assert_eq!(hundreds.events().len(), 0, "the ninth and later are words, which are not there");
 }
 
 #[test]
