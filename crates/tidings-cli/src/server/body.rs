@@ -35,6 +35,14 @@ enum Encoding {
     Zstd,
 }
 
+/// Bytes from which on a buffer is given back to the system as soon as it is freed.
+const LARGE_BUFFER_BYTES: usize = 1024 * 1024;
+/// What such a buffer asks for. glibc's malloc keeps what is freed for its thread,
+/// up to 32 MiB at a time and the longer the larger what it has seen: a few bodies
+/// of 15 MiB made a server of 20 MiB one of 300 MiB for good. Beyond 32 MiB it
+/// always maps and unmaps, and pages that nobody writes to cost nothing.
+const LARGE_BUFFER_ROOM: usize = 33 * 1024 * 1024;
+
 /// Window of a zstd frame that we decode, as a power of two: 16 MiB.
 const ZSTD_WINDOW_LOG_MAX: u32 = 24;
 
@@ -141,8 +149,22 @@ impl WholeBody {
     }
 }
 
+/// Room for so many bytes, in a form that does not stay behind.
+fn make_room(buffer: &mut Vec<u8>, bytes: usize) {
+    if buffer.capacity() >= bytes {
+        return;
+    }
+    let large = bytes >= LARGE_BUFFER_BYTES;
+    // Where no address space is left for that, it grows as it must.
+    if !large || buffer.try_reserve_exact(LARGE_BUFFER_ROOM - buffer.len()).is_err() {
+        buffer.reserve(bytes - buffer.len());
+    }
+}
+
 fn read_bounded(decoder: impl Read, name: &str) -> Result<Vec<u8>, Problem> {
+    // Nobody knows yet how much it becomes.
     let mut bytes = Vec::new();
+    make_room(&mut bytes, BODY_BYTES_MAX);
     let limit = BODY_BYTES_MAX as u64 + 1;
     decoder.take(limit).read_to_end(&mut bytes).map_err(|_| not_decoded(name))?;
     if bytes.len() > BODY_BYTES_MAX {
@@ -228,8 +250,9 @@ impl Parts {
             self.first = bytes;
             return;
         }
+        let total = self.len() + bytes.len();
+        make_room(&mut self.all, announced.max(total));
         if self.all.is_empty() {
-            self.all.reserve(announced);
             self.all.extend_from_slice(&self.first);
         }
         self.all.extend_from_slice(&bytes);

@@ -14,6 +14,7 @@ mod damage;
 mod disks;
 mod framing;
 mod lists;
+mod load;
 mod ninevolt;
 mod outages;
 mod page;
