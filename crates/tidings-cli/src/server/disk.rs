@@ -1,24 +1,62 @@
-//! Does the disk answer?
+//! Does the disk answer, and who need not wait for it any more?
 //!
-//! Overwatch probes the store under the log, and suspends the log while the store
-//! fails or hangs.
+//! Overwatch probes the store under the log. When the store fails or hangs it
+//! suspends two things: the log, so that it takes nothing, and the requests whose
+//! events are being written, so that they are answered.
 
 use std::sync::Arc;
 
 use serde::Serialize;
 use tidings::store::Sink;
-use tidings::{Health, Log, Overwatch, PauseReason, QUIET_PERIOD, Timestamp};
+use tidings::{
+    Component, ComponentError, Health, Log, Overwatch, PauseReason, QUIET_PERIOD, Timestamp,
+};
+use tokio::sync::watch;
 
 /// The disk under the log, watched.
 #[derive(Debug)]
 pub struct Disk {
     overwatch: Overwatch,
+    down: watch::Receiver<bool>,
+}
+
+/// The component that requests which write look at.
+struct Writers {
+    down: watch::Sender<bool>,
+}
+
+impl Component for Writers {
+    fn start(&self) -> Result<(), ComponentError> {
+        self.down.send_replace(false);
+        Ok(())
+    }
+
+    fn stop(&self) {
+        self.down.send_replace(true);
+    }
+
+    fn identify(&self) -> &'static str {
+        "http"
+    }
+
+    fn suspend(&self, reason: PauseReason) {
+        // Any other failure is an answer, which the writer gets by itself.
+        self.down.send_replace(reason == PauseReason::StoreDown);
+    }
+
+    fn change_reason(&self, _was: PauseReason, is: PauseReason) {
+        self.suspend(is);
+    }
 }
 
 impl Disk {
     /// Under this log lies this store. Nothing is probed before [`Disk::watch`].
     pub fn new(store: Arc<dyn Sink>, log: &Log) -> Disk {
-        Disk { overwatch: Overwatch::new(store, vec![Arc::new(log.clone())]) }
+        let (sender, down) = watch::channel(false);
+        // The log first: what it says to its writers is more exact.
+        let components: Vec<Arc<dyn Component>> =
+            vec![Arc::new(log.clone()), Arc::new(Writers { down: sender })];
+        Disk { overwatch: Overwatch::new(store, components), down }
     }
 
     /// Begins to probe.
@@ -33,6 +71,14 @@ impl Disk {
     /// Probes no more. Answers at once.
     pub fn let_go(&self) {
         self.overwatch.stop();
+    }
+
+    /// Resolves once the store counts as down.
+    pub(super) async fn is_down(&self) {
+        let mut down = self.down.clone();
+        if down.wait_for(|down| *down).await.is_err() {
+            std::future::pending::<()>().await; // nobody watches
+        }
     }
 
     /// What is known of it right now.

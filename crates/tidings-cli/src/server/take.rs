@@ -1,12 +1,14 @@
 //! What becomes of events that were read? Hands them to the log and answers for
 //! each.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tidings::store::{Outcome, StoreError};
-use tidings::{Ack, AppendError, Event, EventId, Taken};
+use tidings::{Ack, AppendError, Event, EventId, PauseReason, Taken};
 
 use super::app::{App, blocking};
 use super::params::{Params, invalid};
@@ -44,15 +46,35 @@ impl How {
     }
 }
 
-/// Waits without holding a thread, but for the one request that writes for all.
+/// Once the disk counts as down, an append has this long to say what it knows.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// Waits without holding a thread, but for the one append that writes for all. That
+/// one cannot be called back from a disk that hangs, so it has a task of its own,
+/// and its request is answered without it.
 async fn append(
     app: &App,
     events: Vec<Event>,
     ack: Ack,
     strict: bool,
 ) -> Result<Vec<Taken>, Problem> {
-    let taken = app.log.append_async(events, ack, strict, |work| blocking(work)).await;
-    taken.map_err(|error| refused(&error))
+    let log = app.log.clone();
+    let append = async move { log.append_async(events, ack, strict, |work| blocking(work)).await };
+    let mut appending = tokio::spawn(append);
+    let appended = tokio::select! {
+        biased;
+        appended = &mut appending => appended,
+        () = app.disk.is_down() => match tokio::time::timeout(LAST_WORD, appending).await {
+            Ok(appended) => appended,
+            Err(_) => return Err(unanswered()),
+        }
+    };
+    appended.map_err(|error| Problem::internal(&error))?.map_err(|error| refused(&error))
+}
+
+fn unanswered() -> Problem {
+    Problem::unavailable(IN_DOUBT, RETRY_LATER_SECONDS)
+        .with("reasons", json!([PauseReason::StoreDown]))
 }
 
 /// One event that is in the log, or will be.
@@ -207,6 +229,8 @@ pub(super) fn problem_of_body(bad: &BadBody) -> Problem {
     }
 }
 
+const IN_DOUBT: &str = "the store failed; nobody knows whether the events are stored. Sent again \
+                        with a key they are stored once";
 const RETRY_SOON_SECONDS: u32 = 1;
 const RETRY_LATER_SECONDS: u32 = 5;
 
@@ -231,10 +255,7 @@ fn write_failed(error: &StoreError) -> Problem {
             "the disk is full; the events are not stored, send them again"
         }
         Outcome::NotStored => "the store failed; the events are not stored, send them again",
-        Outcome::Unknown => {
-            "the store failed; nobody knows whether the events are stored. Sent again with a key \
-             they are stored once"
-        }
+        Outcome::Unknown => IN_DOUBT,
     };
     let problem = Problem::unavailable(detail, RETRY_LATER_SECONDS);
     // From now on the log is paused for it.

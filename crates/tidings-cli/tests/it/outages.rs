@@ -1,4 +1,4 @@
-//! A disk that fails for a while, under the real program: strace makes
+//! A disk that hangs or fails for a while, under the real program: strace makes
 //! its syncs do so, and lets go of it.
 
 use std::io::{BufRead, BufReader, Write as _};
@@ -11,6 +11,10 @@ use crate::disks::{assert_plain_ok, say, wait_for, wait_until_ready};
 use crate::server::{Server, signal};
 use crate::stop::assert_balanced;
 
+/// Every sync takes an hour.
+const HANGS: &str = "fsync,fdatasync:delay_enter=3600000000";
+/// More than the server has threads for what blocks.
+const IN_FLIGHT: usize = 150;
 /// Every sync fails.
 const FAILS: &str = "fsync,fdatasync:error=EIO";
 
@@ -43,7 +47,7 @@ impl Outage {
         None
     }
 
-    /// The disk works again.
+    /// Calls that hang go on now, and do what they were asked.
     fn end(mut self) {
         signal(self.strace.id(), "INT");
         self.strace.wait().unwrap();
@@ -55,6 +59,11 @@ impl Drop for Outage {
         let _ = self.strace.kill();
         let _ = self.strace.wait();
     }
+}
+
+fn messages(server: &Server) -> Vec<String> {
+    let events = listed(server, &["-t", "a"]);
+    events.iter().map(|event| event["message"].as_str().unwrap().to_owned()).collect()
 }
 
 /// What operators and machines are told while events cannot be stored.
@@ -82,6 +91,50 @@ fn assert_told_as_down(server: &Server, disk: &str) {
     assert_eq!((refused.status, &refused.json()["reasons"]), (503, &json!(["store_down"])));
 }
 
+/// Says so much at once, and looks how the server is while nobody is answered;
+/// returns how many were told that nobody knows.
+fn say_in_vain(server: &Server) -> usize {
+    std::thread::scope(|scope| {
+        let says = |i: usize| scope.spawn(move || say(server, &format!("in flight {i}")));
+        let waiting: Vec<_> = (0..IN_FLIGHT).map(says).collect();
+        wait_for(server, || server.get("/readyz").status == 503);
+        assert_told_as_down(server, "does not answer");
+        let status = stdout(&server.tidings(&["status"]));
+        assert!(status.contains("\ndisk    does not answer, since "), "{status}");
+        assert_eq!(listed(server, &["-t", "a"]).len(), 1, "reads go on");
+        let answers = waiting.into_iter().map(|it| it.join().unwrap());
+        let in_doubt = answers.filter(|answer| {
+            assert_eq!((answer.status, &answer.json()["reasons"]), (503, &json!(["store_down"])));
+            answer.text().contains("nobody knows")
+        });
+        in_doubt.count()
+    })
+}
+
+#[test]
+fn a_disk_that_hangs_keeps_nobody_waiting_and_all_is_plain_ok_again() {
+    let server = Server::start();
+    assert_eq!(say(&server, "before").status, 201);
+    let outage = Outage::begin("a_disk_that_hangs_…", &server, HANGS);
+    let Some(outage) = outage else { return };
+
+    let in_doubt = say_in_vain(&server);
+    let pending = server.get("/api/v1/stats").json()["tally"]["pending"].as_u64().unwrap();
+    let pending = usize::try_from(pending).unwrap();
+    assert!((1..=in_doubt).contains(&pending), "{pending} of {in_doubt}");
+
+    outage.end();
+    wait_for(&server, || server.get("/api/v1/stats").json()["disk"]["state"] == "recovering");
+    assert_eq!(server.get("/readyz").status, 503, "it has to be quiet first");
+    wait_until_ready(&server);
+    assert_plain_ok(&server);
+    assert_eq!(say(&server, "after").status, 201);
+    let messages = messages(&server);
+    assert_eq!(messages.len(), 2 + pending, "what was pending was written after all, and once");
+    assert_eq!((&messages[0][..], &messages[pending + 1][..]), ("before", "after"));
+    assert_balanced(&server.stop());
+}
+
 #[test]
 fn a_disk_that_fails_for_a_while_is_told_and_all_is_plain_ok_again() {
     let server = Server::start();
@@ -99,8 +152,10 @@ fn a_disk_that_fails_for_a_while_is_told_and_all_is_plain_ok_again() {
     wait_until_ready(&server);
     assert_plain_ok(&server);
     assert_eq!(say(&server, "after").status, 201);
-    let messages: Vec<_> =
-        listed(&server, &["-t", "a"]).iter().map(|it| it["message"].clone()).collect();
-    assert_eq!(messages, ["before", "in doubt", "after"], "it was settled by writing it again");
+    assert_eq!(
+        messages(&server),
+        ["before", "in doubt", "after"],
+        "it was settled by writing it again"
+    );
     assert_balanced(&server.stop());
 }
