@@ -100,3 +100,27 @@ impl App {
 pub(super) fn blocking<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)
 }
+
+#[cfg(test)]
+mod tests {
+    use tidings::store::memory::MemoryStore;
+    use tidings::{LogOptions, Query};
+
+    use super::super::problem::Kind;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_does_not_wait_for_ever_for_those_before_it() {
+        let options = LogOptions { background: false, ..LogOptions::default() };
+        let store = Arc::new(MemoryStore::new().unwrap());
+        let log = Log::over(store.clone(), options).unwrap();
+        let disk = Arc::new(Disk::new(store, &log));
+        let (_stop, stopping) = watch::channel(false);
+        let app = App::new(log, disk, Hosts::default(), stopping, String::new());
+        let _hung = app.queries.acquire_many(u32::try_from(QUERIES_MAX).unwrap()).await.unwrap();
+
+        let refused = app.read(|log| log.query(&Query::default())).await.unwrap_err();
+
+        assert_eq!(refused.kind(), Kind::Unavailable);
+    }
+}
