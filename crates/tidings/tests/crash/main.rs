@@ -45,6 +45,10 @@ fn run(filter: &str) {
             syncs::a_failed_sync_is_settled_by_writing_again,
         ),
         (
+            "the_names_of_a_new_log_are_synced_before_it_is_used",
+            syncs::the_names_of_a_new_log_are_synced_before_it_is_used,
+        ),
+        (
             "whichever_call_fails_nothing_acknowledged_is_lost",
             calls::whichever_call_fails_nothing_acknowledged_is_lost,
         ),

@@ -27,19 +27,26 @@ impl Directory {
         Directory { path: path.to_owned() }
     }
 
-    /// Makes the directory, for its owner alone; one that is there stays as it is.
+    /// Makes the directory and those that it lies in, for its owner alone; one that
+    /// is there stays as it is.
     pub(super) fn create(&self) -> Result<(), OpenError> {
         if self.path.is_dir() {
             return Ok(());
         }
+        let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+        let made: Vec<&Path> = self.path.ancestors().take_while(is_missing).collect();
         let mut builder = DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&self.path).map_err(failed("create", &self.path))?;
         // Without it a power cut could take the whole directory, marks and all.
-        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        parent.map_or(Ok(()), |parent| sync_directory(parent).map_err(failed("sync", parent)))
+        for made in made {
+            let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let parent = parent.unwrap_or(Path::new("."));
+            sync_directory(parent).map_err(failed("sync", parent))?;
+        }
+        Ok(())
     }
 
     pub(super) fn path(&self) -> &Path {
