@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use crate::server::Server;
 
 const STREAM: &str = "/api/v1/events/stream";
+/// Signs of life that a stream may give while somebody waits for its next frame:
+/// each means that there was nothing to say for a while.
+const SILENCES_MAX: usize = 2;
 
 /// An open stream, read line by line.
 pub(crate) struct Stream {
@@ -46,8 +49,11 @@ impl Stream {
     /// The next frame with data; `None` at the end.
     pub(crate) fn frame(&mut self) -> Option<Frame> {
         let mut frame = Frame::default();
+        let mut silences = 0;
         loop {
             let line = self.line()?;
+            silences += usize::from(line == ":");
+            assert!(silences <= SILENCES_MAX, "nothing comes");
             match line.split_once(": ") {
                 Some(("event", name)) => name.clone_into(&mut frame.name),
                 Some(("id", id)) => id.clone_into(&mut frame.id),

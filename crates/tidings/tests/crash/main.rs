@@ -34,7 +34,7 @@ fn main() {
 }
 
 fn run(filter: &str) {
-    let tests: [(&str, fn()); 6] = [
+    let tests: [(&str, fn()); 7] = [
         ("what_was_acknowledged_survives_kill_9", killed::what_was_acknowledged_survives_kill_9),
         (
             "what_was_acknowledged_survives_power_loss",

@@ -111,6 +111,17 @@ async fn an_async_follower_is_woken_by_an_arrival_and_by_the_close() {
 }
 
 #[test]
+fn what_arrived_before_the_wait_began_ends_it_at_once() {
+    let log = empty_log();
+    let follower = log.follow(FollowFrom::Now, everything()).unwrap();
+    append(&log, vec![Event::new("a", "m")]);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+
+    assert!(Box::pin(follower.arrived()).as_mut().poll(&mut context).is_ready());
+    assert!(follower.wait(Duration::ZERO));
+}
+
+#[test]
 fn waiting_futures_that_are_dropped_leave_nothing_behind() {
     let log = empty_log();
     let follower = log.follow(FollowFrom::Now, everything()).unwrap();

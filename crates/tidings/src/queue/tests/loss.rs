@@ -121,6 +121,25 @@ fn a_record_that_is_lost_itself_is_told_by_the_next() {
 }
 
 #[test]
+fn a_record_that_the_store_refuses_is_told_by_the_next() {
+    let (sink, clock) = (ScriptedSink::new(), clock());
+    sink.script([Answer::Rejected]);
+    let queue = stepped(buffer_of(1).clock(clock.clone()), &sink);
+    let _ = queue.client().add("a", "taken");
+    let _ = queue.client().add("a", "refused");
+    queue.settle();
+    assert_eq!(own_events(&sink), [], "it was in the block that the store refused");
+
+    clock.advance(LOSS_RECORD_PERIOD);
+    queue.settle();
+
+    let records = own_events(&sink);
+    assert_eq!(records.len(), 1);
+    assert_eq!((number(&records[0], "since"), number(&records[0], "through")), (1, 4));
+    assert_eq!(records[0].fields().get("lost"), Some(&serde_json::json!({"rejected": 2})));
+}
+
+#[test]
 fn a_record_under_way_is_not_made_twice() {
     let (sink, clock) = (ScriptedSink::new(), clock());
     sink.script([Answer::UnknownButStored]);

@@ -62,6 +62,24 @@ fn no_block_is_put_after_stop_whatever_step_it_had_reached() {
 }
 
 #[test]
+fn a_holding_queue_puts_nothing_while_paused_whatever_step_it_had_reached() {
+    for steps in 0..=2 {
+        let sink = ScriptedSink::new();
+        let queue = stepped(buffer_of(9).when_paused(WhenPaused::Hold), &sink);
+        let receipt = queue.client().record_tracked(Event::new("a", "b"));
+        (0..steps).for_each(|_| assert!(queue.seal(), "step {steps}"));
+
+        queue.stop();
+        queue.settle();
+
+        assert_eq!((sink.puts(), receipt.fate()), (0, None), "after {steps} steps");
+        queue.start().unwrap();
+        queue.settle();
+        assert_eq!(messages(&sink), ["b"]);
+    }
+}
+
+#[test]
 fn a_block_of_unknown_outcome_outlives_a_discarding_pause_and_is_settled() {
     let sink = ScriptedSink::new();
     sink.script([Answer::UnknownButStored]);
