@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-/// Bytes of one line of a stream, at most: an event is at most 256 KiB, and JSON
+/// Bytes of one line of a stream, and of the data of one frame, at most: an event is at most 256 KiB, and JSON
 /// may write each of its bytes as six.
 pub const LINE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
@@ -40,7 +40,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// The connection broke or fell silent, or a line is too long.
+    /// The connection broke or fell silent, or a line or a frame is too long.
     pub fn next_frame(&mut self) -> io::Result<Option<Frame>> {
         let mut frame = Frame::default();
         let mut has_data = false;
@@ -63,6 +63,9 @@ impl Stream {
                     }
                     has_data = true;
                     frame.data.push_str(value);
+                    if frame.data.len() as u64 > LINE_BYTES_MAX {
+                        return Err(too_long("a frame"));
+                    }
                 }
                 _ => {}
             }
@@ -75,14 +78,17 @@ impl Stream {
         (&mut self.lines).take(LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
         if line.pop_if(|last| *last == b'\n').is_none() {
             let whole = (line.len() as u64) < LINE_BYTES_MAX;
-            let long = || io::Error::new(io::ErrorKind::InvalidData, "a line is too long");
-            return if whole { Ok(None) } else { Err(long()) };
+            return if whole { Ok(None) } else { Err(too_long("a line")) };
         }
         line.pop_if(|last| *last == b'\r');
         String::from_utf8(line)
             .map(Some)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a line is not UTF-8"))
     }
+}
+
+fn too_long(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{what} is too long"))
 }
 
 #[cfg(test)]
@@ -116,5 +122,13 @@ mod tests {
         let mut stream = Stream::new(io::repeat(b'x'));
 
         assert_eq!(stream.next_frame().unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn a_frame_without_an_end_is_an_error_and_not_all_of_memory() {
+        let line = format!("data: {}\n", "x".repeat(1024 * 1024));
+        let mut stream = Stream::new(io::Cursor::new(line.repeat(3)));
+
+        assert_eq!(stream.next_frame().unwrap_err().to_string(), "a frame is too long");
     }
 }
