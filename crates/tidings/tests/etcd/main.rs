@@ -6,3 +6,4 @@ mod access;
 mod claims;
 mod faults;
 mod values;
+mod watches;

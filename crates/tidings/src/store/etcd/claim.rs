@@ -77,7 +77,7 @@ impl Claims {
             let lease = grant(session).await?;
             held.lease = Some(lease);
             let (claims, session) = (Arc::clone(self), Arc::clone(session));
-            tokio::spawn(Box::pin(async move { claims.keep_alive(&session, lease).await }));
+            tokio::spawn(async move { claims.keep_alive(&session, lease).await });
             lease
         };
         let revision = claim(session, keys, who, lease).await?;
@@ -116,7 +116,7 @@ impl Claims {
             if self.held.lock().await.lease != Some(lease) {
                 return;
             }
-            let beat = session.call(|client| Box::pin(beat(client, lease))).await;
+            let beat = session.call(|client| beat(client, lease)).await;
             // An error says nothing about the lease: the next beat tries again.
             if let Ok(0) = beat {
                 let mut held = self.held.lock().await;

@@ -13,6 +13,7 @@ mod code {
     pub(super) const PERMISSION_DENIED: i32 = 7;
     pub(super) const RESOURCE_EXHAUSTED: i32 = 8;
     pub(super) const FAILED_PRECONDITION: i32 = 9;
+    pub(super) const OUT_OF_RANGE: i32 = 11;
     pub(super) const UNIMPLEMENTED: i32 = 12;
     pub(super) const UNAVAILABLE: i32 = 14;
     pub(super) const UNAUTHENTICATED: i32 = 16;
@@ -41,6 +42,8 @@ pub(super) enum Fault {
     Throttled,
     /// Whoever answers there does not speak etcd's protocol.
     NotEtcd,
+    /// The revision that was asked for is compacted.
+    Compacted,
     /// Another process holds the claim of the origin.
     Claimed,
 }
@@ -55,7 +58,7 @@ pub(super) struct Trouble {
 type Row = (i32, &'static str, Fault);
 
 /// The first row whose code is the status' and whose text is in its message.
-const TABLE: [Row; 21] = [
+const TABLE: [Row; 22] = [
     (code::NOT_FOUND, "requested lease not found", Fault::Lease),
     (code::RESOURCE_EXHAUSTED, "database space exceeded", Fault::Full),
     (code::RESOURCE_EXHAUSTED, "received message larger", Fault::TooLarge),
@@ -74,6 +77,7 @@ const TABLE: [Row; 21] = [
     (code::UNAVAILABLE, "not capable", Fault::Down),
     (code::UNAVAILABLE, "tcp connect error", Fault::Down),
     (code::UNAVAILABLE, "dns error", Fault::Down),
+    (code::OUT_OF_RANGE, "compacted", Fault::Compacted),
     (code::UNIMPLEMENTED, "", Fault::NotEtcd),
     (code::UNKNOWN, "invalid compression flag", Fault::NotEtcd),
     (code::UNKNOWN, "HTTP", Fault::NotEtcd),
@@ -108,7 +112,7 @@ impl Trouble {
         let io = |outcome, cause| StoreError::Io { doing, store: store.clone(), cause, outcome };
         match fault {
             Fault::Unknown if done_perhaps => io(Outcome::Unknown, cause),
-            Fault::Unknown | Fault::Down | Fault::Lease | Fault::Claimed => {
+            Fault::Unknown | Fault::Down | Fault::Lease | Fault::Claimed | Fault::Compacted => {
                 io(Outcome::NotStored, cause)
             }
             Fault::NotEtcd => {

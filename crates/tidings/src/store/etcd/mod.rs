@@ -14,11 +14,12 @@ mod put;
 mod remote;
 mod session;
 mod value;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{GetOptions, KeyValue, PutOptions, SortOrder, SortTarget};
+use etcd_client::{GetOptions, PutOptions, SortOrder, SortTarget};
 use tokio::time::timeout;
 
 use super::{BlockName, MERGED, Placed, Reach, Sink, StoreError};
@@ -42,6 +43,7 @@ pub use session::LOGIN_REST;
 pub use value::{
     BadValue, ENVELOPE_BYTES_MAX, VALUE_FORMAT, VALUE_PLAIN_BYTES_MAX, VALUE_RAW_BYTES_MAX,
 };
+pub use watch::{EtcdWatch, Seen, WATCH_READY_MAX, WATCH_SILENCE};
 
 /// How long a put may take with all that it needs: a login, a claim, a lease.
 pub const ETCD_PUT_DEADLINE: Duration = Duration::from_secs(5);
@@ -76,7 +78,7 @@ pub const PAGE_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// come from one process at a time (see [`CLAIM_LIFE`]).
 #[derive(Debug)]
 pub struct EtcdStore {
-    remote: Remote,
+    remote: Arc<Remote>,
     inner: Arc<Inner>,
     name: String,
 }
@@ -114,7 +116,7 @@ impl EtcdStore {
     /// operating system gives no thread.
     pub fn connect(options: EtcdOptions) -> Result<EtcdStore, EtcdConfigError> {
         options.check()?;
-        let remote = Remote::start().map_err(EtcdConfigError::Thread)?;
+        let remote = Arc::new(Remote::start().map_err(EtcdConfigError::Thread)?);
         let name = format!("etcd {} (prefix {})", options.endpoints.join(","), options.prefix);
         let inner = Inner {
             keys: Keys::below(&options.prefix),
@@ -136,6 +138,14 @@ impl EtcdStore {
     pub fn blocks(&self) -> Result<FoundBlocks, StoreError> {
         let inner = Arc::clone(&self.inner);
         self.ask("read blocks", async move { inner.read_all().await }, false)
+    }
+
+    /// Watches what everybody puts below the prefix, own blocks included: all that
+    /// is kept and then whatever comes, or what comes after a revision that an
+    /// earlier watch has told. Per boot, blocks come in the order in which they were
+    /// put. Goes on by itself after anything that etcd does.
+    pub fn watch(&self, after: Option<i64>) -> EtcdWatch {
+        EtcdWatch::start(Arc::clone(&self.remote), Arc::clone(&self.inner), after)
     }
 
     fn ask<T: Send + 'static>(
@@ -249,24 +259,16 @@ impl Inner {
             });
             let page = page.await?;
             for pair in page.kvs() {
-                self.read_one(pair, &mut found);
+                match self.read(pair) {
+                    Ok(block) => found.blocks.push(block),
+                    Err(odd) => found.odd.push(odd),
+                }
             }
             let Some(last) = page.kvs().last().filter(|_| page.more()) else {
                 return Ok(found);
             };
             from = last.key().to_vec();
             from.push(0);
-        }
-    }
-
-    fn read_one(&self, pair: &KeyValue, found: &mut FoundBlocks) {
-        let no_key = || BadValue::Envelope("the key names no block".to_owned());
-        let name = self.keys.read(pair.key()).ok_or_else(no_key);
-        match name.and_then(|name| value::read(name, pair.value())) {
-            Ok(block) => found.blocks.push(block),
-            Err(cause) => {
-                found.odd.push((String::from_utf8_lossy(pair.key()).into_owned(), cause));
-            }
         }
     }
 }

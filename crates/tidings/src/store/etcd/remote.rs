@@ -42,6 +42,11 @@ impl Remote {
         });
         answer.recv().ok()
     }
+
+    /// Does the work on the thread until it is done or the thread ends.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.handle.spawn(work);
+    }
 }
 
 impl Drop for Remote {

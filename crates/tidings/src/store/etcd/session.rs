@@ -51,10 +51,11 @@ impl Session {
         F: Future<Output = Result<T, etcd_client::Error>>,
     {
         let (client, generation) = self.client(None).await?;
-        match within_deadline(make(client)).await {
+        // Boxed, because the futures of the client are large.
+        match within_deadline(Box::pin(make(client))).await {
             Err(trouble) if trouble.fault == Fault::Token && self.options.user.is_some() => {
                 let (client, _) = self.client(Some(generation)).await?;
-                within_deadline(make(client)).await
+                within_deadline(Box::pin(make(client))).await
             }
             done => done,
         }

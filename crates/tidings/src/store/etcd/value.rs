@@ -137,6 +137,9 @@ pub enum BadValue {
         /// Which rule.
         cause: String,
     },
+    /// Somebody wrote over it: tidings writes a key once.
+    #[error("the key was written over")]
+    Overwritten,
     /// Not as many events as the envelope says, or none, or too many.
     #[error("{found} events where the envelope says {said}")]
     Count {

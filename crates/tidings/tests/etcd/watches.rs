@@ -1,0 +1,181 @@
+//! Does a watch see everything, whatever etcd does to it?
+
+use std::time::Duration;
+
+use tidings::block::Block;
+use tidings::store::Sink;
+use tidings::store::etcd::{EtcdWatch, Seen};
+use tidings::testing::Blocks;
+use tidings::testing::etcd::{self, EtcdMember, patiently};
+
+/// Ends every wait of a test that has gone wrong.
+const LONG: Duration = Duration::from_mins(1);
+
+/// What comes next but for the marks of a list.
+#[track_caller]
+fn next_block(watch: &mut EtcdWatch) -> (Block, i64) {
+    loop {
+        match watch.next(LONG).expect("something comes") {
+            Seen::Block { block, revision } => return (block, revision),
+            Seen::Listing | Seen::Listed { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Waits until all that is kept has come; answers with it and the revision.
+#[track_caller]
+fn listed(watch: &mut EtcdWatch) -> (Vec<Block>, i64) {
+    assert!(matches!(watch.next(LONG), Some(Seen::Listing)));
+    let mut blocks = Vec::new();
+    loop {
+        match watch.next(LONG).expect("the list has an end") {
+            Seen::Block { block, .. } => blocks.push(block),
+            Seen::Listed { revision } => return (blocks, revision),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_watch_begins_with_all_that_is_kept_and_goes_on_with_what_comes() {
+    if !etcd::is_here("a_watch_begins_with_all_that_is_kept_and_goes_on_with_what_comes") {
+        return;
+    }
+    let member = EtcdMember::start();
+    let (writer, reader) = (member.store(), member.store());
+    let mut blocks = Blocks::new(1);
+    // More than one page.
+    let kept: Vec<Block> = (0..150).map(|_| blocks.of(1)).collect();
+    for block in &kept {
+        patiently(|| writer.put(block)).unwrap();
+    }
+
+    let mut watch = reader.watch(None);
+
+    assert_eq!(listed(&mut watch).0, kept);
+    for _ in 0..5 {
+        let block = blocks.of(2);
+        patiently(|| writer.put(&block)).unwrap();
+        assert_eq!(next_block(&mut watch).0, block);
+    }
+    assert!(watch.silent_for().is_some());
+}
+
+#[test]
+fn a_watch_goes_on_from_a_revision_without_listing() {
+    if !etcd::is_here("a_watch_goes_on_from_a_revision_without_listing") {
+        return;
+    }
+    let member = EtcdMember::start();
+    let store = member.store();
+    let mut blocks = Blocks::new(1);
+    let (one, two, three) = (blocks.of(1), blocks.of(1), blocks.of(1));
+    store.put(&one).unwrap();
+    let (_, revision) = listed(&mut store.watch(None));
+    store.put(&two).unwrap();
+    store.put(&three).unwrap();
+
+    let mut watch = store.watch(Some(revision));
+
+    let (first, revision) = next_block(&mut watch);
+    assert_eq!((first, next_block(&mut watch).0), (two, three.clone()));
+    assert_eq!(next_block(&mut store.watch(Some(revision))).0, three);
+}
+
+#[test]
+fn a_watch_survives_the_death_of_its_member() {
+    if !etcd::is_here("a_watch_survives_the_death_of_its_member") {
+        return;
+    }
+    let mut member = EtcdMember::start();
+    let store = member.store();
+    let mut blocks = Blocks::new(1);
+    let mut watch = store.watch(None);
+    listed(&mut watch);
+    for _ in 0..3 {
+        let block = blocks.of(1);
+        patiently(|| store.put(&block)).unwrap();
+        assert_eq!(next_block(&mut watch).0, block);
+        member.kill();
+        member.run();
+    }
+    let block = blocks.of(1);
+    patiently(|| store.put(&block)).unwrap();
+    assert_eq!(next_block(&mut watch).0, block, "once, and nothing before it again");
+}
+
+#[test]
+fn a_watch_whose_history_is_compacted_lists_anew_and_says_so() {
+    if !etcd::is_here("a_watch_whose_history_is_compacted_lists_anew_and_says_so") {
+        return;
+    }
+    let member = EtcdMember::start();
+    let store = member.store();
+    let mut blocks = Blocks::new(1);
+    let kept: Vec<Block> = (0..3).map(|_| blocks.of(1)).collect();
+    for block in &kept {
+        store.put(block).unwrap();
+    }
+    let (_, revision) = listed(&mut store.watch(None));
+    member.ctl(&["compact", &revision.to_string()]);
+
+    let mut watch = store.watch(Some(1));
+
+    assert_eq!(listed(&mut watch).0, kept);
+}
+
+#[test]
+fn a_delete_deletes_nothing_and_a_hostile_value_is_named_while_the_watch_goes_on() {
+    if !etcd::is_here("a_delete_deletes_nothing_and_a_hostile_value_is_named_…") {
+        return;
+    }
+    let member = EtcdMember::start();
+    let store = member.store();
+    let mut blocks = Blocks::new(1);
+    let (one, two) = (blocks.of(1), blocks.of(1));
+    let mut watch = store.watch(None);
+    listed(&mut watch);
+    store.put(&one).unwrap();
+    assert_eq!(next_block(&mut watch).0, one);
+    let keys = member.ctl(&["get", "--prefix", "--keys-only", "tidings/event/"]);
+    member.ctl(&["put", keys.trim(), "written over"]);
+    member.ctl(&["put", "tidings/event/nonsense", "x"]);
+    member.ctl(&["del", keys.trim()]);
+    store.put(&two).unwrap();
+
+    let named: Vec<String> = (0..2)
+        .map(|_| match watch.next(LONG) {
+            Some(Seen::Odd { key, cause, .. }) => format!("{key}: {cause}"),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+
+    assert!(named[0].ends_with("the key was written over"), "{named:?}");
+    assert!(named[1].starts_with("tidings/event/nonsense: "), "{named:?}");
+    assert_eq!(next_block(&mut watch).0, two);
+}
+
+#[test]
+fn a_watch_over_a_member_that_hangs_is_stale_and_goes_on_when_it_wakes() {
+    if !etcd::is_here("a_watch_over_a_member_that_hangs_is_stale_and_goes_on_when_it_wakes") {
+        return;
+    }
+    let member = EtcdMember::start();
+    let store = member.store();
+    let mut blocks = Blocks::new(1);
+    let mut watch = store.watch(None);
+    listed(&mut watch);
+    member.signal("-STOP");
+    let stale = tidings::store::etcd::WATCH_SILENCE * 3;
+    while watch.silent_for().unwrap() < stale {
+        assert!(watch.next(Duration::from_millis(100)).is_none());
+    }
+    member.signal("-CONT");
+
+    let block = blocks.of(1);
+    patiently(|| store.put(&block)).unwrap();
+
+    assert_eq!(next_block(&mut watch).0, block);
+    assert!(watch.silent_for().unwrap() < stale);
+}
