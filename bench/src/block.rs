@@ -1,7 +1,7 @@
 //! What does a block cost, in processor time and in bytes? Beside the same events
 //! as NDJSON text, plain and through zstd-1.
 
-use tidings::block::{Block, BlockBuilder, Entry};
+use tidings::block::{Block, BlockBuilder, Entry, EntryFields};
 use tidings::{Boot, Event, Origin, Position, Timestamp};
 
 use crate::events::{Events, ndjson};
@@ -104,7 +104,7 @@ fn entry(event: &Event, seq: u64) -> Entry<'_> {
         source: event.source(),
         subject: event.subject(),
         key: event.key(),
-        fields: Some(event.fields()),
+        fields: Some(EntryFields::Values(event.fields())),
         trace_id: event.trace_id(),
         span_id: event.span_id(),
     }

@@ -48,10 +48,10 @@ mod tracing_layer;
 pub use clock::{BadTimestamp, Clock, Timestamp};
 pub use component::{Component, ComponentError};
 pub use event::{
-    CLOSED_TYPE, EVENT_BYTES_MAX, EVENT_OVERHEAD_BYTES, Event, FIELDS_DEPTH_MAX, FIELDS_MAX,
-    Fields, Invalid, KEY_BYTES_MAX, LOSS_TYPE, MAX_EVENT_AGE, MEMBER_BYTES_MAX, MESSAGE_BYTES_MAX,
-    Problem, RESERVED_TYPE_PREFIX, SOURCE_BYTES_MAX, SUBJECT_BYTES_MAX, StoredEvent,
-    TYPE_BYTES_MAX, Verbose,
+    CLOSED_TYPE, EVENT_BYTES_MAX, EVENT_OVERHEAD_BYTES, Event, EventBatch, FIELDS_DEPTH_MAX,
+    FIELDS_MAX, Fields, Invalid, KEY_BYTES_MAX, LOSS_TYPE, MAX_EVENT_AGE, MEMBER_BYTES_MAX,
+    MESSAGE_BYTES_MAX, Problem, RESERVED_TYPE_PREFIX, SOURCE_BYTES_MAX, SUBJECT_BYTES_MAX,
+    StoredEvent, TYPE_BYTES_MAX, Verbose,
 };
 pub use exit::{EXIT_DEADLINE, PANIC_DEADLINE, close_on_exit, exit, flush_on_panic};
 pub use id::{BadId, Boot, EventId, NoRandomness, Origin, Position};

@@ -80,7 +80,7 @@ fn entry_of(stored: &StoredEvent) -> Entry<'_> {
         source: event.source(),
         subject: event.subject(),
         key: event.key(),
-        fields: Some(event.fields()),
+        fields: Some(tidings::block::EntryFields::Values(event.fields())),
         trace_id: event.trace_id(),
         span_id: event.span_id(),
     }

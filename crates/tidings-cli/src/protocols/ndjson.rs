@@ -4,25 +4,41 @@ use tidings::Event;
 
 use super::{BadBody, Entries, Unread, json, refuse_byte_order_mark};
 
-/// Reads at most `limit` events; empty lines are passed over. Each line stands
-/// for itself: a broken one does not touch the others.
+/// Reads at most `limit` events, as [`read_each`] does.
 ///
 /// # Errors
 ///
 /// There is no event at all, or there are too many.
 pub fn read(body: &[u8], limit: usize) -> Result<Entries, BadBody> {
-    refuse_byte_order_mark(body)?;
     let mut entries = Entries::new();
+    read_each(body, limit, |entry| entries.push(entry)).map(|()| entries)
+}
+
+/// Reads at most `limit` events and hands each over before it reads the next;
+/// empty lines are passed over. Each line stands for itself: a broken one does not
+/// touch the others.
+///
+/// # Errors
+///
+/// There is no event at all, or there are too many; some were handed over then.
+pub fn read_each(
+    body: &[u8],
+    limit: usize,
+    mut take: impl FnMut(Result<Event, Unread>),
+) -> Result<(), BadBody> {
+    refuse_byte_order_mark(body)?;
+    let mut taken = 0;
     for (number, line) in lines(body).enumerate() {
         if line.is_empty() {
             continue;
         }
-        if entries.len() == limit {
+        if taken == limit {
             return Err(BadBody::TooMany { limit });
         }
-        entries.push(read_line(number + 1, line));
+        taken += 1;
+        take(read_line(number + 1, line));
     }
-    if entries.is_empty() { Err(BadBody::Empty) } else { Ok(entries) }
+    if taken == 0 { Err(BadBody::Empty) } else { Ok(()) }
 }
 
 /// The lines of a body, without the white space around them.

@@ -11,7 +11,7 @@ use super::app::App;
 use super::limits::BATCH_EVENTS_MAX;
 use super::params::Params;
 use super::problem::{Kind, Problem};
-use super::take::{self, How};
+use super::take::{self, How, Offered};
 use super::{body, media, spoken};
 use crate::protocols::json::{self, Document};
 use crate::protocols::ndjson;
@@ -69,9 +69,13 @@ pub(super) async fn post_events(
     let how = How::read(&params)?;
     let whole = body::read(&app.bodies, &headers, body).await?;
     if format == Format::Ndjson {
-        let (entries, _room) = whole.parse(|bytes| ndjson::read(bytes, BATCH_EVENTS_MAX))?;
-        let entries = entries.map_err(|bad| take::problem_of_body(&bad))?;
-        return take::many(&app, entries, how, "ndjson").await;
+        let (offered, _room) = whole.parse(|bytes| {
+            let mut offered = Offered::default();
+            ndjson::read_each(bytes, BATCH_EVENTS_MAX, |entry| offered.push(entry))
+                .map(|()| offered)
+        })?;
+        let offered = offered.map_err(|bad| take::problem_of_body(&bad))?;
+        return take::many(&app, offered, how, "ndjson").await;
     }
     let (document, _room) = whole.parse(|bytes| json::read(bytes, BATCH_EVENTS_MAX))?;
     match document.map_err(|bad| take::problem_of_body(&bad))? {
@@ -79,7 +83,9 @@ pub(super) async fn post_events(
             let accepted = take::one(&app, *entry, how, "json").await?;
             Ok(take::answer_one(accepted, how))
         }
-        Document::Many(entries) => take::many(&app, entries, how, "json").await,
+        Document::Many(entries) => {
+            take::many(&app, entries.into_iter().collect(), how, "json").await
+        }
     }
 }
 

@@ -8,12 +8,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tidings::store::{Outcome, StoreError};
-use tidings::{Ack, AppendError, Event, EventId, PauseReason, Taken};
+use tidings::{Ack, AppendError, Event, EventBatch, EventId, PauseReason, Taken};
 
 use super::app::{App, blocking};
 use super::params::{Params, invalid};
 use super::problem::{Kind, Problem};
-use crate::protocols::{BadBody, Entries, Fault, Unread};
+use crate::protocols::{BadBody, Fault, Unread};
 
 /// How the client wants its events taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,38 @@ impl How {
     }
 }
 
+/// The events of a request, those that were read apart from those that were not.
+#[derive(Debug, Default)]
+pub(super) struct Offered {
+    batch: EventBatch,
+    /// Where each event of the batch stands in the request.
+    indexes: Vec<usize>,
+    unread: Vec<(usize, Unread)>,
+}
+
+impl Offered {
+    /// The next one, in order. What was read is put down at once, so that its memory
+    /// serves the next.
+    pub(super) fn push(&mut self, entry: Result<Event, Unread>) {
+        let index = self.indexes.len() + self.unread.len();
+        match entry {
+            Ok(event) => {
+                self.batch.push(&event);
+                self.indexes.push(index);
+            }
+            Err(unread) => self.unread.push((index, unread)),
+        }
+    }
+}
+
+impl FromIterator<Result<Event, Unread>> for Offered {
+    fn from_iter<I: IntoIterator<Item = Result<Event, Unread>>>(entries: I) -> Offered {
+        let mut offered = Offered::default();
+        entries.into_iter().for_each(|entry| offered.push(entry));
+        offered
+    }
+}
+
 /// Once the disk counts as down, an append has this long to say what it knows.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
@@ -54,7 +86,7 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 /// and its request is answered without it.
 async fn append(
     app: &App,
-    events: Vec<Event>,
+    events: EventBatch,
     ack: Ack,
     strict: bool,
 ) -> Result<Vec<Taken>, Problem> {
@@ -100,7 +132,7 @@ pub(super) async fn one(
         app.metrics.unread(protocol, 1);
         problem_of(unread)
     })?;
-    let taken = append(app, vec![event], how.ack, false).await?;
+    let taken = append(app, vec![event].into(), how.ack, false).await?;
     match taken.into_iter().next() {
         Some(Taken::Accepted { id, received, duplicate, .. }) => {
             app.metrics.ingested(protocol, u64::from(!duplicate));
@@ -137,30 +169,19 @@ pub(super) fn location(id: EventId) -> (header::HeaderName, HeaderValue) {
 /// Nothing was taken: the log refuses, or one event of a strict batch is wrong.
 pub(super) async fn many(
     app: &App,
-    entries: Entries,
+    offered: Offered,
     how: How,
     protocol: &'static str,
 ) -> Result<Response, Problem> {
-    let mut rejected = Vec::new();
-    let (mut events, mut indexes) = (Vec::new(), Vec::new());
-    for (index, entry) in entries.into_iter().enumerate() {
-        match entry {
-            Ok(event) => {
-                events.push(event);
-                indexes.push(index);
-            }
-            Err(unread) => rejected.push((index, unread_json(index, &unread))),
-        }
-    }
+    let Offered { batch, indexes, unread } = offered;
+    let unread = unread.into_iter().map(|(index, unread)| (index, unread_json(index, &unread)));
+    let mut rejected: Vec<_> = unread.collect();
     app.metrics.unread(protocol, rejected.len() as u64);
     if how.strict && !rejected.is_empty() {
         return Err(none_taken(rejected));
     }
-    let taken = if events.is_empty() {
-        Vec::new()
-    } else {
-        append(app, events, how.ack, how.strict).await?
-    };
+    let taken =
+        if batch.is_empty() { Vec::new() } else { append(app, batch, how.ack, how.strict).await? };
     let (mut accepted, mut duplicates, mut not_taken) = (0_u64, 0_u64, false);
     for (index, taken) in indexes.into_iter().zip(taken) {
         match taken {

@@ -5,8 +5,8 @@ use super::dictionary::Dictionary;
 use super::format::{self, Compressor, Directory, FrameEntry};
 use super::header::{Cell, Header, MINUTE_CELLS_MAX, MINUTE_NANOS, Run, Tagged};
 use super::{
-    BLOCK_EVENTS_DECODED_MAX, BLOCK_EVENTS_MAX, BLOCK_RAW_BYTES_MAX, Block, Entry, FRAME_EVENTS,
-    list_time,
+    BLOCK_EVENTS_DECODED_MAX, BLOCK_EVENTS_MAX, BLOCK_RAW_BYTES_MAX, Block, Entry, EntryFields,
+    FRAME_EVENTS, list_time,
 };
 use crate::clock::Timestamp;
 use crate::event::Fields;
@@ -309,9 +309,15 @@ impl FrameBuilder {
             detail.key = Some(next_index(&self.details.keys));
             self.details.keys.push(key);
         }
-        if let Some(fields) = entry.fields.filter(|fields| !fields.is_empty()) {
+        let json = match entry.fields {
+            Some(EntryFields::Values(fields)) if !fields.is_empty() => {
+                Some(json_of(fields, &mut self.json))
+            }
+            Some(EntryFields::Json(json)) => Some(json),
+            Some(EntryFields::Values(_)) | None => None,
+        };
+        if let Some(json) = json {
             detail.fields = Some(next_index(&self.details.fields));
-            let json = json_of(fields, &mut self.json);
             fields_bytes = json.len();
             self.details.fields.push(json);
         }

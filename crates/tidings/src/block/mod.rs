@@ -76,11 +76,20 @@ pub struct Entry<'a> {
     /// The caller's own id.
     pub key: Option<&'a str>,
     /// What else the producer said.
-    pub fields: Option<&'a Fields>,
+    pub fields: Option<EntryFields<'a>>,
     /// W3C trace id.
     pub trace_id: Option<u128>,
     /// W3C span id.
     pub span_id: Option<u64>,
+}
+
+/// The fields of an [`Entry`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum EntryFields<'a> {
+    /// As values, to be written as JSON.
+    Values(&'a Fields),
+    /// As the JSON object that such values are written as, not an empty one.
+    Json(&'a str),
 }
 
 /// A sealed block: its bytes, and its header already read.

@@ -4,7 +4,10 @@
 //! say. [`Event`] is what a producer offers; [`StoredEvent`] is what a log keeps,
 //! with the identity and the times that only tidings sets.
 
+mod batch;
+mod digest;
 mod fields;
+mod invalid;
 mod json;
 mod text_or;
 
@@ -12,7 +15,10 @@ use crate::clock::Timestamp;
 use crate::id::{Boot, EventId, Origin, Position};
 use crate::severity::Severity;
 
+pub use batch::EventBatch;
+pub(crate) use batch::Packed;
 pub use fields::Fields;
+pub use invalid::{Invalid, Problem};
 pub use json::Verbose;
 
 /// Bytes of a type, at most; at least 1.
@@ -251,12 +257,15 @@ impl Event {
     /// What this event costs wherever bytes are counted: its texts, its fields as
     /// JSON, and [`EVENT_OVERHEAD_BYTES`].
     pub fn size_bytes(&self) -> usize {
+        self.texts_bytes() + self.fields.json_bytes()
+    }
+
+    fn texts_bytes(&self) -> usize {
         let optional = [&self.member, &self.source, &self.subject, &self.key];
         EVENT_OVERHEAD_BYTES
             + self.event_type.len()
             + self.message.len()
             + optional.iter().map(|text| text.as_ref().map_or(0, String::len)).sum::<usize>()
-            + self.fields.json_bytes()
     }
 
     /// Says whether this event can be recorded.
@@ -275,6 +284,12 @@ impl Event {
     /// Its [`Event::size_bytes`] if it can be recorded: counting fields costs as
     /// much as writing them, so whoever needs both asks once.
     pub(crate) fn measured(&self) -> Result<usize, Invalid> {
+        self.measured_by(Fields::json_bytes)
+    }
+
+    /// The same by somebody who writes the fields anyway, once they are known to be
+    /// few and flat enough, and says how long they are.
+    fn measured_by(&self, fields_bytes: impl FnOnce(&Fields) -> usize) -> Result<usize, Invalid> {
         validate_type(&self.event_type)?;
         at_most("message", self.message.len(), MESSAGE_BYTES_MAX)?;
         if let Some(member) = &self.member {
@@ -296,7 +311,7 @@ impl Event {
             let problem = Problem::TooDeep { limit: FIELDS_DEPTH_MAX };
             return Err(Invalid { field: "fields", problem });
         }
-        let bytes = self.size_bytes();
+        let bytes = self.texts_bytes() + fields_bytes(&self.fields);
         at_most("event", bytes, EVENT_BYTES_MAX).map(|()| bytes)
     }
 }
@@ -332,70 +347,6 @@ fn at_most(field: &'static str, bytes: usize, limit: usize) -> Result<(), Invali
 pub(crate) fn lower_cased(event_type: String) -> String {
     let lower = event_type.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase());
     if lower { event_type } else { event_type.to_lowercase() }
-}
-
-/// A field of an event that breaks a rule.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {problem}")]
-pub struct Invalid {
-    /// The JSON name of the field; `event` for the whole.
-    pub field: &'static str,
-    /// The rule it breaks.
-    pub problem: Problem,
-}
-
-impl Invalid {
-    /// Whether size alone is the trouble (HTTP says 413 to that, 422 to the rest).
-    pub fn is_too_large(&self) -> bool {
-        self.field == "event" || (self.field == "message" && self.is_too_long())
-    }
-
-    fn is_too_long(&self) -> bool {
-        matches!(self.problem, Problem::TooLong { .. })
-    }
-}
-
-/// The rule that a field of an event breaks.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Problem {
-    /// Nothing where something is required.
-    #[error("must not be empty")]
-    Empty,
-    /// It is not there at all.
-    #[error("is required")]
-    Missing,
-    /// Over its limit in bytes.
-    #[error("{bytes} bytes, at most {limit} are kept")]
-    TooLong {
-        /// How long it is.
-        bytes: usize,
-        /// How long it may be.
-        limit: usize,
-    },
-    /// Over its limit in number.
-    #[error("{count} names, at most {limit} are kept")]
-    TooMany {
-        /// How many there are.
-        count: usize,
-        /// How many there may be.
-        limit: usize,
-    },
-    /// Values within values within values.
-    #[error("nested too deeply, at most {limit} levels are kept")]
-    TooDeep {
-        /// How deep it may be.
-        limit: usize,
-    },
-    /// A type with a newline, a NUL, an escape.
-    #[error("must not contain control characters")]
-    ControlCharacter,
-    /// The type begins with [`RESERVED_TYPE_PREFIX`].
-    #[error("types that begin with `tidings.` are written by tidings alone; choose another")]
-    Reserved,
-    /// It does not read as what it should be.
-    #[error("{0}")]
-    Malformed(String),
 }
 
 /// An event as a log keeps it: with its identity, and with its time and member

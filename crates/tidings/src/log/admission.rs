@@ -8,26 +8,26 @@ use super::core::Core;
 use super::gate::{Gate, Part};
 use super::waiting::{Waiting, run};
 use crate::clock::Timestamp;
-use crate::event::Event;
+use crate::event::{EventBatch, Packed};
 use crate::id::{Boot, EventId, Position};
 use crate::store::{KeyRow, StoreError};
 use crate::tally::{LossReason, Refusal};
 
 /// Events that are checked at once where nothing may take long, at most.
-const CHECKED_AT_ONCE_MAX: usize = 100;
+const CHECKED_AT_ONCE_MAX: usize = 1000;
 
 impl Core {
     /// Takes events in and waits for their outcome. All that blocks or takes long
     /// is handed to `blocking`, which runs it before it returns.
     pub(super) async fn append(
         &self,
-        events: Vec<Event>,
+        events: EventBatch,
         ack: Ack,
         strict: bool,
         blocking: impl Fn(&mut dyn FnMut()),
     ) -> Result<Vec<Taken>, AppendError> {
-        let quick =
-            events.len() <= CHECKED_AT_ONCE_MAX && events.iter().all(|event| event.key().is_none());
+        let has_key = |event| matches!(event, Ok(Packed { key: Some(_), .. }));
+        let quick = events.len() <= CHECKED_AT_ONCE_MAX && !events.iter().any(has_key);
         let admitted = if quick {
             self.take_in(events, ack, strict)?
         } else {
@@ -42,7 +42,7 @@ impl Core {
         }
     }
 
-    fn take_in(&self, events: Vec<Event>, ack: Ack, strict: bool) -> Result<Admitted, AppendError> {
+    fn take_in(&self, events: EventBatch, ack: Ack, strict: bool) -> Result<Admitted, AppendError> {
         self.admitted_or_refused(&mut self.gate.lock(), events.len() as u64)?;
         let mut offer = Offer::check(events, &self.options.member);
         let stored = self.look_up_keys(&offer)?;
@@ -182,6 +182,7 @@ impl Draft {
         let mut part = Part {
             id: 0,
             first_seq: 0,
+            texts: EventBatch::new(),
             events: Vec::new(),
             keys: Vec::new(),
             received: Timestamp::default(),
@@ -190,12 +191,15 @@ impl Draft {
             record: None,
         };
         let (mut offset, mut places) = (0, vec![None; events.len()]);
-        for (i, (event, verdict)) in events.into_iter().zip(&verdicts).enumerate() {
+        for (i, verdict) in verdicts.iter().enumerate() {
             if matches!(verdict, Verdict::New) && !spoiled {
                 places[i] = Some(part.events.len());
-                part.events.push((offset, event));
+                part.events.push((offset, i));
             }
             offset += u32::from(verdict.is_offered());
+        }
+        if !part.events.is_empty() {
+            part.texts = events;
         }
         let mut free = Vec::new();
         for key in keys {

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::dedupe::{body_digest, key_name};
+use super::dedupe::key_name;
 use crate::clock::Timestamp;
-use crate::event::{Event, Invalid, Problem};
+use crate::event::{EventBatch, Invalid, Packed};
 use crate::id::{EventId, Position};
 use crate::pause::PauseSet;
 use crate::store::{KeyRow, StoreError};
@@ -108,7 +108,7 @@ pub(super) struct OfferedKey {
 /// An append, checked as far as that needs neither lock nor store.
 #[derive(Debug)]
 pub(super) struct Offer {
-    pub(super) events: Vec<Event>,
+    pub(super) events: EventBatch,
     pub(super) verdicts: Vec<Verdict>,
     /// What each event costs in bytes; 0 if it breaks a rule.
     sizes: Vec<usize>,
@@ -119,14 +119,20 @@ pub(super) struct Offer {
 }
 
 impl Offer {
-    pub(super) fn check(events: Vec<Event>, member: &str) -> Offer {
-        let (verdicts, sizes) = events.iter().map(verdict_alone).unzip();
+    pub(super) fn check(events: EventBatch, member: &str) -> Offer {
+        let alone = |event: Result<Packed<'_>, &Invalid>| match event {
+            Ok(event) => (Verdict::New, event.bytes),
+            Err(invalid) => (Verdict::Invalid(invalid.clone()), 0),
+        };
+        let (verdicts, sizes) = events.iter().map(alone).unzip();
         let mut offer = Offer { events, verdicts, sizes, keys: Vec::new(), repeats: Vec::new() };
         let mut first: HashMap<Box<[u8]>, usize> = HashMap::new();
         for (i, event) in offer.events.iter().enumerate() {
-            let (Some(key), Verdict::New) = (event.key(), &offer.verdicts[i]) else { continue };
-            let name = key_name(event.member().unwrap_or(member), event.source(), key);
-            let body = body_digest(event);
+            let Ok(Packed { key: Some(key), digest: Some(body), member: own, source, .. }) = event
+            else {
+                continue;
+            };
+            let name = key_name(own.unwrap_or(member), source, key);
             if let Some(at) = first.get(&name) {
                 offer.repeats.push((i, *at, body));
             } else {
@@ -166,17 +172,6 @@ impl Offer {
     pub(super) fn new_bytes(&self) -> usize {
         let new = self.sizes.iter().zip(&self.verdicts);
         new.filter(|(_, verdict)| matches!(verdict, Verdict::New)).map(|(bytes, _)| bytes).sum()
-    }
-}
-
-fn verdict_alone(event: &Event) -> (Verdict, usize) {
-    if event.is_reserved() {
-        let invalid = Invalid { field: "type", problem: Problem::Reserved };
-        return (Verdict::Invalid(invalid), 0);
-    }
-    match event.measured() {
-        Ok(bytes) => (Verdict::New, bytes),
-        Err(invalid) => (Verdict::Invalid(invalid), 0),
     }
 }
 

@@ -11,9 +11,9 @@ use super::append::{AppendError, OfferedKey};
 use super::core::Core;
 use super::door::Held;
 use super::gate::{Gate, Group, Part};
-use crate::block::{Block, BlockBuilder, Entry};
+use crate::block::{Block, BlockBuilder, Entry, EntryFields};
 use crate::clock::Timestamp;
-use crate::event::Event;
+use crate::event::{EventBatch, Packed};
 use crate::id::{Boot, EventId, Origin, Position};
 use crate::pause::PauseReason;
 use crate::store::{Batch, KeyRow, Outcome, StoreError};
@@ -47,12 +47,13 @@ impl Desk {
         let last = sealed.group.parts.last().is_some_and(|part| part.last);
         let mut number = self.next_number;
         for part in &sealed.group.parts {
-            for (offset, event) in &part.events {
+            for (offset, place) in &part.events {
+                let Ok(event) = part.texts.get(*place) else { continue };
                 if self.builder.is_full() {
                     sealed.blocks.extend(self.builder.seal(number, false));
                     number += 1;
                 }
-                self.builder.push(&entry(part, *offset, event, member));
+                self.builder.push(&entry(part, *offset, &event, member));
             }
             sealed.keys.extend(part.keys.iter().map(|key| self.row(part, key)));
         }
@@ -76,22 +77,22 @@ impl Desk {
     }
 }
 
-fn entry<'a>(part: &Part, offset: u32, event: &'a Event, member: &'a str) -> Entry<'a> {
+fn entry<'a>(part: &Part, offset: u32, event: &Packed<'a>, member: &'a str) -> Entry<'a> {
     Entry {
-        event_type: event.event_type(),
-        message: event.message(),
-        member: event.member().unwrap_or(member),
-        severity: event.severity(),
-        timestamp: event.timestamp().unwrap_or(part.received),
+        event_type: event.event_type,
+        message: event.message,
+        member: event.member.unwrap_or(member),
+        severity: event.severity,
+        timestamp: event.timestamp.unwrap_or(part.received),
         added: part.received,
         received: part.received,
         seq: part.first_seq + u64::from(offset),
-        source: event.source(),
-        subject: event.subject(),
-        key: event.key(),
-        fields: Some(event.fields()).filter(|fields| !fields.is_empty()),
-        trace_id: event.trace_id(),
-        span_id: event.span_id(),
+        source: event.source,
+        subject: event.subject,
+        key: event.key,
+        fields: event.fields.map(EntryFields::Json),
+        trace_id: event.trace_id,
+        span_id: event.span_id,
     }
 }
 
@@ -194,13 +195,16 @@ impl Core {
         was_frozen: bool,
     ) -> Held<'_> {
         let now = self.now();
-        let stored = outcome.map(|base| (free_events(&mut sealed.group), base));
+        if outcome.is_ok() {
+            // Before the gate's lock is taken: many of them hold it for long.
+            sealed.group.parts.iter_mut().for_each(|part| part.texts = EventBatch::new());
+        }
         let mut gate = self.gate.lock();
-        match stored {
-            Ok((counts, base)) => {
+        match outcome {
+            Ok(base) => {
                 desk.use_up(&sealed.blocks);
-                gate.settle_stored(counts.iter().sum());
-                tell_stored(&mut gate, &sealed.group, &counts, base);
+                gate.settle_stored(sealed.group.events());
+                tell_stored(&mut gate, &sealed.group, base);
             }
             Err(error) => {
                 // Never two blocks under one number: it is free again only when
@@ -216,18 +220,12 @@ impl Core {
     }
 }
 
-/// Frees stored events before the gate's lock is taken: thousands of them hold it
-/// for as long as the next append takes. Says how many each part had.
-fn free_events(group: &mut Group) -> Vec<u64> {
-    group.parts.iter_mut().map(|part| std::mem::take(&mut part.events).len() as u64).collect()
-}
-
-fn tell_stored(gate: &mut Gate, group: &Group, counts: &[u64], base: Position) {
+fn tell_stored(gate: &mut Gate, group: &Group, base: Position) {
     let mut at = base;
-    for (part, count) in group.parts.iter().zip(counts) {
+    for part in &group.parts {
         gate.release(part);
         gate.waiters.tell(part.id, Ok(at));
-        at = at.plus(*count);
+        at = at.plus(part.events.len() as u64);
     }
 }
 

@@ -15,7 +15,7 @@ use super::losses::{Telling, UnderWay};
 use super::pauses::Pauses;
 use super::waiters::Waiters;
 use crate::clock::Timestamp;
-use crate::event::Event;
+use crate::event::EventBatch;
 use crate::pause::{PauseReason, PauseSet, State};
 use crate::store::{Outcome, StoreError};
 use crate::tally::{LossReason, Refusal, Tally};
@@ -35,8 +35,10 @@ pub(crate) const RECEIVED_HOLD_MAX: Duration = Duration::from_mins(1);
 pub(super) struct Part {
     pub(super) id: u64,
     pub(super) first_seq: u64,
-    /// Each with its distance from `first_seq`.
-    pub(super) events: Vec<(u32, Event)>,
+    /// Where its events are.
+    pub(super) texts: EventBatch,
+    /// Each with its distance from `first_seq`, and its place in `texts`.
+    pub(super) events: Vec<(u32, usize)>,
     /// `OfferedKey::event` is an index into `events` here.
     pub(super) keys: Vec<OfferedKey>,
     pub(super) received: Timestamp,

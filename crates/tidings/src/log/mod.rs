@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::event::{Event, MAX_EVENT_AGE};
+use crate::event::{Event, EventBatch, MAX_EVENT_AGE};
 use crate::id::{Boot, Origin};
 use crate::pause::{PauseReason, State};
 use crate::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
@@ -209,7 +209,7 @@ impl Log {
     /// now and then one of those who wait runs what blocks, by `blocking`, which
     /// runs what it is given before it returns.
     ///
-    /// Dropped while it waits, it leaves the events behind: they are taken, and
+    /// Takes a batch or a `Vec` of events. Dropped while it waits, it leaves the events behind: they are taken, and
     /// stored by whoever writes next, at the latest by [`Log::maintain`].
     ///
     /// ```
@@ -235,12 +235,12 @@ impl Log {
     /// As [`Log::append`].
     pub async fn append_async(
         &self,
-        events: Vec<Event>,
+        events: impl Into<EventBatch>,
         ack: Ack,
         strict: bool,
         blocking: impl Fn(&mut dyn FnMut()),
     ) -> Result<Vec<Taken>, AppendError> {
-        self.core().append(events, ack, strict, blocking).await
+        self.core().append(events.into(), ack, strict, blocking).await
     }
 
     /// The id of this log.

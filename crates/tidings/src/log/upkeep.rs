@@ -8,6 +8,7 @@ use super::core::Core;
 use super::gate::{Keeper, Part, Phase};
 use super::losses::UnderWay;
 use crate::clock::Clock;
+use crate::event::EventBatch;
 use crate::store::StoreError;
 use crate::sync::{self, thread::JoinHandle};
 use crate::tally::Tally;
@@ -84,11 +85,14 @@ impl Core {
         let books = gate.tally;
         let record = gate.telling.record(books, received, monotonic);
         let event = record.event();
+        let mut texts = EventBatch::new();
+        texts.push_own(&event);
         gate.enqueue(Part {
             id: 0,
             first_seq: record.seq(),
             bytes: event.size_bytes(),
-            events: vec![(0, event)],
+            events: vec![(0, 0)],
+            texts,
             keys: Vec::new(),
             received,
             last,

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use super::receipt::Ticket;
-use crate::block::Entry;
+use crate::block::{Entry, EntryFields};
 use crate::clock::Timestamp;
 use crate::event::{Event, lower_cased};
 use crate::severity::Severity;
@@ -90,7 +90,7 @@ fn filled<'a>(event: &'a Event, bare: Entry<'a>) -> Entry<'a> {
         source: event.source(),
         subject: event.subject(),
         key: event.key(),
-        fields: (!event.fields().is_empty()).then(|| event.fields()),
+        fields: (!event.fields().is_empty()).then(|| EntryFields::Values(event.fields())),
         trace_id: event.trace_id(),
         span_id: event.span_id(),
         ..bare

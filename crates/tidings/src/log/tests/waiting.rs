@@ -180,7 +180,7 @@ fn a_turn_that_cannot_be_run_is_given_back() {
 fn keys_and_many_events_are_looked_at_where_blocking_is_allowed() {
     let store = Scripted::new();
     let log = log_over(&store, &by_hand());
-    let many = (0..1000).map(|i| Event::new("a", i.to_string())).collect();
+    let many = (0..1001).map(|i| Event::new("a", i.to_string())).collect();
     for (events, times) in [
         (vec![Event::new("a", "plain")], 1),
         (vec![Event::new("a", "keyed").with_key("k")], 2),

@@ -74,7 +74,7 @@ fn block_of(boot: u8, number: u64, first_seq: u64, events: &[(Event, Timestamp)]
             source: event.source(),
             subject: event.subject(),
             key: event.key(),
-            fields: Some(event.fields()).filter(|fields| !fields.is_empty()),
+            fields: Some(crate::block::EntryFields::Values(event.fields())),
             trace_id: event.trace_id(),
             span_id: event.span_id(),
         });

@@ -11,7 +11,7 @@ use std::io::Read;
 use serde::{Deserialize, Serialize};
 
 use crate::block::{
-    BLOCK_EVENTS_DECODED_MAX, Block, BlockBuilder, Entry, FormatError, Frame, Header,
+    BLOCK_EVENTS_DECODED_MAX, Block, BlockBuilder, Entry, EntryFields, FormatError, Frame, Header,
 };
 use crate::clock::Timestamp;
 use crate::event::{Event, Fields};
@@ -430,7 +430,7 @@ fn push(
         source: event.source(),
         subject: event.subject(),
         key: event.key(),
-        fields: (!event.fields().is_empty()).then(|| event.fields()),
+        fields: (!event.fields().is_empty()).then(|| EntryFields::Values(event.fields())),
         trace_id: event.trace_id(),
         span_id: event.span_id(),
     });

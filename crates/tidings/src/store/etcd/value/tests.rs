@@ -35,7 +35,7 @@ fn odd_block() -> Block {
             source: [None, Some("api"), Some("")][i],
             subject: [Some("/var"), None, None][i],
             key: [None, None, Some("own-1")][i],
-            fields: [None, Some(&fields), None][i],
+            fields: [None, Some(crate::block::EntryFields::Values(&fields)), None][i],
             trace_id: [None, Some(1 << 100), None][i],
             span_id: [Some(u64::MAX), None, None][i],
         });
