@@ -19,7 +19,7 @@ const REASONS = {
   buffer_full: "the buffer was full", bytes_full: "the buffer was full (bytes)", paused: "recording was paused",
   closed: "the recorder was closed", too_old: "the store failed until they were too old",
   rejected: "the store refused them", unknown: "the store never said whether it has them",
-  store_failed: "writing failed", damaged: "the stored block is damaged", missing_tail: "the end of the store file is missing",
+  store_failed: "writing failed", spool_failed: "the spool failed", damaged: "the stored block is damaged", missing_tail: "the end of the store file is missing",
   tail_unknown: "nobody knows whether the end of the store file is the end of the log",
   end_unknown: "the server stopped without a word; what came last is unknown", expired: "no longer kept",
 };

@@ -13,6 +13,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::sync::Arc;
 
+mod steady;
+
+#[cfg(test)]
+pub(crate) use steady::CLOCK_STEADY_MIN;
+pub(crate) use steady::Steady;
+
 /// An instant in nanoseconds since 1970-01-01T00:00:00Z, from the year 1677 to
 /// 2262.
 ///

@@ -71,11 +71,11 @@ pub use query::{
     Patterns, Query, QueryError, Regex, Series, TextTerm, parse_q,
 };
 pub use queue::{
-    BUFFER_BYTES, BUFFER_BYTES_LIMIT, BUFFER_EVENTS_LIMIT, BUFFER_LEN, Client, DROP_DEADLINE,
-    DROP_DEADLINE_LIMIT, Fate, JOIN_GRACE, LOG_TARGET, QUEUE_IDENTITY, Queue, QueueBuilder,
-    QueueError, RESERVED_BYTES, RESERVED_SLOTS, RETRY_CLOSING_MAX, RETRY_FIRST, RETRY_MAX, Reason,
-    Receipt, Recorder, Refused, Report, StartError, WORKER_COUNT, WORKER_SLEEP, WORKER_SLEEP_LIMIT,
-    WORKERS_LIMIT, WhenPaused,
+    BUFFER_BYTES, BUFFER_BYTES_LIMIT, BUFFER_EVENTS_LIMIT, BUFFER_LEN, Backlog, Client,
+    DROP_DEADLINE, DROP_DEADLINE_LIMIT, Fate, JOIN_GRACE, LOG_TARGET, QUEUE_IDENTITY, Queue,
+    QueueBuilder, QueueError, RESERVED_BYTES, RESERVED_SLOTS, RETRY_CLOSING_MAX, RETRY_FIRST,
+    RETRY_MAX, Reason, Receipt, Recorder, Refused, Report, SPOOL_BYTES, SPOOL_BYTES_MIN,
+    StartError, WORKER_COUNT, WORKER_SLEEP, WORKER_SLEEP_LIMIT, WORKERS_LIMIT, WhenPaused,
 };
 pub use severity::{SEVERITY_NUMBER_MAX, Severity, UnknownSeverity};
 pub use tally::{LossReason, Refusal, Tally};

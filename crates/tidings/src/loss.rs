@@ -75,6 +75,9 @@ impl LossRecord {
         fields.insert("since", self.since);
         fields.insert("stored", tally.stored);
         fields.insert("pending", tally.pending);
+        if tally.spooled > 0 {
+            fields.insert("spooled", tally.spooled);
+        }
         fields.insert("refused", counted(&refused));
         fields.insert("lost", counted(&lost));
         if let Some((from, to)) = self.span {

@@ -18,7 +18,7 @@ pub enum Refusal {
     BufferFull,
     /// The buffer holds as many bytes as it may.
     BytesFull,
-    /// Paused, and pausing means discarding.
+    /// Paused, and pausing means discarding; or the spool takes no more.
     Paused,
     /// Closed for good.
     Closed,
@@ -46,6 +46,8 @@ pub enum LossReason {
     Closed,
     /// The write failed, and whoever waited for it was told so.
     StoreFailed,
+    /// The store was away, and the spool was full, failed, or was damaged since.
+    SpoolFailed,
 }
 
 impl Refusal {
@@ -85,13 +87,14 @@ impl Refusal {
 
 impl LossReason {
     /// All of them, in the order of the books.
-    pub const ALL: [LossReason; 6] = [
+    pub const ALL: [LossReason; 7] = [
         LossReason::Paused,
         LossReason::TooOld,
         LossReason::Rejected,
         LossReason::Unknown,
         LossReason::Closed,
         LossReason::StoreFailed,
+        LossReason::SpoolFailed,
     ];
 
     /// The name in metrics, JSON and loss records: `too_old`.
@@ -103,6 +106,7 @@ impl LossReason {
             LossReason::Unknown => "unknown",
             LossReason::Closed => "closed",
             LossReason::StoreFailed => "store_failed",
+            LossReason::SpoolFailed => "spool_failed",
         }
     }
 }
@@ -116,6 +120,9 @@ pub struct Tally {
     pub stored: u64,
     /// Taken, and neither stored nor lost yet.
     pub pending: u64,
+    /// Of the pending, how many are in the spool: on this machine's disk, durably,
+    /// and not in the store yet.
+    pub spooled: u64,
     /// Of the offered, how many tidings itself wrote.
     pub own: u64,
     refused: [u64; Refusal::ALL.len()],
@@ -150,7 +157,7 @@ impl Tally {
 
     /// Whether every offered event is accounted for.
     pub fn is_balanced(&self) -> bool {
-        self.offered == self.stored + self.missing() + self.pending
+        self.offered == self.stored + self.missing() + self.pending && self.spooled <= self.pending
     }
 
     pub(crate) fn count_refused(&mut self, reason: Refusal, events: u64) {
@@ -174,6 +181,18 @@ impl Tally {
     }
 }
 
+impl Tally {
+    /// Pending events have reached the spool.
+    pub(crate) fn count_spooled(&mut self, events: u64) {
+        self.spooled += events;
+    }
+
+    /// Events have left the spool; where they went is counted next.
+    pub(crate) fn count_unspooled(&mut self, events: u64) {
+        self.spooled -= events;
+    }
+}
+
 /// Reasons that happened, by name.
 struct ByReason<'a, R>(&'a [R], &'a [u64], fn(R) -> &'static str);
 
@@ -194,6 +213,10 @@ impl Serialize for Tally {
         let lost = ByReason(&LossReason::ALL, &self.lost, LossReason::name);
         map.serialize_entry("lost", &lost)?;
         map.serialize_entry("pending", &self.pending)?;
+        // Logs, and queues without a spool, never have any.
+        if self.spooled > 0 {
+            map.serialize_entry("spooled", &self.spooled)?;
+        }
         map.serialize_entry("own", &self.own)?;
         map.end()
     }
@@ -207,7 +230,8 @@ impl fmt::Display for Tally {
         write_reasons(f, "refused", self.refused_total(), &refused)?;
         let lost = LossReason::ALL.map(|r| (r.name(), self.lost(r)));
         write_reasons(f, "lost", self.lost_total(), &lost)?;
-        write!(f, " + pending {}", self.pending)
+        write!(f, " + pending {}", self.pending)?;
+        if self.spooled > 0 { write!(f, " (spooled {})", self.spooled) } else { Ok(()) }
     }
 }
 
@@ -242,6 +266,21 @@ mod tests {
             tally.to_string(),
             "offered 7 = stored 3 + refused 2 (buffer_full 2) + lost 1 (unknown 1) + pending 1"
         );
+    }
+
+    #[test]
+    fn what_is_spooled_is_pending_and_told_apart() {
+        let mut tally = Tally::default();
+        tally.count_taken(3);
+        tally.count_spooled(2);
+        assert!(tally.is_balanced());
+        assert!(tally.to_string().ends_with(" + pending 3 (spooled 2)"), "{tally}");
+        assert!(serde_json::to_string(&tally).unwrap().contains(r#""pending":3,"spooled":2"#));
+
+        tally.count_unspooled(2);
+        tally.count_stored(2);
+
+        assert_eq!((tally.pending, tally.spooled, tally.is_balanced()), (1, 0, true));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use shuttle::sync::Arc;
 use shuttle::thread;
+use tidings::store::BlockStore;
 use tidings::store::memory::MemoryStore;
 use tidings::testing::{Answer, ScriptedSink, SteppedQueue};
 use tidings::{
@@ -17,7 +18,7 @@ use tidings::{
     Timestamp, WhenPaused,
 };
 
-/// Schedules of one run of this file, all tests together.
+/// Schedules of one run of this file, about.
 const SCHEDULES: usize = if cfg!(feature = "soak") { 10_000_000 } else { 50_000 };
 /// Events offered in one schedule.
 const ADDS: usize = 4;
@@ -96,6 +97,30 @@ fn everyone(builder: QueueBuilder) {
     assert_exact(&queue);
 }
 
+/// Everyone at once, over a store that fails and a spool.
+fn spooling() {
+    let sink = ScriptedSink::remote();
+    sink.script([Answer::UnknownButStored]);
+    let spool = Arc::new(MemoryStore::new().expect("random bytes"));
+    let builder = builder(WhenPaused::Discard).buffer_events_max(ADDS);
+    let queue = builder.build_stepped_over("web1", Arc::new(sink.clone()), spool.clone());
+    let queue = Arc::new(queue.expect("a valid queue"));
+    let threads = [
+        acting(&queue, ADDS, add),
+        acting(&queue, 1, stop_and_start),
+        acting(&queue, 4, |queue| _ = queue.seal()),
+        acting(&queue, 2, |queue| _ = queue.put()),
+        acting(&queue, 2, |queue| _ = queue.put()),
+    ];
+    join(threads);
+    let tally = queue.close().tally;
+    assert_exact(&queue);
+    assert_eq!((tally.pending, tally.missing()), (tally.spooled, 0), "{tally}");
+    assert_eq!(tally.offered - tally.own, ADDS as u64, "{tally}");
+    assert_eq!(spool.ends().expect("it is open").events, tally.spooled, "{tally}");
+    assert!(tally.stored <= sink.events_len() && sink.events_len() <= tally.offered);
+}
+
 /// A deadline that passes while everyone still works.
 fn closing() {
     let sink = ScriptedSink::remote();
@@ -129,6 +154,12 @@ fn books_balance_while_everyone_acts_on_a_discarding_queue() {
 #[test]
 fn books_balance_while_everyone_acts_on_a_holding_queue() {
     shuttle::check_random(|| everyone(builder(WhenPaused::Hold)), SCHEDULES / 5);
+}
+
+#[test]
+fn books_balance_while_everyone_acts_on_a_spooling_queue() {
+    shuttle::check_random(spooling, SCHEDULES / 10);
+    shuttle::check_pct(spooling, SCHEDULES / 10, PCT_DEPTH);
 }
 
 #[test]

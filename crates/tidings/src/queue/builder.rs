@@ -1,12 +1,15 @@
 //! How is a queue set up? Defaults, and rules that settings must keep.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Queue;
+use super::spool::{SPOOL_BYTES, SPOOL_BYTES_MIN, Spool};
 use crate::clock::Clock;
 use crate::event::{EVENT_BYTES_MAX, Invalid, MAX_EVENT_AGE, validate_member};
 use crate::id::NoRandomness;
 use crate::store::Sink;
+use crate::store::sqlite::OpenError;
 use crate::sync::Arc;
 
 /// How many events a queue's buffer holds by default.
@@ -32,7 +35,7 @@ pub const DROP_DEADLINE: Duration = Duration::from_secs(2);
 pub const DROP_DEADLINE_LIMIT: Duration = Duration::from_mins(1);
 
 /// What a paused queue does with events.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenPaused {
     /// Refuses what is offered, and counts what waits in memory as lost.
@@ -40,6 +43,29 @@ pub enum WhenPaused {
     Discard,
     /// Takes what is offered while the buffer has room, and keeps what waits.
     Hold,
+    /// Writes it to a directory on this machine, and from there into the store
+    /// when the pause is over, so that nothing is lost while the store is away.
+    ///
+    /// The directory is made if it is not there; one process has it at a time.
+    /// Blocks go there from the moment of a pause, for whatever reason, or of a
+    /// first put that fails, until nothing older is left there: the store gets
+    /// the events of a boot in their order, each once. What a process leaves behind,
+    /// also one that was killed, is put by the next one over the same directory,
+    /// with the names and the bytes that it had. Events in memory do not survive a
+    /// kill: [`Queue::flush`] returns when they are in the store or here.
+    ///
+    /// In the books such events are pending, and [`crate::Tally::spooled`] says how
+    /// many; receipts say [`crate::Fate::Spooled`]. Beyond
+    /// [`QueueBuilder::spool_bytes_max`], on a full disk, or when writing there
+    /// fails, a paused queue discards, with reason
+    /// [`crate::LossReason::SpoolFailed`], and one whose store fails holds; both
+    /// until there is room again. A put that fails for events that are older than
+    /// [`QueueBuilder::max_event_age`] gives them up. Blocks of an earlier process
+    /// that are given up are told to `tracing`; in the log they are a gap in the
+    /// numbers of its boot.
+    ///
+    /// A forked child has no spool and discards.
+    Spool(PathBuf),
 }
 
 /// Why a queue could not be made.
@@ -59,6 +85,15 @@ pub enum QueueError {
     /// The member's name breaks a rule.
     #[error(transparent)]
     Member(#[from] Invalid),
+    /// The directory of [`WhenPaused::Spool`] cannot be used.
+    #[error("cannot open the spool in {path}: {cause}")]
+    Spool {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: OpenError,
+    },
     /// The operating system gave no random bytes for the queue's ids.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
@@ -73,6 +108,7 @@ pub(super) struct Settings {
     pub(super) worker_sleep: Duration,
     pub(super) max_event_age: Duration,
     pub(super) when_paused: WhenPaused,
+    pub(super) spool_bytes_max: u64,
     pub(super) drop_deadline: Duration,
     pub(super) clock: Clock,
     /// Off in a stepped queue: nothing moves unless it is told to.
@@ -110,6 +146,7 @@ impl Default for QueueBuilder {
                 worker_sleep: WORKER_SLEEP,
                 max_event_age: MAX_EVENT_AGE,
                 when_paused: WhenPaused::default(),
+                spool_bytes_max: SPOOL_BYTES,
                 drop_deadline: DROP_DEADLINE,
                 clock: Clock::system(),
                 threads: true,
@@ -173,6 +210,14 @@ impl QueueBuilder {
         self
     }
 
+    /// Bytes that the directory of [`WhenPaused::Spool`] may take, at least
+    /// [`crate::SPOOL_BYTES_MIN`]. Default: [`crate::SPOOL_BYTES`].
+    #[must_use]
+    pub fn spool_bytes_max(mut self, bytes: u64) -> QueueBuilder {
+        self.settings.spool_bytes_max = bytes;
+        self
+    }
+
     /// How long `Drop` waits for the last events, at most [`DROP_DEADLINE_LIMIT`].
     /// Default: [`DROP_DEADLINE`].
     #[must_use]
@@ -192,17 +237,41 @@ impl QueueBuilder {
     ///
     /// # Errors
     ///
-    /// A setting or the member's name breaks a rule, or the operating system gave
-    /// no random bytes.
+    /// A setting or the member's name breaks a rule, the directory of the spool
+    /// cannot be used (another process has it, it is a log's or another program's, it
+    /// is damaged, the file system says no), or the operating system gave no random
+    /// bytes.
     pub fn build(
         self,
         member: impl Into<String>,
         sink: impl Sink + 'static,
     ) -> Result<Queue, QueueError> {
         let member = member.into();
-        validate_member(&member)?;
-        self.settings.check()?;
-        Queue::with_settings(member, Arc::new(sink), self.settings)
+        self.check(&member)?;
+        let spool = match &self.settings.when_paused {
+            WhenPaused::Spool(path) => Some(Spool::open(path, &self.settings)?),
+            WhenPaused::Discard | WhenPaused::Hold => None,
+        };
+        Queue::with_settings(member, Arc::new(sink), self.settings, spool)
+    }
+
+    fn check(&self, member: &str) -> Result<(), QueueError> {
+        validate_member(member)?;
+        self.settings.check()
+    }
+
+    #[cfg(feature = "testing")]
+    pub(super) fn build_over(
+        self,
+        member: String,
+        sink: Arc<dyn Sink>,
+        store: Arc<dyn crate::store::BlockStore>,
+    ) -> Result<Queue, QueueError> {
+        self.check(&member)?;
+        let path = PathBuf::from(store.describe());
+        let spool = Spool::over(store, &self.settings)
+            .map_err(|error| QueueError::Spool { path, cause: error.into() })?;
+        Queue::with_settings(member, sink, self.settings, Some(spool))
     }
 
     #[cfg(feature = "testing")]
@@ -225,6 +294,10 @@ impl Settings {
         within("buffer_events_max", self.buffer_events_max, 1, BUFFER_EVENTS_LIMIT)?;
         within("buffer_bytes_max", self.buffer_bytes_max, EVENT_BYTES_MAX, BUFFER_BYTES_LIMIT)?;
         within("workers", self.workers, 1, WORKERS_LIMIT)?;
+        if self.spool_bytes_max < SPOOL_BYTES_MIN {
+            let rule = format!("at least {SPOOL_BYTES_MIN}");
+            return Err(broken("spool_bytes_max", self.spool_bytes_max.to_string(), rule));
+        }
         at_most("worker_sleep", self.worker_sleep, WORKER_SLEEP_LIMIT)?;
         at_most("drop_deadline", self.drop_deadline, DROP_DEADLINE_LIMIT)?;
         if self.max_event_age.is_zero() {
@@ -275,6 +348,7 @@ mod tests {
             "buffer_bytes_max = 9: must be from 262144 to 1073741824",
         );
         assert_refused(set().workers(257), "workers = 257: must be from 1 to 256");
+        assert_refused(set().spool_bytes_max(5), "spool_bytes_max = 5: must be at least 16777216");
         assert_refused(
             set().worker_sleep(Duration::from_secs(3601)),
             "worker_sleep = 3601s: must be at most 3600s",

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use super::builder::{QueueError, Settings};
-use super::gate::Phase;
+use super::gate::{Gate, Phase};
 use super::logs;
 use super::report::Report;
 use super::shared::Shared;
+use super::spool::{Backlog, Spool};
 use super::threads::Threads;
 use crate::clock::Clock;
 use crate::id::{Boot, Origin};
@@ -38,6 +39,8 @@ pub(crate) struct Core {
     threads: Mutex<Threads>,
     /// Let go at the end: clients live on and must not keep a store open.
     sink: Mutex<Option<Arc<dyn Sink>>>,
+    /// Let go like the sink.
+    spool: Mutex<Option<Arc<Spool>>>,
     ended: AtomicBool,
 }
 
@@ -57,12 +60,21 @@ impl Core {
         member: String,
         sink: Arc<dyn Sink>,
         settings: Settings,
+        spool: Option<Spool>,
     ) -> Result<Core, QueueError> {
         let (origin, boot) = (Origin::random()?, Boot::random()?);
         Ok(Core {
-            shared: Arc::new(Shared::new(member, settings, sink.reach(), origin, boot)),
+            shared: Arc::new(Shared::new(
+                member,
+                settings,
+                sink.reach(),
+                origin,
+                boot,
+                spool.as_ref(),
+            )),
             threads: Mutex::default(),
             sink: Mutex::new(Some(sink)),
+            spool: Mutex::new(spool.map(Arc::new)),
             ended: AtomicBool::new(false),
         })
     }
@@ -79,7 +91,7 @@ impl Core {
             return Err(StartError::Closed);
         }
         if self.shared.settings.threads {
-            threads.start(&self.shared, &sink)?;
+            threads.start(&self.shared, &sink, self.spool.lock().as_ref())?;
         }
         let workers = threads.workers();
         drop(threads);
@@ -127,8 +139,7 @@ impl Core {
         let deadline = Clock::system().monotonic().saturating_add(timeout);
         let target = self.shared.gate().tally.offered;
         let alive = self.threads.lock().alive();
-        let is_settled =
-            |gate: &super::gate::Gate| gate.first_pending().is_none_or(|first| first > target);
+        let is_settled = |gate: &Gate| gate.first_pending().is_none_or(|first| first > target);
         self.shared.wait_until(deadline, |gate| {
             is_settled(gate) || gate.phase == Phase::Fresh || alive.load(Ordering::SeqCst) == 0
         });
@@ -139,15 +150,21 @@ impl Core {
     /// See [`super::Queue::close`].
     pub(crate) fn close(&self, deadline: Duration) -> Report {
         self.leave_the_parent();
-        let deadline = Clock::system().monotonic().saturating_add(deadline);
+        let now = Clock::system().monotonic();
+        let (half, deadline) = (now.saturating_add(deadline / 2), now.saturating_add(deadline));
         self.begin_close();
         let alive = self.threads.lock().alive();
         let nobody = || alive.load(Ordering::SeqCst) == 0;
-        self.shared.wait_until(deadline, |gate| gate.phase == Phase::Closed || nobody());
+        let is_over = |gate: &Gate| gate.phase == Phase::Closed || nobody();
+        if self.spool.lock().is_some() && !self.shared.wait_until(half, is_over) {
+            self.shared.change(Gate::divert);
+        }
+        self.shared.wait_until(deadline, is_over);
         let report = self.end();
         let grace = Clock::system().monotonic() + JOIN_GRACE;
         self.shared.wait_until(grace, |_| nobody());
         self.threads.lock().join();
+        self.let_go_of_spool(nobody());
         report
     }
 
@@ -179,6 +196,28 @@ impl Core {
         Report { tally, settled: lost_now == 0 }
     }
 
+    /// Closes the spool, if nobody uses it any more; else whoever does is the last
+    /// to hold it.
+    fn let_go_of_spool(&self, is_free: bool) {
+        let spool = self.spool.lock().take();
+        if let Some(spool) = spool.filter(|_| is_free)
+            && let Err(error) = spool.close()
+        {
+            logs::spool_not_closed(&self.shared, &spool, &error);
+        }
+    }
+
+    /// See [`super::Queue::backlog`].
+    pub(super) fn backlog(&self) -> Option<Backlog> {
+        let spool = self.spool.lock().clone()?;
+        spool.backlog().ok()
+    }
+
+    #[cfg(feature = "testing")]
+    pub(super) fn spool(&self) -> Option<Arc<Spool>> {
+        self.spool.lock().clone()
+    }
+
     #[cfg(test)]
     pub(super) fn threads_len(&self) -> usize {
         self.threads.lock().alive().load(Ordering::SeqCst)
@@ -188,6 +227,8 @@ impl Core {
     fn leave_the_parent(&self) {
         if self.shared.adopt_if_forked() {
             self.threads.lock().forget();
+            // Its files and their locks are the parent's.
+            std::mem::forget(self.spool.lock().take());
         }
     }
 }

@@ -39,8 +39,12 @@ pub(super) struct Job {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Doing {
-    Waiting { due: Duration },
+    Waiting {
+        due: Duration,
+    },
     Putting,
+    /// On its way into the spool.
+    Spooling,
 }
 
 /// What a job is made of besides its block.
@@ -73,14 +77,24 @@ impl Job {
 
     /// Whether its events may be in the store although nobody said so.
     pub(super) fn may_be_stored(&self) -> bool {
-        self.unknown || self.doing == Doing::Putting
+        self.unknown || !matches!(self.doing, Doing::Waiting { .. })
+    }
+
+    /// Whether a put may have stored it although none said so.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.unknown
+    }
+
+    /// Tells every receipt the same.
+    pub(super) fn settle_as(self, fate: &Fate) {
+        for (_, ticket) in self.tickets {
+            ticket.settle(fate.clone());
+        }
     }
 
     /// Tells every receipt that the event is lost.
     pub(super) fn settle_lost(self, reason: LossReason) {
-        for (_, ticket) in self.tickets {
-            ticket.settle(Fate::of_loss(reason));
-        }
+        self.settle_as(&Fate::of_loss(reason));
     }
 
     /// Tells every receipt where its event is.
@@ -89,14 +103,14 @@ impl Job {
             ticket.settle(Fate::Stored { position: placed.base.map(|base| base.plus(place)) });
         }
     }
+}
 
-    /// Half to all of the doubled rest, different for every block and attempt.
-    fn rest(&self, closing: bool) -> Duration {
-        let longest = if closing { RETRY_CLOSING_MAX } else { RETRY_MAX };
-        let doubled = RETRY_FIRST.saturating_mul(1 << self.attempts.saturating_sub(1).min(16));
-        let rest = doubled.min(longest);
-        rest / 2 + (rest / 2).mul_f64(jitter(self.number, self.attempts))
-    }
+/// Half to all of the doubled rest, different for every block and attempt.
+pub(super) fn rest(number: u64, attempts: u32, closing: bool) -> Duration {
+    let longest = if closing { RETRY_CLOSING_MAX } else { RETRY_MAX };
+    let doubled = RETRY_FIRST.saturating_mul(1 << attempts.saturating_sub(1).min(16));
+    let rest = doubled.min(longest);
+    rest / 2 + (rest / 2).mul_f64(jitter(number, attempts))
 }
 
 /// A number from 0 to 1, spread by the finalizer of SplitMix64.
@@ -112,6 +126,8 @@ fn jitter(number: u64, attempts: u32) -> f64 {
 pub(super) enum Pick {
     /// Put this block; it is in flight from now on.
     Put { number: u64, block: Block },
+    /// Put the block in front of the spool.
+    Drain { appends: u64 },
     /// Nothing to do, for so long or until woken.
     Wait(Option<Duration>),
     /// The queue is closed.
@@ -134,6 +150,8 @@ pub(super) enum Settled {
         attempts: u32,
         rest: Duration,
     },
+    /// The spool has the block by now.
+    Elsewhere,
     /// Nobody waits for it any more: its events were counted before.
     Late,
 }
@@ -190,14 +208,14 @@ impl Jobs {
 
     /// Whether blocks wait that no worker has.
     pub(super) fn any_waiting(&self) -> bool {
-        self.all.iter().any(|job| job.doing != Doing::Putting)
+        self.all.iter().any(|job| matches!(job.doing, Doing::Waiting { .. }))
     }
 
     /// The oldest block that is due, marked as in flight.
     pub(super) fn pick(&mut self, mono: Duration) -> Pick {
         let waiting = self.all.iter_mut().filter_map(|job| match job.doing {
             Doing::Waiting { due } => Some((due.saturating_sub(mono), job.number, job)),
-            Doing::Putting => None,
+            Doing::Putting | Doing::Spooling => None,
         });
         let Some((wait, _, job)) = waiting.min_by_key(|(wait, number, _)| (*wait, *number)) else {
             return Pick::Wait(None);
@@ -228,6 +246,9 @@ impl Jobs {
             return Settled::Late;
         };
         let job = &mut self.all[at];
+        if job.doing == Doing::Spooling {
+            return Settled::Elsewhere;
+        }
         job.attempts += 1;
         let attempts = job.attempts;
         let lost = match put {
@@ -237,7 +258,7 @@ impl Jobs {
         if let Some(reason) = lost {
             return Settled::Lost { job: self.all.swap_remove(at), reason };
         }
-        let rest = job.rest(self.closing);
+        let rest = rest(job.number, attempts, self.closing);
         job.doing = Doing::Waiting { due: mono + rest };
         Settled::Again { attempts, rest }
     }
@@ -246,6 +267,42 @@ impl Jobs {
     pub(super) fn remove_untried_or_failed(&mut self) -> Option<Job> {
         let at = self.all.iter().position(|job| !job.may_be_stored())?;
         Some(self.all.swap_remove(at))
+    }
+
+    /// The oldest block, marked as on its way into the spool.
+    pub(super) fn spool_first(&mut self) -> Option<(u64, Block)> {
+        let job = self.all.iter_mut().min_by_key(|job| job.number)?;
+        job.unknown |= job.doing == Doing::Putting;
+        job.doing = Doing::Spooling;
+        Some((job.number, job.block.clone()))
+    }
+
+    /// It did not get into the spool; `perhaps`: or it did, and the store gets it
+    /// from there.
+    pub(super) fn unspool(&mut self, number: u64, perhaps: bool) {
+        for job in self.all.iter_mut().filter(|job| job.number == number) {
+            job.unknown |= perhaps;
+            job.doing = Doing::Waiting { due: Duration::ZERO };
+        }
+    }
+
+    pub(super) fn has(&self, number: u64) -> bool {
+        self.all.iter().any(|job| job.number == number)
+    }
+
+    pub(super) fn remove(&mut self, number: u64) -> Option<Job> {
+        let at = self.all.iter().position(|job| job.number == number)?;
+        Some(self.all.swap_remove(at))
+    }
+
+    /// Takes leave for one put outside of these blocks, or says when there is.
+    pub(super) fn take_pace(&mut self, mono: Duration) -> Result<(), Duration> {
+        self.pace.take(mono)?;
+        #[cfg(feature = "testing")]
+        {
+            self.puts_started += 1;
+        }
+        Ok(())
     }
 
     pub(super) fn remove_any(&mut self) -> Option<Job> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::echo;
 use super::jobs::Settled;
 use super::shared::Shared;
+use super::spool::{Drained, Spool, SpoolFailure};
 use crate::pause::PauseReason;
 use crate::store::{Placed, Sink, StoreError};
 use crate::tally::{LossReason, Tally};
@@ -81,6 +82,44 @@ fn lost(
 ) {
     let (member, store, reason) = (&shared.member, sink.describe(), reason.name());
     tracing::error!(%member, store, block, events, reason, %error, "a block is lost");
+}
+
+/// Blocks cannot be spooled: what comes is lost while the sink is away.
+pub(super) fn spool_failed(shared: &Shared, spool: &Spool, failure: &SpoolFailure, lost: u64) {
+    let _quiet = echo::quiet();
+    let (member, spool) = (&shared.member, spool.describe());
+    tracing::error!(%member, spool, lost, error = %failure, "the spool takes no more");
+}
+
+pub(super) fn spool_mended(shared: &Shared, spool: &Spool, failure: Option<&SpoolFailure>) {
+    let _quiet = echo::quiet();
+    let (member, spool) = (&shared.member, spool.describe());
+    match failure {
+        None => tracing::info!(%member, spool, "the spool takes blocks again"),
+        Some(error) => tracing::debug!(%member, spool, %error, "the spool still takes no more"),
+    }
+}
+
+pub(super) fn spool_not_closed(shared: &Shared, spool: &Spool, error: &StoreError) {
+    let _quiet = echo::quiet();
+    tracing::warn!(member = %shared.member, spool = spool.describe(), %error, "spool not closed");
+}
+
+/// `emptied`: it was the last block of the spool.
+pub(super) fn drained(shared: &Shared, sink: &dyn Sink, drained: &Drained, emptied: bool) {
+    let _quiet = echo::quiet();
+    let (member, store) = (&shared.member, sink.describe());
+    match drained {
+        Drained::Empty if emptied => tracing::info!(%member, store, "the spool is empty"),
+        Drained::Empty | Drained::Stored(_) => {}
+        Drained::Again { error, .. } => {
+            tracing::debug!(%member, store, %error, "a spooled block was not stored, will retry");
+        }
+        Drained::Lost { share, reason, cause, .. } => {
+            let (events, own, reason) = (share.events, share.own, reason.name());
+            tracing::error!(%member, store, events, own, reason, cause, "a spooled block is lost");
+        }
+    }
 }
 
 pub(super) fn closed(shared: &Shared, books: &Tally) {

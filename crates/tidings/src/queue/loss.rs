@@ -111,6 +111,12 @@ impl Misses {
         }
     }
 
+    /// What was told from this number on may be lost itself: the next record
+    /// speaks for it again.
+    pub(super) fn reopen(&mut self, first_seq: u64) {
+        self.told_through = self.told_through.min(first_seq.saturating_sub(1));
+    }
+
     /// The record under way is lost.
     pub(super) fn not_told(&mut self) {
         if let Some(lost) = self.under_way.take() {

@@ -29,6 +29,8 @@ mod recorder;
 mod report;
 mod sealer;
 mod shared;
+mod spool;
+mod spooler;
 #[cfg(feature = "testing")]
 mod stepped;
 mod threads;
@@ -52,6 +54,7 @@ pub use reason::{Reason, Refused};
 pub use receipt::{Fate, Receipt};
 pub use recorder::{LOG_TARGET, Recorder};
 pub use report::Report;
+pub use spool::{Backlog, SPOOL_BYTES, SPOOL_BYTES_MIN};
 #[cfg(feature = "testing")]
 pub use stepped::{Audit, SteppedQueue};
 
@@ -123,8 +126,9 @@ impl Queue {
         member: String,
         sink: Arc<dyn Sink>,
         settings: Settings,
+        spool: Option<spool::Spool>,
     ) -> Result<Queue, QueueError> {
-        Ok(Queue { core: Arc::new(Core::new(member, sink, settings)?) })
+        Ok(Queue { core: Arc::new(Core::new(member, sink, settings, spool)?) })
     }
 
     /// Starts the threads, once; a further call only lifts the pause of
@@ -144,7 +148,7 @@ impl Queue {
     ///
     /// Under [`WhenPaused::Discard`] what waits in memory is counted as lost, and
     /// what is offered is refused; under [`WhenPaused::Hold`] both are kept while
-    /// there is room.
+    /// there is room; under [`WhenPaused::Spool`] both go to this machine's disk.
     pub fn stop(&self) {
         self.suspend(PauseReason::Manual);
     }
@@ -189,8 +193,14 @@ impl Queue {
         self.core.shared().gate().tally
     }
 
-    /// Waits until everything that was taken before the call is stored or lost,
-    /// at most `timeout` of real time. A queue that was never started returns at
+    /// What waits in the spool, whoever put it there. `None` without a spool, after
+    /// the close, or when the spool cannot be read.
+    pub fn backlog(&self) -> Option<Backlog> {
+        self.core.backlog()
+    }
+
+    /// Waits until everything that was taken before the call is stored, in the
+    /// spool, or lost, at most `timeout` of real time. A queue that was never started returns at
     /// once. Blocks the thread.
     pub fn flush(&self, timeout: Duration) -> Report {
         self.core.flush(timeout)
@@ -198,6 +208,12 @@ impl Queue {
 
     /// Takes no more, stores what is inside, paused or not, and ends the boot: the
     /// last block says that it is the last, and whether anything is missing.
+    ///
+    /// With a spool a pause holds to the end: what is inside goes there, also what a
+    /// put has not stored by half of the deadline. As long as the store takes
+    /// blocks, the spool is emptied into it; what is left is in
+    /// [`Report::spooled`] and not lost: the next queue over the same directory
+    /// puts it.
     ///
     /// Waits at most `deadline` of real time, and [`JOIN_GRACE`]; what is not
     /// stored by then is counted lost: as [`crate::LossReason::Unknown`] if a put

@@ -22,6 +22,9 @@ pub enum Fate {
         /// Where, if the store keeps positions.
         position: Option<Position>,
     },
+    /// It is in the spool: on this machine's disk, durably, and on its way into the
+    /// store for as long as [`crate::WhenPaused::Spool`] keeps it.
+    Spooled,
     /// It was never taken.
     Refused(Reason),
     /// It was taken and is not stored.

@@ -10,8 +10,8 @@ use crate::tally::{LossReason, Tally};
 pub struct Report {
     /// The books of the queue, from its start.
     pub tally: Tally,
-    /// Whether everything that had been taken before the call is stored or
-    /// counted as lost. False: the time was up first.
+    /// Whether everything that had been taken before the call is stored, in the
+    /// spool, or counted as lost. False: the time was up first.
     pub settled: bool,
 }
 
@@ -31,9 +31,16 @@ impl Report {
         self.tally.lost_total()
     }
 
-    /// Events that are neither stored nor lost yet; 0 after `close`.
+    /// Events that are neither stored nor lost yet; after `close` only those in
+    /// the spool.
     pub fn pending(&self) -> u64 {
         self.tally.pending
+    }
+
+    /// Events that wait in the spool, for this queue or for the next one over the
+    /// same spool.
+    pub fn spooled(&self) -> u64 {
+        self.tally.spooled
     }
 }
 

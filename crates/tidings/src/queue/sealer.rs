@@ -10,6 +10,8 @@ use super::gate::Take;
 use super::jobs::{Job, Sealed};
 use super::receipt::{Fate, Ticket};
 use super::shared::{Shared, Slot};
+use super::spool::Spool;
+use super::spooler;
 use crate::block::{Block, BlockBuilder};
 use crate::event::Event;
 use crate::loss::LossRecord;
@@ -32,6 +34,7 @@ pub(super) enum Step {
 #[derive(Debug)]
 pub(super) struct Sealer {
     shared: Arc<Shared>,
+    spool: Option<Arc<Spool>>,
     builder: BlockBuilder,
     /// Exchanged for the buffer; what is in it has been taken.
     ring: Ring,
@@ -60,7 +63,7 @@ struct Built {
 }
 
 impl Sealer {
-    pub(super) fn new(shared: Arc<Shared>) -> Sealer {
+    pub(super) fn new(shared: Arc<Shared>, spool: Option<Arc<Spool>>) -> Sealer {
         let boot = shared.gate().boot;
         Sealer {
             builder: BlockBuilder::new(shared.origin, boot),
@@ -70,6 +73,7 @@ impl Sealer {
             waiting_since: Duration::ZERO,
             next_number: 1,
             shared,
+            spool,
         }
     }
 
@@ -81,6 +85,7 @@ impl Sealer {
         match self.shared.slot(self.epoch, may_wait) {
             Slot::None => return Step::Idle,
             Slot::Lost(reason) => self.drop_lost(reason),
+            Slot::Spool => return self.carry(),
             Slot::Free { ends_here } => self.seal(ends_here),
         }
         Step::Did
@@ -96,6 +101,7 @@ impl Sealer {
             .take(&mut self.ring, may_wait)
         {
             Take::Wait(_) => return Step::Idle,
+            Take::Spool => return self.carry(),
             Take::Done => return Step::Done,
             Take::Taken { own, epoch, waiting_since } => (own, epoch, waiting_since, false),
             Take::Finale { own, epoch } => (Some(own), epoch, self.shared.clock.monotonic(), true),
@@ -109,6 +115,10 @@ impl Sealer {
             Own { event: made.event(), made, ends_boot }
         });
         Step::Did
+    }
+
+    fn carry(&self) -> Step {
+        self.spool.as_ref().map_or(Step::Idle, |spool| spooler::carry(&self.shared, spool))
     }
 
     fn seal(&mut self, ends_here: bool) {
@@ -176,7 +186,7 @@ impl Sealer {
 }
 
 /// The sealer's thread.
-pub(super) fn run(shared: Arc<Shared>) {
-    let mut sealer = Sealer::new(shared);
+pub(super) fn run(shared: Arc<Shared>, spool: Option<Arc<Spool>>) {
+    let mut sealer = Sealer::new(shared, spool);
     while sealer.step(true) != Step::Done {}
 }

@@ -12,6 +12,7 @@ use super::builder::Settings;
 use super::gate::{Gate, Swept, Take};
 use super::jobs::{Job, Jobs, Pick, Settled};
 use super::pace::Pace;
+use super::spool::Spool;
 use crate::clock::Clock;
 use crate::id::{Boot, Origin};
 use crate::store::{Placed, Reach, StoreError};
@@ -67,8 +68,12 @@ impl Shared {
         reach: Reach,
         origin: Origin,
         boot: Boot,
+        spool: Option<&Spool>,
     ) -> Shared {
-        let gate = new_gate(&settings, reach, boot);
+        let mut gate = new_gate(&settings, reach, boot);
+        if let Some(spool) = spool {
+            gate = gate.with_spool(!spool.is_empty());
+        }
         let shared = Shared {
             member: member.into_boxed_str(),
             origin,
@@ -155,7 +160,7 @@ impl Shared {
             gate.wake_at = match (drained, nap) {
                 (true, true) => (self.settings.buffer_events_max / 2).max(1),
                 (true, false) => 1,
-                (false, _) => usize::MAX,
+                (false, _) => gate.wake_at_waiting(),
             };
             napped = true;
             let longest = if nap { SEALER_NAP } else { THREAD_TICK };
@@ -175,6 +180,9 @@ impl Shared {
         loop {
             if let Some(reason) = gate.lost_since(epoch) {
                 return Slot::Lost(reason);
+            }
+            if gate.has_chore(self.clock.monotonic()) {
+                return Slot::Spool;
             }
             if gate.jobs.has_slot() {
                 return Slot::Free { ends_here: gate.ends_here() };
@@ -226,6 +234,9 @@ impl Shared {
         if matches!(settled, Settled::Stored { .. } | Settled::Lost { .. }) {
             self.progressed();
             self.wake_sealer();
+        } else if matches!(settled, Settled::Again { .. }) {
+            // It may be the sealer's now, to carry it into the spool.
+            self.wake_sealer();
         }
         settled
     }
@@ -257,6 +268,16 @@ impl Shared {
         swept.settle();
         self.wake_all();
         events
+    }
+
+    /// Changes the gate in a way that concerns everybody.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Gate) -> T) -> T {
+        let mut gate = self.gate();
+        let changed = change(&mut gate);
+        self.publish(&gate);
+        drop(gate);
+        self.wake_all();
+        changed
     }
 
     pub(super) fn wake_all(&self) {
@@ -326,8 +347,12 @@ fn sleep<'a>(
 /// Whether the sealer may hand a block over.
 #[derive(Debug)]
 pub(super) enum Slot {
-    Free { ends_here: bool },
+    Free {
+        ends_here: bool,
+    },
     Lost(LossReason),
+    /// See to the spool first.
+    Spool,
     None,
 }
 

@@ -9,7 +9,7 @@ use super::gate::Phase;
 use super::report::Report;
 use super::sealer::{Sealer, Step};
 use super::{Queue, worker};
-use crate::store::Sink;
+use crate::store::{BlockStore, Sink};
 use crate::sync::{Arc, Mutex};
 use crate::tally::Tally;
 
@@ -39,7 +39,7 @@ impl std::fmt::Debug for Sinkholder {
 pub struct Audit {
     /// The books.
     pub tally: Tally,
-    /// Events found inside: in the buffer, with the sealer, in blocks.
+    /// Events found in memory: in the buffer, with the sealer, in blocks.
     pub inside: u64,
     /// Puts that have been let start since the queue was made.
     pub puts_started: u64,
@@ -48,7 +48,7 @@ pub struct Audit {
 impl Audit {
     /// Whether the books balance and agree with what is inside.
     pub fn is_exact(&self) -> bool {
-        self.tally.is_balanced() && self.tally.pending == self.inside
+        self.tally.is_balanced() && self.tally.pending == self.inside + self.tally.spooled
     }
 }
 
@@ -64,13 +64,33 @@ impl QueueBuilder {
         sink: Arc<dyn Sink>,
     ) -> Result<SteppedQueue, QueueError> {
         let queue = self.without_threads().build(member, Arc::clone(&sink))?;
-        queue.core().shared().gate().start();
-        let sealer = Mutex::new(Sealer::new(Arc::clone(queue.core().shared())));
-        Ok(SteppedQueue { queue, sealer, sink: Sinkholder(sink) })
+        Ok(SteppedQueue::over(queue, sink))
+    }
+
+    /// The same, with a spool in this store instead of a directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`QueueBuilder::build`], and when the store cannot be read.
+    pub fn build_stepped_over(
+        self,
+        member: impl Into<String>,
+        sink: Arc<dyn Sink>,
+        spool: Arc<dyn BlockStore>,
+    ) -> Result<SteppedQueue, QueueError> {
+        let queue = self.without_threads().build_over(member.into(), Arc::clone(&sink), spool)?;
+        Ok(SteppedQueue::over(queue, sink))
     }
 }
 
 impl SteppedQueue {
+    fn over(queue: Queue, sink: Arc<dyn Sink>) -> SteppedQueue {
+        queue.core().shared().gate().start();
+        let spool = queue.core().spool();
+        let sealer = Mutex::new(Sealer::new(Arc::clone(queue.core().shared()), spool));
+        SteppedQueue { queue, sealer, sink: Sinkholder(sink) }
+    }
+
     /// One step of the sealer: takes the buffer, or seals one block. Says whether
     /// there was anything to do.
     pub fn seal(&self) -> bool {
@@ -79,7 +99,8 @@ impl SteppedQueue {
 
     /// One step of a worker: puts at most one block. Says whether one was due.
     pub fn put(&self) -> bool {
-        worker::step(self.queue.core().shared(), &*self.sink.0, false) == Step::Did
+        let core = self.queue.core();
+        worker::step(core.shared(), &*self.sink.0, core.spool().as_deref(), false) == Step::Did
     }
 
     /// Steps until nothing is left to do without time going on.

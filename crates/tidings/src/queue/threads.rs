@@ -3,6 +3,7 @@
 use super::echo;
 use super::sealer;
 use super::shared::{Shared, slots};
+use super::spool::Spool;
 use super::worker;
 use crate::store::Sink;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -44,14 +45,17 @@ impl Threads {
         &mut self,
         shared: &Arc<Shared>,
         sink: &Arc<dyn Sink>,
+        spool: Option<&Arc<Spool>>,
     ) -> std::io::Result<()> {
         if self.sealer.is_none() {
-            let its = Arc::clone(shared);
-            self.sealer = Some(self.spawn("tidings-sealer", shared, || sealer::run(its))?);
+            let (its, spool) = (Arc::clone(shared), spool.cloned());
+            let body = || sealer::run(its, spool);
+            self.sealer = Some(self.spawn("tidings-sealer", shared, body)?);
         }
         while self.workers.len() < slots(&shared.settings, shared.reach) {
-            let (its, sink) = (Arc::clone(shared), Arc::clone(sink));
-            match self.spawn("tidings-worker", shared, move || worker::run(&its, &sink)) {
+            let (its, sink, spool) = (Arc::clone(shared), Arc::clone(sink), spool.cloned());
+            let body = move || worker::run(&its, &sink, spool.as_ref());
+            match self.spawn("tidings-worker", shared, body) {
                 Ok(worker) => self.workers.push(worker),
                 Err(error) if self.workers.is_empty() => return Err(error),
                 Err(_) => break,

@@ -14,6 +14,7 @@ mod host;
 mod killed;
 mod power;
 mod races;
+mod spooled;
 mod syncs;
 mod watched;
 
@@ -27,6 +28,7 @@ fn main() {
         ["lose-power", dir] => power::lose_power(Path::new(dir)),
         ["race", dir] => races::race(Path::new(dir)),
         ["retry", dir] => syncs::retry(Path::new(dir)),
+        ["spool", dir, round] => spooled::record(Path::new(dir), round.parse().unwrap()),
         ["watch", dir, over] => watched::watch(Path::new(dir), over),
         ["--list", ..] => {}
         ref rest => run(rest.iter().find(|arg| !arg.starts_with('-')).copied().unwrap_or("")),
@@ -34,7 +36,7 @@ fn main() {
 }
 
 fn run(filter: &str) {
-    let tests: [(&str, fn()); 7] = [
+    let tests: [(&str, fn()); 8] = [
         ("what_was_acknowledged_survives_kill_9", killed::what_was_acknowledged_survives_kill_9),
         (
             "what_was_acknowledged_survives_power_loss",
@@ -55,6 +57,10 @@ fn run(filter: &str) {
         (
             "a_watched_program_rests_while_its_disk_fails",
             watched::a_watched_program_rests_while_its_disk_fails,
+        ),
+        (
+            "what_was_spooled_before_a_kill_is_stored_once_and_in_order",
+            spooled::what_was_spooled_before_a_kill_is_stored_once_and_in_order,
         ),
         ("exactly_one_of_racing_openers_wins", races::exactly_one_of_racing_openers_wins),
     ];

@@ -5,5 +5,6 @@
 mod access;
 mod claims;
 mod faults;
+mod spool;
 mod values;
 mod watches;

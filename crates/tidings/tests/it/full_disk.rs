@@ -3,20 +3,24 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use tidings::Position;
 use tidings::block::Block;
 use tidings::store::sqlite::{SqliteOptions, SqliteStore};
 use tidings::store::{Batch, BlockStore, Sink, StoreError};
-use tidings::testing::Blocks;
+use tidings::testing::{Blocks, ScriptedSink};
+use tidings::{Event, LossReason, PauseReason, Position, Queue, Reason, WhenPaused};
+
+/// Ends every wait of a test that has gone wrong.
+const LONG: Duration = Duration::from_mins(1);
 
 /// A file system in memory; unmounted when dropped.
 struct Mounted<'a>(&'a Path);
 
 impl Mounted<'_> {
-    fn at(path: &Path) -> Option<Mounted<'_>> {
+    fn at<'a>(path: &'a Path, size: &str) -> Option<Mounted<'a>> {
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=8m", "none"]).arg(path);
+        mount.args(["-t", "tmpfs", "-o", size, "none"]).arg(path);
         mount.output().is_ok_and(|out| out.status.success()).then_some(Mounted(path))
     }
 }
@@ -30,11 +34,8 @@ impl Drop for Mounted<'_> {
 #[test]
 fn a_full_disk_pauses_writes_not_reads_and_purging_ends_it() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(_mounted) = Mounted::at(dir.path()) else {
-        // Not `eprintln!`: nobody hears what a test that passes prints by it.
-        let words = b"skipped: a_full_disk_pauses_... needs to mount a tmpfs (root)\n";
-        std::io::stderr().write_all(words).unwrap();
-        return;
+    let Some(_mounted) = Mounted::at(dir.path(), "size=8m") else {
+        return skipped("a_full_disk_pauses_writes_not_reads_and_purging_ends_it");
     };
     let options = SqliteOptions { ballast_bytes: 1024 * 1024, ..SqliteOptions::default() };
     let store = SqliteStore::open(&dir.path().join("data"), options).unwrap();
@@ -54,6 +55,42 @@ fn a_full_disk_pauses_writes_not_reads_and_purging_ends_it() {
     assert!(!store.put(&refused).unwrap().duplicate, "it was refused, so it was not there");
     assert_all_there(&store, &kept[half..]);
     store.close().unwrap();
+}
+
+fn skipped(test: &str) {
+    // Not `eprintln!`: nobody hears what a test that passes prints by it.
+    let words = format!("skipped: {test} needs to mount a tmpfs (root)\n");
+    std::io::stderr().write_all(words.as_bytes()).unwrap();
+}
+
+#[test]
+fn a_spool_on_a_full_disk_discards_with_its_reason_and_loses_nothing_that_it_took() {
+    let (dir, sink) = (tempfile::tempdir().unwrap(), ScriptedSink::new());
+    let Some(_mounted) = Mounted::at(dir.path(), "size=32m") else {
+        return skipped("a_spool_on_a_full_disk_discards_with_its_reason_…");
+    };
+    let spool = WhenPaused::Spool(dir.path().join("spool"));
+    let queue = Queue::builder().when_paused(spool).build("web1", sink.clone()).unwrap();
+    queue.start().unwrap();
+    queue.suspend(PauseReason::StoreDown);
+    let (mut blocks, mut offered) = (Blocks::new(1), 0);
+    while queue.tally().lost(LossReason::SpoolFailed) == 0 {
+        let event = blocks.with_text(1, 60_000).events(Position(0)).unwrap().remove(0).event;
+        let _ = queue.client().record(Event::new("a", event.message()));
+        offered += 1;
+        if offered % 8 == 0 {
+            assert!(queue.flush(LONG).settled);
+        }
+        assert!(offered < 2000, "32 MiB are never full");
+    }
+    assert_eq!(queue.client().add("a", "b"), Err(Reason::Paused));
+
+    queue.resume(PauseReason::StoreDown);
+    let report = queue.close(LONG);
+
+    assert_eq!((report.spooled(), sink.events_len()), (0, report.stored()), "{report}");
+    let told = sink.events().into_iter().filter(|stored| stored.event.is_reserved()).count();
+    assert!(told > 0, "the log is told of what is missing");
 }
 
 /// Puts blocks until there is no room; answers with those and the one refused.

@@ -1,6 +1,6 @@
 use super::scripted::Scripted;
 use super::*;
-use crate::log::retention::CLOCK_STEADY_MIN;
+use crate::clock::CLOCK_STEADY_MIN;
 
 fn kept(log: &Log) -> u64 {
     log.ends().unwrap().events

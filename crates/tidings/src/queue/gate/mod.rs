@@ -8,6 +8,7 @@
 //! An accepted event is in exactly one place: the buffer, the sealer's hands
 //! ([`Held`]), or a [`Job`]. `pending` is their sum, always.
 
+mod spooling;
 mod taking;
 
 use std::time::Duration;
@@ -23,6 +24,10 @@ use crate::pause::{PauseReason, PauseSet, State};
 use crate::store::{Placed, StoreError};
 use crate::tally::{LossReason, Refusal, Tally};
 
+pub(super) use spooling::Chore;
+#[cfg(test)]
+pub(super) use spooling::SPOOL_REST;
+use spooling::Spooling;
 use taking::Held;
 pub(super) use taking::Take;
 
@@ -47,7 +52,8 @@ pub(super) struct Gate {
     pub(super) misses: Misses,
     events_max: usize,
     bytes_max: usize,
-    when_paused: WhenPaused,
+    discards_when_paused: bool,
+    spool: Option<Spooling>,
     pauses: PauseSet,
     since: Timestamp,
     buffer: Ring,
@@ -107,7 +113,9 @@ impl Gate {
             misses: Misses::default(),
             events_max: settings.buffer_events_max,
             bytes_max: settings.buffer_bytes_max,
-            when_paused: settings.when_paused,
+            // In a forked child there is no spool.
+            discards_when_paused: settings.when_paused != WhenPaused::Hold,
+            spool: None,
             pauses: PauseSet::new(),
             since: settings.clock.now(),
             buffer: Ring::new(settings.buffer_events_max, settings.buffer_bytes_max),
@@ -154,14 +162,16 @@ impl Gate {
     }
 
     fn discards(&self) -> bool {
-        !self.pauses.is_empty() && self.when_paused == WhenPaused::Discard
+        let discards = self.spool.as_ref().map_or(self.discards_when_paused, Spooling::is_down);
+        discards && !self.pauses.is_empty()
     }
 
-    /// Whether a put may start. Closing is the last chance, pauses or not.
+    /// Whether a put may start. Closing is the last chance, pauses or not, of what
+    /// no spool keeps.
     pub(super) fn may_put(&self) -> bool {
         match self.phase {
             Phase::Running => self.pauses.is_empty(),
-            Phase::Closing => true,
+            Phase::Closing => self.pauses.is_empty() || !self.has_working_spool(),
             Phase::Fresh | Phase::Closed => false,
         }
     }
@@ -234,15 +244,22 @@ impl Gate {
             self.since = now;
         }
         self.pauses.insert(reason);
+        self.divert();
         if self.discards() {
-            self.sweep_buffer(LossReason::Paused, swept);
-            // A put in flight, or one of unknown outcome, may be in the store:
-            // what became of it is found out, now or after the pause.
-            while let Some(job) = self.jobs.remove_untried_or_failed() {
-                self.lose_job(job, LossReason::Paused, swept);
-            }
-            self.note_swept(now, swept);
+            let spool = self.spool.is_some();
+            let reason = if spool { LossReason::SpoolFailed } else { LossReason::Paused };
+            self.sweep_discarded(reason, now, swept);
         }
+    }
+
+    fn sweep_discarded(&mut self, reason: LossReason, now: Timestamp, swept: &mut Swept) {
+        self.sweep_buffer(reason, swept);
+        // A put in flight, or one of unknown outcome, may be in the store: what
+        // became of it is found out, now or after the pause.
+        while let Some(job) = self.jobs.remove_untried_or_failed() {
+            self.lose_job(job, reason, swept);
+        }
+        self.note_swept(now, swept);
     }
 
     /// Lifts a reason; says whether the queue runs (again).
@@ -253,6 +270,8 @@ impl Gate {
         self.misses.stamp(now);
         self.misses.resumed(&self.tally);
         self.jobs.hurry();
+        self.hurry_spool();
+        self.settle_route();
         self.phase == Phase::Running
     }
 
@@ -262,6 +281,7 @@ impl Gate {
             self.phase = Phase::Closing;
             self.jobs.hurry();
             self.jobs.close();
+            self.hurry_spool();
         }
     }
 
@@ -316,8 +336,9 @@ impl Gate {
     pub(super) fn pick(&mut self, mono: Duration) -> Pick {
         match self.phase {
             Phase::Closed => Pick::Done,
-            _ if self.may_put() => self.jobs.pick(mono),
-            _ => Pick::Wait(None),
+            _ if !self.may_put() => Pick::Wait(None),
+            _ if self.spool.is_some() => self.pick_in_turn(mono),
+            _ => self.jobs.pick(mono),
         }
     }
 
@@ -348,8 +369,13 @@ impl Gate {
                 self.misses.stamp(now);
                 self.finale_sealed &= !job.last;
             }
-            Settled::Again { .. } | Settled::Late => {}
+            Settled::Again { .. } => self.divert_after(number, mono),
+            Settled::Late if self.spool.is_some() && self.phase != Phase::Closed => {
+                return Settled::Elsewhere;
+            }
+            Settled::Elsewhere | Settled::Late => {}
         }
+        self.settle_route();
         settled
     }
 

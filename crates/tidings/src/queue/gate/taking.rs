@@ -29,6 +29,8 @@ pub(in crate::queue) enum Take {
     Finale { own: LossRecord, epoch: u64 },
     /// Nothing to do, for so long or until woken.
     Wait(Option<Duration>),
+    /// See to the spool first.
+    Spool,
     /// The queue is closed.
     Done,
 }
@@ -45,13 +47,19 @@ impl Gate {
             return Take::Done;
         }
         self.note_waiting(mono);
-        if !self.may_put() || !self.jobs.has_slot() {
+        if self.has_chore(mono) {
+            return Take::Spool;
+        }
+        if !self.may_seal() || !self.jobs.has_slot() {
             return Take::Wait(None);
         }
         let due_in = self.misses.due_in(&self.tally, mono);
         let due = due_in == Some(Duration::ZERO) && self.phase == Phase::Running;
         if self.buffer.is_empty() && !due {
             return self.take_nothing(due_in, now, mono);
+        }
+        if let Some(wait) = self.linger(mono) {
+            return Take::Wait(Some(wait));
         }
         let first_seq = self.buffer.first_seq().unwrap_or(self.tally.offered + 1);
         std::mem::swap(ring, &mut self.buffer);
@@ -79,6 +87,9 @@ impl Gate {
         }
         let nothing_to_end = self.sealed_blocks == 0 && to_tell(&self.tally) == 0;
         if self.finale_sealed || self.finale_made || nothing_to_end {
+            if self.drains_on() {
+                return Take::Wait(None);
+            }
             self.phase = Phase::Closed;
             return Take::Done;
         }

@@ -94,7 +94,7 @@ impl Run {
                 Some(Fate::Refused(_) | Fate::Lost(_)) => {
                     assert!(!is_there, "seed {seed}: {i} is there");
                 }
-                Some(Fate::Unknown) => {}
+                Some(Fate::Spooled | Fate::Unknown) => {}
                 None => panic!("seed {seed}: nobody said what became of {i}"),
             }
         }

@@ -6,6 +6,8 @@ mod flapping;
 mod loss;
 mod offer;
 mod pause;
+mod spool;
+mod spool_flapping;
 mod store;
 mod threads;
 

@@ -103,7 +103,7 @@ fn a_failed_block_is_lost_to_a_discarding_pause_and_kept_by_a_holding_one() {
     for (when_paused, stored) in [(WhenPaused::Discard, 0), (WhenPaused::Hold, 1)] {
         let sink = ScriptedSink::new();
         sink.script([Answer::NotStored]);
-        let queue = stepped(buffer_of(9).when_paused(when_paused), &sink);
+        let queue = stepped(buffer_of(9).when_paused(when_paused.clone()), &sink);
         queue.client().add("a", "b").unwrap();
         queue.settle();
 
