@@ -4,9 +4,11 @@ use tidings::block::Block;
 use tidings::query::{FollowCursor, ListKey, PageCursor};
 use tidings::testing::Blocks;
 use tidings::testing::blocks::taken_apart;
+use tidings::testing::etcd::value_of;
 use tidings::{Boot, EventId, Order, Origin, Position};
 
 use crate::targets::NOW;
+use crate::targets::shared::named;
 
 const SEALED: &[u8] = include_bytes!("../../crates/tidings/tests/fixtures/block-v1.bin");
 const MERGED: &[u8] = include_bytes!("../../crates/tidings/tests/fixtures/block-v1-merged.bin");
@@ -17,6 +19,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
     match target {
         "block" => blocks().iter().map(cut_block).collect(),
         "header" => blocks().iter().map(|block| taken_apart(block).0.to_vec()).collect(),
+        "value" => values(),
         "event" => events().map(|line| line.as_bytes().to_vec()).collect(),
         "array" => vec![
             format!("[{}]", events().collect::<Vec<_>>().join(",")).into(),
@@ -50,6 +53,16 @@ fn cut_block(block: &Block) -> Vec<u8> {
     let (header, body) = taken_apart(block);
     let length = u16::try_from(header.len()).expect("a seed has a small header");
     [&length.to_le_bytes(), header, body].concat()
+}
+
+/// As the target takes it: cut before the checksum.
+fn values() -> Vec<Vec<u8>> {
+    let value = value_of(&named(), NOW).expect("a fresh block is whole");
+    let text = String::from_utf8(value).expect("a small value is text");
+    let (envelope, lines) = text.split_once('\n').expect("an envelope is a line");
+    let envelope = envelope.split(",\"crc\"").next().unwrap_or_default();
+    let odd = lines.replace('}', VALUE_NAMES);
+    vec![format!("{envelope}\n{lines}").into(), format!("{envelope}\n{odd}").into()]
 }
 
 fn events() -> impl Iterator<Item = &'static str> {
@@ -87,6 +100,11 @@ fn names() -> Vec<Vec<u8>> {
     seeds.push((0..41).collect());
     seeds
 }
+
+const VALUE_NAMES: &str = ",\"memberid\":\"m\",\"severity\":\"warn\",\"severity_number\":14,\
+    \"source\":\"s\",\"subject\":\"u\",\"key\":\"k\",\"fields\":{\"a\":[1]},\
+    \"trace_id\":\"00000000000000000000000000000001\",\"span_id\":\"0000000000000001\",\
+    \"added\":-5,\"received\":7}";
 
 const SPOKEN: &[&str] = &[
     "disk.high\nseverity=warn&member=db1&field.disk=sda\nx-tidings-subject: sda1\n\ndisk 91 %",

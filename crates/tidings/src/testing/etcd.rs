@@ -2,10 +2,10 @@
 //! and killed at the end.
 //!
 //! ```no_run
-//! use tidings::testing::etcd::{EtcdEtcdMember, is_here};
+//! use tidings::testing::etcd::{EtcdMember, is_here};
 //!
 //! if is_here("the_name_of_the_test") {
-//!     let member = EtcdEtcdMember::start();
+//!     let member = EtcdMember::start();
 //!     let store = member.store();
 //! }
 //! ```
@@ -18,10 +18,12 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::block::Block;
+use crate::clock::Timestamp;
 use crate::id::Boot;
 use crate::pause::PauseReason;
 use crate::store::StoreError;
-use crate::store::etcd::{EtcdOptions, EtcdStore};
+use crate::store::etcd::{BadValue, EtcdOptions, EtcdStore, door};
 use crate::sync::spawn;
 
 /// One member, which is a whole cluster. Its methods panic where something cannot
@@ -96,6 +98,26 @@ pub fn patiently<T>(mut what: impl FnMut() -> Result<T, StoreError>) -> Result<T
         }
     }
     done
+}
+
+/// The value of a block, as a store puts it; `None` for a damaged or merged one.
+pub fn value_of(block: &Block, published: Timestamp) -> Option<Vec<u8>> {
+    door::value_of(block, published)
+}
+
+/// The block of a value that stands under the key of the block `named`.
+///
+/// # Errors
+///
+/// It is not what a store puts there.
+pub fn block_of(named: &Block, value: &[u8]) -> Result<Block, BadValue> {
+    door::block_of(named, value)
+}
+
+/// The value of an envelope, cut before its checksum, and of plain lines, with a
+/// checksum that fits, whatever they are: what only a hostile writer makes.
+pub fn sealed_value(envelope: &[u8], lines: &[u8]) -> Vec<u8> {
+    door::sealed_over(envelope, lines)
 }
 
 impl EtcdMember {

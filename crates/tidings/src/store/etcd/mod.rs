@@ -282,3 +282,23 @@ fn prefix_end(prefix: &[u8]) -> Vec<u8> {
     }
     end
 }
+
+/// For fuzzing: see [`crate::testing::etcd`].
+#[cfg(feature = "testing")]
+pub(crate) mod door {
+    use super::{BadValue, Block, BlockName, value};
+    use crate::clock::Timestamp;
+
+    pub(crate) fn value_of(block: &Block, published: Timestamp) -> Option<Vec<u8>> {
+        value::write(BlockName::of(block)?, block, published).ok()
+    }
+
+    pub(crate) fn block_of(named: &Block, value: &[u8]) -> Result<Block, BadValue> {
+        let nameless = || BadValue::Envelope("a merged block has no key".to_owned());
+        value::read(BlockName::of(named).ok_or_else(nameless)?, value)
+    }
+
+    pub(crate) fn sealed_over(envelope: &[u8], lines: &[u8]) -> Vec<u8> {
+        value::sealed_over(envelope, lines)
+    }
+}

@@ -196,6 +196,15 @@ pub(super) fn write(
     Ok(value)
 }
 
+/// The value of an envelope, cut before its checksum, and of plain lines, with a
+/// checksum that fits: what only a hostile writer makes.
+#[cfg(any(test, feature = "testing"))]
+pub(super) fn sealed_over(envelope: &[u8], lines: &[u8]) -> Vec<u8> {
+    let crc = crc32c::crc32c_append(crc32c::crc32c(envelope), lines);
+    let seal = format!("{CRC_NAME}{crc:08x}\"}}\n");
+    [envelope, seal.as_bytes(), lines].concat()
+}
+
 /// Whether two values say the same but for when they were published.
 pub(super) fn are_same_block(a: &[u8], b: &[u8]) -> bool {
     let parts = |value| {

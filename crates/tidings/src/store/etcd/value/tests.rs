@@ -101,12 +101,8 @@ fn the_same_block_is_known_whenever_it_was_published() {
     assert!(!are_same_block(&value_of(&block), b"garbage"));
 }
 
-/// A value with this envelope and these lines, and the checksum they need.
 fn forged(envelope: &str, lines: &[u8]) -> Vec<u8> {
-    let crc = crc32c::crc32c_append(crc32c::crc32c(envelope.as_bytes()), lines);
-    let mut value = format!("{envelope}{CRC_NAME}{crc:08x}\"}}\n").into_bytes();
-    value.extend_from_slice(lines);
-    value
+    sealed_over(envelope.as_bytes(), lines)
 }
 
 fn envelope(count: u32, bytes: usize, more: &str) -> String {
