@@ -1,6 +1,7 @@
 //! What becomes of events that were read? Hands them to the log and answers for
 //! each.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::Json;
@@ -9,8 +10,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tidings::store::{Outcome, StoreError};
 use tidings::{Ack, AppendError, Event, EventBatch, EventId, PauseReason, Taken};
+use tokio::task::spawn_blocking;
 
-use super::app::{App, blocking};
+use super::app::App;
 use super::params::{Params, invalid};
 use super::problem::{Kind, Problem};
 use crate::protocols::{BadBody, Fault, Unread};
@@ -81,27 +83,25 @@ impl FromIterator<Result<Event, Unread>> for Offered {
 /// Once the disk counts as down, an append has this long to say what it knows.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
-/// Waits without holding a thread, but for the one append that writes for all. That
-/// one cannot be called back from a disk that hangs, so it has a task of its own,
-/// and its request is answered without it.
+/// Waits without holding a thread. What blocks cannot be called back from a disk that
+/// hangs, so it has a thread of its own, and the request is answered without it.
 async fn append(
     app: &App,
     events: EventBatch,
     ack: Ack,
     strict: bool,
 ) -> Result<Vec<Taken>, Problem> {
-    let log = app.log.clone();
-    let append = async move { log.append_async(events, ack, strict, |work| blocking(work)).await };
-    let mut appending = tokio::spawn(append);
+    let elsewhere = |work: Box<dyn FnOnce() + Send>| drop(spawn_blocking(work));
+    let mut append = pin!(app.log.append_async(events, ack, strict, elsewhere));
     let appended = tokio::select! {
         biased;
-        appended = &mut appending => appended,
-        () = app.disk.is_down() => match tokio::time::timeout(LAST_WORD, appending).await {
+        appended = &mut append => appended,
+        () = app.disk.is_down() => match tokio::time::timeout(LAST_WORD, append).await {
             Ok(appended) => appended,
             Err(_) => return Err(unanswered()),
         }
     };
-    appended.map_err(|error| Problem::internal(&error))?.map_err(|error| refused(&error))
+    appended.map_err(|error| refused(&error))
 }
 
 fn unanswered() -> Problem {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::append::{Ack, AppendError, Offer, OfferedKey, Taken, Verdict};
 use super::core::Core;
 use super::gate::{Gate, Part};
-use super::waiting::{Waiting, run};
+use super::waiting::{Waiting, Work, result_of};
 use crate::clock::Timestamp;
 use crate::event::{EventBatch, Packed};
 use crate::id::{Boot, EventId, Position};
@@ -18,31 +18,44 @@ const CHECKED_AT_ONCE_MAX: usize = 1000;
 
 impl Core {
     /// Takes events in and waits for their outcome. All that blocks or takes long
-    /// is handed to `blocking`, which runs it before it returns.
+    /// goes to `hand_over`.
     pub(super) async fn append(
-        &self,
+        self: &Arc<Core>,
         events: EventBatch,
         ack: Ack,
         strict: bool,
-        blocking: impl Fn(&mut dyn FnMut()),
+        hand_over: impl Fn(Work),
     ) -> Result<Vec<Taken>, AppendError> {
         let has_key = |event| matches!(event, Ok(Packed { key: Some(_), .. }));
         let quick = events.len() <= CHECKED_AT_ONCE_MAX && !events.iter().any(has_key);
         let admitted = if quick {
             self.take_in(events, ack, strict)?
         } else {
-            run(&blocking, || self.take_in(events, ack, strict))?
+            let core = Arc::clone(self);
+            let take_in = move || {
+                let admitted = core.take_in(events, ack, strict)?;
+                if admitted.waiting.is_some() {
+                    // Here and now: what blocks need not be handed over twice.
+                    drop(core.commit(core.gate.lock()));
+                }
+                Ok::<_, AppendError>(admitted)
+            };
+            result_of(take_in, &hand_over).await?
         };
-        match (admitted.part, ack) {
-            (Some(part), Ack::Disk) => {
-                let base = Waiting::new(self, part, &blocking).await?;
-                Ok(admitted.answers(Some(base)))
-            }
-            _ => Ok(admitted.answers(None)),
-        }
+        let Admitted { waiting, answer } = admitted;
+        let base = match waiting {
+            Some(waiting) => Some(waiting.outcome(&hand_over).await?),
+            None => None,
+        };
+        Ok(answer.of_each(base))
     }
 
-    fn take_in(&self, events: EventBatch, ack: Ack, strict: bool) -> Result<Admitted, AppendError> {
+    fn take_in(
+        self: &Arc<Core>,
+        events: EventBatch,
+        ack: Ack,
+        strict: bool,
+    ) -> Result<Admitted, AppendError> {
         self.admitted_or_refused(&mut self.gate.lock(), events.len() as u64)?;
         let mut offer = Offer::check(events, &self.options.member);
         let stored = self.look_up_keys(&offer)?;
@@ -91,7 +104,12 @@ impl Core {
     }
 
     /// Takes an offer in, whole or not at all, under one lock.
-    fn admit(&self, offer: Offer, ack: Ack, strict: bool) -> Result<Admitted, AppendError> {
+    fn admit(
+        self: &Arc<Core>,
+        offer: Offer,
+        ack: Ack,
+        strict: bool,
+    ) -> Result<Admitted, AppendError> {
         let (bytes, offered) = (offer.new_bytes(), offer.offered());
         let spoiled = strict && offer.is_spoiled();
         let draft = Draft::of(offer, spoiled);
@@ -115,27 +133,35 @@ impl Core {
         draft.book(&mut gate, received);
         let part = (!draft.part.events.is_empty())
             .then(|| gate.enqueue(Part { first_seq, received, bytes, ..draft.part }));
-        if let (Some(part), Ack::Disk) = (part, ack) {
+        let awaited = part.filter(|_| ack == Ack::Disk);
+        if let Some(part) = awaited {
             gate.waiters.enter(part);
         }
         drop(gate);
         let verdicts = draft.verdicts;
-        Ok(Admitted { verdicts, spoiled, first_seq, received, boot: self.boot, part })
+        let answer = Answer { verdicts, spoiled, first_seq, received, boot: self.boot };
+        Ok(Admitted { waiting: awaited.map(|part| Waiting::new(self, part)), answer })
     }
 }
 
-/// An append past the gate: what its caller will be told.
+/// An append past the gate.
 struct Admitted {
+    /// If its caller hears of it only when it is durable.
+    waiting: Option<Waiting>,
+    answer: Answer,
+}
+
+/// What the caller of an append will be told.
+struct Answer {
     verdicts: Vec<Verdict>,
     spoiled: bool,
     first_seq: u64,
     received: Timestamp,
     boot: Boot,
-    part: Option<u64>,
 }
 
-impl Admitted {
-    fn answers(&self, base: Option<Position>) -> Vec<Taken> {
+impl Answer {
+    fn of_each(&self, base: Option<Position>) -> Vec<Taken> {
         let mut ids = Vec::with_capacity(self.verdicts.len());
         let (mut seq, mut stored) = (self.first_seq, 0);
         let mut answers = Vec::with_capacity(self.verdicts.len());

@@ -5,6 +5,7 @@
 //! free commits what waits, his own events included; the others find theirs
 //! stored. Only what nobody waits for is left to the log's own thread.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::append::{AppendError, OfferedKey};
@@ -98,24 +99,35 @@ fn entry<'a>(part: &Part, offset: u32, event: &Packed<'a>, member: &'a str) -> E
 
 /// The turn to commit: the desk, and the group that is next. Whoever drops it
 /// without committing leaves everything as it was.
-pub(super) struct Turn<'a> {
-    core: &'a Core,
+pub(super) struct Turn<C: Deref<Target = Core>> {
+    core: C,
     /// There until it is used.
     taken: Option<(Box<Desk>, Group)>,
 }
 
-impl<'a> Turn<'a> {
+impl<C: Deref<Target = Core>> Turn<C> {
+    /// Takes it, if a commit can begin now.
+    pub(super) fn take(core: &C, gate: &mut Gate) -> Option<Turn<C>>
+    where
+        C: Clone,
+    {
+        if !gate.can_commit() {
+            return None;
+        }
+        let desk = gate.desk.take()?;
+        Some(Turn { core: core.clone(), taken: Some((desk, gate.take_group())) })
+    }
+
     /// Commits the group. Blocks for as long as the store takes.
-    pub(super) fn commit(mut self) -> Held<'a> {
-        let core = self.core;
-        let Some((mut desk, group)) = self.taken.take() else { return core.gate.lock() };
-        let sealed = desk.seal(group, &core.options.member);
-        let outcome = core.store_sealed(&sealed);
-        core.settle(desk, sealed, outcome, false)
+    pub(super) fn commit(mut self) {
+        let Some((mut desk, group)) = self.taken.take() else { return };
+        let sealed = desk.seal(group, &self.core.options.member);
+        let outcome = self.core.store_sealed(&sealed);
+        self.core.settle(desk, sealed, outcome, false);
     }
 }
 
-impl Drop for Turn<'_> {
+impl<C: Deref<Target = Core>> Drop for Turn<C> {
     fn drop(&mut self) {
         if let Some((desk, group)) = self.taken.take() {
             let mut gate = self.core.gate.lock();
@@ -126,22 +138,14 @@ impl Drop for Turn<'_> {
 }
 
 impl Core {
-    /// Takes the turn to commit, if a commit can begin now.
-    pub(super) fn take_turn(&self, gate: &mut Gate) -> Option<Turn<'_>> {
-        if !gate.can_commit() {
-            return None;
-        }
-        let desk = gate.desk.take()?;
-        Some(Turn { core: self, taken: Some((desk, gate.take_group())) })
-    }
-
     /// Commits one group, if that can begin now. The gate is open to others
     /// meanwhile.
     pub(super) fn commit<'a>(&'a self, mut gate: Held<'a>) -> Held<'a> {
-        match self.take_turn(&mut gate) {
+        match Turn::take(&self, &mut gate) {
             Some(turn) => {
                 drop(gate);
-                turn.commit()
+                turn.commit();
+                self.gate.lock()
             }
             None => gate,
         }
@@ -182,7 +186,7 @@ impl Core {
             gate.end_commit(desk);
             return Err(error);
         }
-        drop(self.settle(desk, sealed, outcome, true));
+        self.settle(desk, sealed, outcome, true);
         Ok(())
     }
 
@@ -193,7 +197,7 @@ impl Core {
         mut sealed: Frozen,
         outcome: Result<Position, StoreError>,
         was_frozen: bool,
-    ) -> Held<'_> {
+    ) {
         let now = self.now();
         if outcome.is_ok() {
             // Before the gate's lock is taken: many of them hold it for long.
@@ -216,7 +220,6 @@ impl Core {
             }
         }
         gate.end_commit(desk);
-        gate
     }
 }
 

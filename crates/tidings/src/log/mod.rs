@@ -205,12 +205,14 @@ impl Log {
     }
 
     /// As [`Log::append`] for tasks of an async runtime: waits as a future, so that
-    /// many may wait without a thread each. Somebody has to write all the same:
-    /// now and then one of those who wait runs what blocks, by `blocking`, which
-    /// runs what it is given before it returns.
+    /// many may wait without a thread each. Somebody has to write all the same: now
+    /// and then one of those who wait gives `hand_over` what blocks. It has it run
+    /// once, on any thread, also after it has returned; what is never run and
+    /// dropped falls to another who waits.
     ///
-    /// Takes a batch or a `Vec` of events. Dropped while it waits, it leaves the events behind: they are taken, and
-    /// stored by whoever writes next, at the latest by [`Log::maintain`].
+    /// Takes a batch or a `Vec` of events. Dropped while it waits, also for a write
+    /// that hangs, it leaves the events behind: they are taken, and stored by whoever
+    /// writes next, at the latest by [`Log::maintain`].
     ///
     /// ```
     /// # use tidings::{Ack, Event, Log, LogOptions};
@@ -221,7 +223,7 @@ impl Log {
     /// # tokio::runtime::Runtime::new()?.block_on(async {
     /// let taken = log
     ///     .append_async(vec![Event::new("deploy", "api")], Ack::Disk, false, |work| {
-    ///         tokio::task::block_in_place(work)
+    ///         tokio::task::spawn_blocking(work);
     ///     })
     ///     .await?;
     /// # assert_eq!(taken.len(), 1);
@@ -238,9 +240,9 @@ impl Log {
         events: impl Into<EventBatch>,
         ack: Ack,
         strict: bool,
-        blocking: impl Fn(&mut dyn FnMut()),
+        hand_over: impl Fn(Box<dyn FnOnce() + Send>),
     ) -> Result<Vec<Taken>, AppendError> {
-        self.core().append(events.into(), ack, strict, blocking).await
+        self.core().append(events.into(), ack, strict, hand_over).await
     }
 
     /// The id of this log.

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Wake};
 use super::scripted::{Act, Scripted};
 use super::*;
 
+type Work = Box<dyn FnOnce() + Send>;
 type Answer = Result<Vec<Taken>, AppendError>;
 
 /// An append as a task that this test polls by hand.
@@ -31,9 +32,13 @@ impl<'a> Task<'a> {
         Task::with(log, message, |work| work())
     }
 
-    fn with(log: &'a Log, message: &str, blocking: impl Fn(&mut dyn FnMut()) + 'a) -> Task<'a> {
-        let events = vec![Event::new("a", message)];
-        let future = Box::pin(log.append_async(events, Ack::Disk, false, blocking));
+    fn with(log: &'a Log, message: &str, hand_over: impl Fn(Work) + 'a) -> Task<'a> {
+        Task::of(log, Event::new("a", message), hand_over)
+    }
+
+    fn of(log: &'a Log, event: Event, hand_over: impl Fn(Work) + 'a) -> Task<'a> {
+        let events = vec![event];
+        let future = Box::pin(log.append_async(events, Ack::Disk, false, hand_over));
         Task { future, wakes: Arc::default() }
     }
 
@@ -177,23 +182,63 @@ fn a_turn_that_cannot_be_run_is_given_back() {
 }
 
 #[test]
+fn a_turn_that_is_thrown_away_goes_to_whoever_sleeps() {
+    let store = Scripted::new();
+    let log = log_over(&store, &by_hand());
+    let is_stopping = AtomicUsize::new(1);
+    let or_drop = |work: Work| {
+        if is_stopping.load(Ordering::SeqCst) == 0 {
+            work();
+        }
+    };
+    let mut task = Task::with(&log, "1", or_drop).sleeps();
+    assert_eq!(task.wakes(), 1, "it is called again, and does not spin");
+
+    is_stopping.store(0, Ordering::SeqCst);
+
+    task.assert_stored();
+    assert_eq!(messages(&log), ["1"]);
+}
+
+#[test]
+fn whoever_goes_away_while_his_write_hangs_is_stored_once_it_goes_on() {
+    let store = Scripted::new();
+    let log = log_over(&store, &by_hand());
+    store.will(&[Act::Waits]);
+    std::thread::scope(|scope| {
+        let hand_over = |work: Work| _ = scope.spawn(work);
+        drop(Task::with(&log, "plain", hand_over).sleeps());
+        store.wait_for_waiting(1);
+        let mut keyed = Task::of(&log, Event::new("a", "keyed").with_key("k"), hand_over);
+        assert!(keyed.poll().is_pending());
+        drop(keyed);
+        store.open();
+    });
+
+    log.maintain().unwrap();
+    assert_eq!(messages(&log), ["plain", "keyed"]);
+    assert_balanced(&log);
+}
+
+#[test]
 fn keys_and_many_events_are_looked_at_where_blocking_is_allowed() {
     let store = Scripted::new();
     let log = log_over(&store, &by_hand());
     let many = (0..1001).map(|i| Event::new("a", i.to_string())).collect();
-    for (events, times) in [
+    for (events, taken_before) in [
         (vec![Event::new("a", "plain")], 1),
-        (vec![Event::new("a", "keyed").with_key("k")], 2),
-        (many, 2),
+        (vec![Event::new("a", "keyed").with_key("k")], 0),
+        (many, 0),
     ] {
-        let blocked = AtomicUsize::new(0);
-        let counted = |work: &mut dyn FnMut()| {
-            blocked.fetch_add(1, Ordering::SeqCst);
+        let handed_over = AtomicUsize::new(0);
+        let looked_at = |work: Work| {
+            handed_over.fetch_add(1, Ordering::SeqCst);
+            assert_eq!(log.tally().pending, taken_before);
             work();
         };
-        let taken = crate::sync::block_on(log.append_async(events, Ack::Disk, false, counted));
+        let taken = crate::sync::block_on(log.append_async(events, Ack::Disk, false, looked_at));
 
         assert!(taken.is_ok());
-        assert_eq!(blocked.load(Ordering::SeqCst), times);
+        assert_eq!(handed_over.load(Ordering::SeqCst), 1, "all that blocks in one go");
     }
 }
