@@ -60,16 +60,24 @@ impl<T> RwLock<T> {
 }
 
 /// Waits for another thread's word.
+///
+/// A word that nobody waits for costs no system call. So what sleepers wait for may
+/// only be changed under the lock that they sleep with: whoever changed it then sees
+/// that they sleep, or they see the change.
 #[derive(Debug, Default)]
-pub(crate) struct Condvar(sync::Condvar);
+pub(crate) struct Condvar {
+    told: sync::Condvar,
+    /// Grows under that lock.
+    sleepers: atomic::AtomicUsize,
+}
 
 impl Condvar {
     pub(crate) fn new() -> Condvar {
-        Condvar(sync::Condvar::new())
+        Condvar::default()
     }
 
     pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        self.0.wait(guard).unwrap_or_else(sync::PoisonError::into_inner)
+        self.sleep(|told| told.wait(guard).unwrap_or_else(sync::PoisonError::into_inner))
     }
 
     /// Waits at most `timeout`; wakes may be spurious, so callers loop.
@@ -78,15 +86,31 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         timeout: Duration,
     ) -> MutexGuard<'a, T> {
-        self.0.wait_timeout(guard, timeout).unwrap_or_else(sync::PoisonError::into_inner).0
+        let wait = |told: &sync::Condvar| told.wait_timeout(guard, timeout);
+        self.sleep(|told| wait(told).unwrap_or_else(sync::PoisonError::into_inner).0)
+    }
+
+    fn sleep<T>(&self, wait: impl FnOnce(&sync::Condvar) -> T) -> T {
+        self.sleepers.fetch_add(1, atomic::Ordering::Relaxed);
+        let woken = wait(&self.told);
+        self.sleepers.fetch_sub(1, atomic::Ordering::Relaxed);
+        woken
+    }
+
+    fn has_sleepers(&self) -> bool {
+        self.sleepers.load(atomic::Ordering::Relaxed) > 0
     }
 
     pub(crate) fn notify_one(&self) {
-        self.0.notify_one();
+        if self.has_sleepers() {
+            self.told.notify_one();
+        }
     }
 
     pub(crate) fn notify_all(&self) {
-        self.0.notify_all();
+        if self.has_sleepers() {
+            self.told.notify_all();
+        }
     }
 }
 

@@ -213,7 +213,9 @@ impl Left {
 }
 
 fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<Left> {
-    conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+    // Kept prepared: this runs after every commit.
+    let mut statement = conn.prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?;
+    statement.query_row([], |row| {
         let (log, copied) = (row.get::<_, i64>(1)?, row.get::<_, i64>(2)?);
         let log_bytes = log.max(0).unsigned_abs() * u64::from(super::schema::PAGE_BYTES);
         Ok(Left { done: log == copied, log_bytes })
