@@ -105,27 +105,30 @@ fn nanos_each(span: Duration, calls: u32) -> f64 {
 }
 
 /// The sealer and the worker are awake meanwhile; nothing is ever refused.
+///
+/// From the first thread's start to the last one's end, each by its own reading:
+/// how long it takes until the one who started them is awake again is not theirs.
 fn accepted(clock: &Clock, threads: u32) -> f64 {
     let queue = queue(BUFFER_EVENTS);
     queue.start().expect("threads for the queue");
     let taken = median_of(CALL_ROUNDS, || {
-        let barrier = Barrier::new(threads as usize + 1);
-        let span = std::thread::scope(|scope| {
-            let offering = || {
-                let client = queue.client();
-                barrier.wait();
-                (0..OFFERS).for_each(|_| add(&client));
-                barrier.wait();
-            };
-            (0..threads).for_each(|_| drop(scope.spawn(offering)));
+        let barrier = Barrier::new(threads as usize);
+        let offering = || {
+            let client = queue.client();
             barrier.wait();
             let start = clock.monotonic();
-            barrier.wait();
-            clock.monotonic().saturating_sub(start)
+            (0..OFFERS).for_each(|_| add(&client));
+            (start, clock.monotonic())
+        };
+        let spans: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(offering)).collect();
+            threads.into_iter().map(|thread| thread.join().expect("offers do not panic")).collect()
         });
+        let start = spans.iter().map(|span| span.0).min().unwrap_or_default();
+        let end = spans.iter().map(|span| span.1).max().unwrap_or_default();
         let report = queue.flush(FLUSH_MAX);
         assert_eq!(report.lost_total(), 0, "the sink takes everything");
-        nanos_each(span, OFFERS * threads)
+        nanos_each(end.saturating_sub(start), OFFERS * threads)
     });
     assert_eq!(queue.tally().refused_total(), 0, "the buffer was large enough");
     taken

@@ -57,9 +57,15 @@ impl Shared {
             self.refuse_without_room(size_bytes, urgent)?;
         }
         if event_type.len() + message.len() <= SHORT_BYTES_MAX {
-            let mut entering = self.enter(severity, size_bytes)?;
-            if let Some(body) = entering.gate.write(event_type, message) {
-                return Ok(self.take_in(entering, severity, body, size_bytes));
+            let added = self.clock.now();
+            let mut gate = self.gate();
+            if let Err(reason) = gate.admit(size_bytes, urgent) {
+                self.count_refused(gate, &reason);
+                return Err(reason);
+            }
+            let head = (added, severity);
+            if let Some(taken) = gate.take_in_text(head, event_type, message, size_bytes) {
+                return Ok(self.leave(gate, added, taken));
             }
         }
         let body = Body::of_text(event_type, message);
@@ -93,7 +99,6 @@ impl Shared {
     }
 
     /// Reads the clock, locks, and asks whether there is room.
-    #[inline]
     fn enter(&self, severity: Severity, size_bytes: usize) -> Result<Entering<'_>, Reason> {
         let added = self.clock.now();
         let gate = self.gate();
@@ -104,7 +109,6 @@ impl Shared {
         Ok(Entering { gate, added })
     }
 
-    #[inline]
     fn take_in(
         &self,
         entering: Entering<'_>,
@@ -113,7 +117,18 @@ impl Shared {
         size_bytes: usize,
     ) -> EventId {
         let Entering { mut gate, added } = entering;
-        let (seq, wake) = gate.take_in(Item { seq: 0, added, severity, body }, size_bytes);
+        let taken = gate.take_in(Item { seq: 0, added, severity, body }, size_bytes);
+        self.leave(gate, added, taken)
+    }
+
+    /// Lets go of the lock after something was taken.
+    #[inline]
+    fn leave(
+        &self,
+        gate: MutexGuard<'_, Gate>,
+        added: Timestamp,
+        (seq, wake): (u64, bool),
+    ) -> EventId {
         let boot = gate.boot;
         self.publish(&gate);
         drop(gate);

@@ -13,7 +13,7 @@ mod taking;
 
 use std::time::Duration;
 
-use super::buffer::{Body, Item, RESERVED_BYTES, RESERVED_SLOTS, Ring};
+use super::buffer::{Item, RESERVED_BYTES, RESERVED_SLOTS, Ring};
 use super::builder::{Settings, WhenPaused};
 use super::jobs::{Job, Jobs, Pick, Retry, Settled};
 use super::loss::Misses;
@@ -21,6 +21,7 @@ use super::reason::Reason;
 use crate::clock::Timestamp;
 use crate::id::Boot;
 use crate::pause::{PauseReason, PauseSet, State};
+use crate::severity::Severity;
 use crate::store::{Placed, StoreError};
 use crate::tally::{LossReason, Refusal, Tally};
 
@@ -191,26 +192,44 @@ impl Gate {
         }
     }
 
-    /// Writes a short text beside the buffer, see [`Ring::write`].
-    #[inline]
-    pub(super) fn write(&mut self, event_type: &str, message: &str) -> Option<Body> {
-        self.buffer.write(event_type, message)
-    }
-
     /// Takes an event that was admitted; says its number and whether the sealer
     /// has to be woken.
     #[inline]
     pub(super) fn take_in(&mut self, mut item: Item, size_bytes: usize) -> (u64, bool) {
-        self.tally.count_taken(1);
-        let seq = self.tally.offered;
+        let (seq, added) = (self.tally.offered + 1, item.added);
         item.seq = seq;
-        self.misses.stamp(item.added);
         self.buffer.push(item, size_bytes);
+        (seq, self.taken_in(added))
+    }
+
+    /// The same for a short text; `None`, and nothing was done, if it needs an
+    /// allocation of its own, see [`Ring::push_text`].
+    #[inline]
+    pub(super) fn take_in_text(
+        &mut self,
+        (added, severity): (Timestamp, Severity),
+        event_type: &str,
+        message: &str,
+        size_bytes: usize,
+    ) -> Option<(u64, bool)> {
+        let seq = self.tally.offered + 1;
+        let head = (seq, added, severity);
+        if !self.buffer.push_text(head, event_type, message, size_bytes) {
+            return None;
+        }
+        Some((seq, self.taken_in(added)))
+    }
+
+    /// Books what was just pushed; says whether the sealer has to be woken.
+    #[inline]
+    fn taken_in(&mut self, added: Timestamp) -> bool {
+        self.tally.count_taken(1);
+        self.misses.stamp(added);
         let wake = self.buffer.len() >= self.wake_at;
         if wake {
             self.wake_at = usize::MAX;
         }
-        (seq, wake)
+        wake
     }
 
     pub(super) fn state(&self) -> State {
