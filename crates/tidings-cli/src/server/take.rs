@@ -10,9 +10,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tidings::store::{Outcome, StoreError};
 use tidings::{Ack, AppendError, Event, EventBatch, EventId, PauseReason, Taken};
-use tokio::task::spawn_blocking;
 
-use super::app::App;
+use super::app::{App, blocking};
 use super::params::{Params, invalid};
 use super::problem::{Kind, Problem};
 use crate::protocols::{BadBody, Fault, Unread};
@@ -84,14 +83,16 @@ impl FromIterator<Result<Event, Unread>> for Offered {
 const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Waits without holding a thread. What blocks cannot be called back from a disk that
-/// hangs, so it has a thread of its own, and the request is answered without it.
+/// hangs, so it has a task of its own, and the request is answered without it.
 async fn append(
     app: &App,
     events: EventBatch,
     ack: Ack,
     strict: bool,
 ) -> Result<Vec<Taken>, Problem> {
-    let elsewhere = |work: Box<dyn FnOnce() + Send>| drop(spawn_blocking(work));
+    // A task runs on this very thread, as soon as this one sleeps: a thread that has
+    // to be woken for each commit would come late on a busy machine.
+    let elsewhere = |work| drop(tokio::spawn(async { blocking::<()>(work) }));
     let mut append = pin!(app.log.append_async(events, ack, strict, elsewhere));
     let appended = tokio::select! {
         biased;
