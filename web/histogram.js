@@ -39,7 +39,7 @@ export class Histogram {
    */
   show(answer, utc) {
     const same = answer?.since === this.#answer?.since && answer?.step === this.#answer?.step;
-    if (!same || this.#pressedAt === null) {
+    if (!same) {
       this.#marked = null;
       this.#pressedAt = null;
     }

@@ -76,3 +76,23 @@ fn the_keyboard_reads_marks_and_zooms_the_bars() {
     page.press("\u{e00c}");
     page.wait("location.search === '?since=6h'");
 }
+
+#[test]
+fn what_is_marked_stays_marked_when_something_new_comes() {
+    let server = hours();
+    let test = "what_is_marked_stays_marked_when_something_new_comes";
+    let Some(mut page) = Page::open(test, &server, "/") else { return };
+    // An instant, so that the bars begin at the same one after every answer.
+    let since = page.text("new Date(Date.now() - 6 * 3600e3).toISOString()");
+    page.go(&server.url(&format!("/?since={since}")));
+    page.wait("document.querySelectorAll('#bars rect.bar').length === 1");
+    page.look("document.querySelector('#bars').focus()");
+    page.press("\u{e012}");
+    let marked = "document.querySelector('#bars-told').innerText";
+    let told = page.text(marked);
+
+    record_ago(&server, "1h", "info", "one hour ago");
+
+    page.wait("document.querySelectorAll('#bars rect.bar').length === 2");
+    assert_eq!(page.text(marked), told);
+}
