@@ -387,6 +387,9 @@ pub enum StoreError {
         store: String,
         /// What it said.
         cause: String,
+        /// Whether the block may be stored all the same: etcd says that it is full
+        /// of the very put that fills it, and has stored it.
+        outcome: Outcome,
     },
     /// The store does not let us in, or not there.
     #[error("{store} refuses our credentials: {cause}")]
@@ -442,10 +445,9 @@ impl StoreError {
     /// Whether the block may be stored all the same.
     pub fn outcome(&self) -> Outcome {
         match self {
-            StoreError::Io { outcome, .. } => *outcome,
+            StoreError::Io { outcome, .. } | StoreError::Full { outcome, .. } => *outcome,
             StoreError::DiskFull { .. }
             | StoreError::Latched { .. }
-            | StoreError::Full { .. }
             | StoreError::Denied { .. }
             | StoreError::Throttled { .. }
             | StoreError::Conflict { .. }

@@ -26,7 +26,8 @@ pub(super) enum Fault {
     Unknown,
     /// Nobody there, or no leader: not done.
     Down,
-    /// The quota is used up, or an alarm says so: not done.
+    /// The quota is used up, or an alarm says so. The put that uses it up is done
+    /// all the same.
     Full,
     /// The user may not do this: not done.
     Denied,
@@ -122,7 +123,10 @@ impl Trouble {
                     format!("it does not speak etcd's protocol ({cause}): {advice}"),
                 )
             }
-            Fault::Full => StoreError::Full { store, cause },
+            Fault::Full if done_perhaps => {
+                StoreError::Full { store, cause, outcome: Outcome::Unknown }
+            }
+            Fault::Full => StoreError::Full { store, cause, outcome: Outcome::NotStored },
             Fault::Denied | Fault::Login | Fault::Token => StoreError::Denied { store, cause },
             Fault::Throttled => StoreError::Throttled { store, cause },
             Fault::TooLarge => StoreError::Rejected { store, cause },
@@ -173,7 +177,7 @@ mod tests {
             (1, "Timeout expired", Unknown, Some(StoreDown)),
             (14, "etcdserver: no leader", NotStored, Some(StoreDown)),
             (14, "tcp connect error", NotStored, Some(StoreDown)),
-            (8, "etcdserver: mvcc: database space exceeded", NotStored, Some(StoreFull)),
+            (8, "etcdserver: mvcc: database space exceeded", Unknown, Some(StoreFull)),
             (8, "grpc: received message larger than max (2097170 vs. 2097152)", NotStored, None),
             (8, "etcdserver: too many requests", NotStored, Some(Throttled)),
             (3, "etcdserver: request is too large", NotStored, None),
