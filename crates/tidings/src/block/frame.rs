@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use super::columns::{Details, Numbers, Texts};
 use super::format::{self, FrameEntry, Section};
-use super::{Block, FormatError, list_time};
+use super::{Block, Entry, EntryFields, FormatError, list_time};
 use crate::clock::Timestamp;
 use crate::event::{Event, Fields, StoredEvent};
 use crate::id::{Boot, EventId, Origin, Position};
@@ -149,6 +149,33 @@ impl<'a> Frame<'a> {
     pub fn trace(&self, i: usize) -> Result<(Option<u128>, Option<u64>), FormatError> {
         let row = &self.details()?.rows[i];
         Ok((row.trace_id, row.span_id))
+    }
+
+    /// The event as it was pushed, borrowed.
+    ///
+    /// # Errors
+    ///
+    /// The frame's messages or details are damaged.
+    #[allow(dead_code, reason = "only joining asks")]
+    pub(crate) fn entry(&self, i: usize) -> Result<Entry<'_>, FormatError> {
+        let header = &self.block.header;
+        let (trace_id, span_id) = self.trace(i)?;
+        Ok(Entry {
+            event_type: &header.types[self.type_index(i)].name,
+            message: self.message(i)?,
+            member: &header.members[self.member_index(i)].name,
+            severity: self.severity(i),
+            timestamp: self.timestamp(i),
+            added: self.added(i),
+            received: self.received(i),
+            seq: self.numbers.seqs[i],
+            source: self.source(i),
+            subject: self.subject(i),
+            key: self.key(i)?,
+            fields: self.fields_json(i)?.map(EntryFields::Json),
+            trace_id,
+            span_id,
+        })
     }
 
     /// The whole event, as it was pushed; the block's first event stands at `base`.

@@ -11,6 +11,8 @@ mod dictionary;
 mod format;
 mod frame;
 mod header;
+#[allow(dead_code, reason = "whoever shares a log uses it, and not every build does")]
+mod join;
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -26,6 +28,8 @@ pub use builder::BlockBuilder;
 pub use format::{FormatError, Section};
 pub use frame::Frame;
 pub use header::{Cell, Header, MINUTE_CELLS_MAX, RUNS_MAX, Run, Tagged};
+#[allow(unused_imports, reason = "as above")]
+pub(crate) use join::{Joiner, Pushed, rebuilt};
 
 /// Events that are sealed into one block, at most.
 pub const BLOCK_EVENTS_MAX: usize = 4096;
@@ -81,6 +85,15 @@ pub struct Entry<'a> {
     pub trace_id: Option<u128>,
     /// W3C span id.
     pub span_id: Option<u64>,
+}
+
+impl Entry<'_> {
+    /// Bytes of its texts without message and fields.
+    fn names_bytes(&self) -> usize {
+        let optional = [self.source, self.subject, self.key];
+        let optional: usize = optional.iter().flatten().map(|text| text.len()).sum();
+        self.event_type.len() + self.member.len() + optional
+    }
 }
 
 /// The fields of an [`Entry`].
