@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand};
 pub use count::{By, CountsArgs, CountsFormat, NamesArgs, StatsArgs};
 pub use record::{AddArgs, EventArgs, RunArgs};
 pub use select::{Lines, ListArgs, SelectArgs, ShowArgs, StatusArgs, StatusFormat, TailArgs};
-pub use store::{CheckArgs, SalvageArgs, ServeArgs};
+pub use store::{CheckArgs, EtcdArgs, SalvageArgs, ServeArgs};
 pub use tools::{CompletionsArgs, ConfigArgs, ConfigCommand, ManArgs};
 pub use transfer::{ExportArgs, ImportArgs, TransferFormat};
 pub use which::{WhichArgs, ZoneArgs};

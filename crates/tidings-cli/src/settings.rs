@@ -4,6 +4,7 @@
 //! keys of the file are the names of the flags with underscores. Each setting
 //! remembers where it came from, so that an error can say so.
 
+mod etcd;
 mod file;
 mod paths;
 mod shown;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+pub use self::etcd::{EtcdFlags, EtcdSettings};
 pub use self::paths::ConfigPath;
 pub use self::shown::Shown;
 use crate::exit::{Exit, Failure};
@@ -32,13 +34,22 @@ pub const DEFAULT_RETENTION_SIZE: &str = "2GiB";
 pub const DEFAULT_PAGER: &str = "less -FRX";
 
 /// Every key of the configuration file.
-pub const KEYS: [&str; 10] = [
+pub const KEYS: [&str; 19] = [
     "listen",
     "data",
     "member",
     "retention",
     "retention_size",
     "allowed_host",
+    "etcd",
+    "etcd_prefix",
+    "etcd_user",
+    "etcd_password_file",
+    "etcd_ca",
+    "etcd_cert",
+    "etcd_key",
+    "etcd_linger",
+    "etcd_quota",
     "server",
     "color",
     "pager",
@@ -60,6 +71,8 @@ pub struct ServeSettings {
     pub retention_bytes: u64,
     /// Host names besides loopback ones that requests may address.
     pub allowed_hosts: Vec<String>,
+    /// The etcd through which the log is shared with other machines, if any.
+    pub etcd: Option<EtcdSettings>,
 }
 
 /// What the command line of `tidings serve` said; what it left out is empty.
@@ -77,6 +90,8 @@ pub struct ServeFlags {
     pub retention_size: Option<String>,
     /// `--allowed-host`.
     pub allowed_host: Vec<String>,
+    /// `--etcd` and all that belongs to it.
+    pub etcd: EtcdFlags,
 }
 
 /// When output is coloured.
@@ -194,6 +209,7 @@ impl Settings {
             retention: value::retention(retention.first())?,
             retention_bytes: value::bytes(size.first())?,
             allowed_hosts: hosts?,
+            etcd: self.etcd(&flags.etcd)?,
         })
     }
 

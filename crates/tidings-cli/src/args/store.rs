@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::settings::ServeFlags;
+use crate::settings::{EtcdFlags, ServeFlags};
 
 /// `tidings serve`.
 #[derive(Debug, Args)]
@@ -13,6 +13,7 @@ Examples:
   tidings serve
   tidings serve --data /var/lib/tidings --retention 3d --retention-size 10GiB
   tidings serve --listen 127.0.0.1:8434 --listen '[::1]:8434'
+  tidings serve --etcd http://10.0.0.1:2379,http://10.0.0.2:2379
   tidings serve --check-config
 
 SIGTERM and ^C stop it cleanly: what was taken is stored, then the books are printed.")]
@@ -38,6 +39,58 @@ pub struct ServeArgs {
     /// Check the configuration, print it, and stop
     #[arg(long)]
     pub check_config: bool,
+    /// The log shared with other machines.
+    #[command(flatten)]
+    pub etcd: EtcdArgs,
+}
+
+/// What `tidings serve` shares its log through.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Several machines")]
+pub struct EtcdArgs {
+    /// Share the log with all machines that use the etcd with these members; repeatable
+    #[arg(long, value_name = "URL,…", value_delimiter = ',')]
+    pub etcd: Vec<String>,
+    /// What keys in etcd begin with: machines share a log if this is the same [default: tidings]
+    #[arg(long, value_name = "PREFIX")]
+    pub etcd_prefix: Option<String>,
+    /// The user that etcd knows us as
+    #[arg(long, value_name = "NAME")]
+    pub etcd_user: Option<String>,
+    /// Its password is in this file [default: $CREDENTIALS_DIRECTORY/etcd-password]
+    #[arg(long, value_name = "FILE")]
+    pub etcd_password_file: Option<String>,
+    /// Who signs the certificate of an https etcd, in PEM [default: whom this system trusts]
+    #[arg(long, value_name = "FILE")]
+    pub etcd_ca: Option<String>,
+    /// Our certificate for etcd, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub etcd_cert: Option<String>,
+    /// The key of this certificate, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub etcd_key: Option<String>,
+    /// Under steady load publish so often at most; at most 10s [default: 1s]
+    #[arg(long, value_name = "SPAN")]
+    pub etcd_linger: Option<String>,
+    /// etcd's own quota: near it the least severe events are no longer shared [default: 2GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub etcd_quota: Option<String>,
+}
+
+impl EtcdArgs {
+    fn flags(&self) -> EtcdFlags {
+        EtcdFlags {
+            etcd: self.etcd.clone(),
+            prefix: self.etcd_prefix.clone(),
+            user: self.etcd_user.clone(),
+            password_file: self.etcd_password_file.clone(),
+            ca: self.etcd_ca.clone(),
+            cert: self.etcd_cert.clone(),
+            key: self.etcd_key.clone(),
+            linger: self.etcd_linger.clone(),
+            quota: self.etcd_quota.clone(),
+        }
+    }
 }
 
 impl ServeArgs {
@@ -50,6 +103,7 @@ impl ServeArgs {
             retention: self.retention.clone(),
             retention_size: self.retention_size.clone(),
             allowed_host: self.allowed_host.clone(),
+            etcd: self.etcd.flags(),
         }
     }
 }

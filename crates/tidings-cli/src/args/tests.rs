@@ -80,7 +80,7 @@ fn what_cannot_be_meant_is_refused_with_the_flag_named() {
 
 #[test]
 fn flags_of_work_not_yet_done_are_absent() {
-    for line in [["tail", "--exec"], ["serve", "--etcd"], ["add", "--token-file"]] {
+    for line in [["tail", "--exec"], ["serve", "--tls-cert"], ["add", "--token-file"]] {
         assert!(refusal(&line).contains("unexpected argument"), "{line:?}");
     }
 }

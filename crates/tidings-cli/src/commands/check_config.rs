@@ -1,6 +1,7 @@
 //! `tidings serve --check-config`: what would the server run with?
 
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::exit::Failure;
@@ -25,7 +26,7 @@ fn as_toml(settings: &ServeSettings) -> String {
         let items: Vec<String> = items.iter().map(|item| quoted(item)).collect();
         format!("[{}]", items.join(", "))
     };
-    let lines = [
+    let mut lines = vec![
         ("listen", list(settings.listen.iter().map(ToString::to_string).collect())),
         ("data", quoted(&settings.data.display().to_string())),
         ("member", quoted(&settings.member)),
@@ -33,7 +34,22 @@ fn as_toml(settings: &ServeSettings) -> String {
         ("retention_size", settings.retention_bytes.to_string()),
         ("allowed_host", list(settings.allowed_hosts.clone())),
     ];
-    let lines = lines.map(|(key, value)| format!("{key} = {value}\n"));
+    if let Some(etcd) = &settings.etcd {
+        let path = |path: &Path| quoted(&path.display().to_string());
+        lines.push(("etcd", list(etcd.endpoints.clone())));
+        lines.push(("etcd_prefix", quoted(&etcd.prefix)));
+        if let Some((name, password_file)) = &etcd.user {
+            lines.push(("etcd_user", quoted(name)));
+            lines.push(("etcd_password_file", path(password_file)));
+        }
+        lines.extend(etcd.ca_file.as_deref().map(|ca| ("etcd_ca", path(ca))));
+        if let Some((cert, key)) = &etcd.identity_files {
+            lines.extend([("etcd_cert", path(cert)), ("etcd_key", path(key))]);
+        }
+        lines.push(("etcd_linger", quoted(&exact_span(etcd.linger))));
+        lines.push(("etcd_quota", etcd.quota_bytes.to_string()));
+    }
+    let lines: Vec<_> = lines.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
     lines.concat()
 }
 
@@ -47,6 +63,7 @@ fn exact_span(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::EtcdSettings;
 
     #[test]
     fn a_span_is_never_rounded() {
@@ -62,6 +79,15 @@ mod tests {
             retention: std::time::Duration::from_hours(25),
             retention_bytes: 2 << 30,
             allowed_hosts: vec!["events.example.org".into()],
+            etcd: Some(EtcdSettings {
+                endpoints: vec!["https://a:2379".into()],
+                prefix: "tidings".into(),
+                user: Some(("db1".into(), "/etc/tidings/password".into())),
+                ca_file: Some("/etc/tidings/ca.pem".into()),
+                identity_files: Some(("/c.pem".into(), "/k.pem".into())),
+                linger: Duration::from_millis(1500),
+                quota_bytes: 8 << 30,
+            }),
         };
 
         assert_eq!(
@@ -72,6 +98,15 @@ member = 'db "1"'
 retention = "25h"
 retention_size = 2147483648
 allowed_host = ["events.example.org"]
+etcd = ["https://a:2379"]
+etcd_prefix = "tidings"
+etcd_user = "db1"
+etcd_password_file = "/etc/tidings/password"
+etcd_ca = "/etc/tidings/ca.pem"
+etcd_cert = "/c.pem"
+etcd_key = "/k.pem"
+etcd_linger = "1500ms"
+etcd_quota = 8589934592
 "#
         );
     }

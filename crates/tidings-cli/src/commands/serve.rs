@@ -25,6 +25,10 @@ use crate::settings::ServeSettings;
 /// requests off, or the disk did not answer in time.
 pub fn run(settings: &ServeSettings) -> Result<(), Failure> {
     start_logging();
+    if settings.etcd.is_some() {
+        let message = "this version knows the settings of etcd, and does not share events yet";
+        return Err(Failure::new(Exit::Usage, message));
+    }
     // The port first: a server that cannot listen must not touch the data.
     let listeners = listen(&settings.listen)?;
     let (log, disk) = open(settings)?;

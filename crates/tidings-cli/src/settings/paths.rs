@@ -46,6 +46,12 @@ pub(super) fn default_data(environment: &Environment) -> Option<(PathBuf, bool)>
     }
 }
 
+/// A secret that systemd was told to load under this name, if it is there.
+pub(super) fn credential(environment: &Environment, name: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(environment.get("CREDENTIALS_DIRECTORY")?).join(name);
+    path.exists().then_some(path)
+}
+
 /// The directory of an XDG variable. Its specification has relative ones ignored.
 fn base(environment: &Environment, variable: &str, below_home: &str) -> Option<PathBuf> {
     let given = environment.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());

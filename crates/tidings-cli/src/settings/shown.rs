@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
+use super::etcd::{DEFAULT_ETCD_LINGER, DEFAULT_ETCD_PREFIX, DEFAULT_ETCD_QUOTA};
 use super::value::{self, Given, Source};
 use super::{
     DEFAULT_LISTEN, DEFAULT_RETENTION, DEFAULT_RETENTION_SIZE, KEYS, Settings, host_name, paths,
@@ -39,18 +40,19 @@ impl Settings {
         let given = match key {
             "pager" => Some(self.given_pager()),
             "data" => self.given_data(),
-            _ => self.given(key, flag.cloned().as_slice(), default(key).as_deref()),
+            _ => self.given(key, flag.cloned().as_slice(), self.default(key).as_deref()),
         };
         let Some(given) = given else {
             let (value, problem) = match key {
-                "allowed_host" => (Some("[]".to_owned()), None),
+                "allowed_host" | "etcd" => (Some("[]".to_owned()), None),
                 "tz" => (TimeZone::system().iana_name().map(quoted), None),
-                _ => (None, self.data(None).err()),
+                "data" => (None, self.data(None).err()),
+                _ => (None, None),
             };
             return Shown { key, value, origin: "the default".to_owned(), problem };
         };
         let texts: Vec<_> =
-            given.values.iter().map(|text| quoted(&value::without_password(text))).collect();
+            given.values.iter().map(|text| quoted(&value::without_password(key, text))).collect();
         let value = match texts.as_slice() {
             [one] if !value::is_list(key) => one.clone(),
             all => format!("[{}]", all.join(", ")),
@@ -77,17 +79,25 @@ impl Settings {
         let origin = self.given_data().map(|given| given.origin()).unwrap_or_default();
         Ok((self.data(None)?, origin))
     }
-}
 
-fn default(key: &str) -> Option<String> {
-    match key {
-        "listen" => Some(DEFAULT_LISTEN.to_owned()),
-        "member" => Some(host_name()),
-        "retention" => Some(DEFAULT_RETENTION.to_owned()),
-        "retention_size" => Some(DEFAULT_RETENTION_SIZE.to_owned()),
-        "server" => Some(format!("http://{DEFAULT_LISTEN}")),
-        "color" => Some("auto".to_owned()),
-        _ => None,
+    fn default(&self, key: &str) -> Option<String> {
+        let text = match key {
+            "listen" => DEFAULT_LISTEN,
+            "member" => return Some(host_name()),
+            "retention" => DEFAULT_RETENTION,
+            "retention_size" => DEFAULT_RETENTION_SIZE,
+            // Without an etcd these would be refused by who reads them back.
+            _ if key.starts_with("etcd_") && self.given("etcd", &[], None).is_none() => {
+                return None;
+            }
+            "etcd_prefix" => DEFAULT_ETCD_PREFIX,
+            "etcd_linger" => DEFAULT_ETCD_LINGER,
+            "etcd_quota" => DEFAULT_ETCD_QUOTA,
+            "server" => return Some(format!("http://{DEFAULT_LISTEN}")),
+            "color" => "auto",
+            _ => return None,
+        };
+        Some(text.to_owned())
     }
 }
 
@@ -97,10 +107,16 @@ fn checked(given: &Given) -> Result<(), Failure> {
     match given.key {
         "listen" => given.each().try_for_each(|one| value::listen(one).map(drop)),
         "allowed_host" => given.each().try_for_each(|one| value::host(one).map(drop)),
-        "data" => value::path(first).map(drop),
+        "data" | "etcd_password_file" | "etcd_ca" | "etcd_cert" | "etcd_key" => {
+            value::path(first).map(drop)
+        }
+        "etcd" => given.each().try_for_each(|one| value::endpoint(one).map(drop)),
+        "etcd_prefix" => value::prefix(first).map(drop),
+        "etcd_user" => value::name(first).map(drop),
+        "etcd_linger" => value::linger(first).map(drop),
         "member" => value::member(first).map(drop),
         "retention" => value::retention(first).map(drop),
-        "retention_size" => value::bytes(first).map(drop),
+        "retention_size" | "etcd_quota" => value::bytes(first).map(drop),
         "server" => value::server(first).map(drop),
         "color" => value::color(first).map(drop),
         "tz" => value::zone(first).map(drop),

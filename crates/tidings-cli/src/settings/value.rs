@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+#[cfg(feature = "etcd")]
+use tidings::store::etcd::{EtcdConfigError, EtcdOptions};
 
 use super::ColorChoice;
 use crate::exit::{Exit, Failure};
@@ -49,7 +51,7 @@ pub(super) fn variable(key: &str) -> String {
 
 /// Whether a key takes more than one value; a variable separates them by commas.
 pub(super) fn is_list(key: &str) -> bool {
-    matches!(key, "listen" | "allowed_host")
+    matches!(key, "listen" | "allowed_host" | "etcd")
 }
 
 impl Given {
@@ -76,18 +78,25 @@ impl Given {
 
 impl Value<'_> {
     /// `retention = "24x" (from TIDINGS_RETENTION): …`
-    fn bad(&self, why: impl fmt::Display) -> Failure {
+    pub(super) fn bad(&self, why: impl fmt::Display) -> Failure {
         let Given { key, .. } = self.given;
-        let (text, origin) = (without_password(self.text), self.given.origin());
+        let (text, origin) = (without_password(key, self.text), self.given.origin());
         Failure::new(Exit::Usage, format!("{key} = {text:?} (from {origin}): {why}"))
     }
 }
 
-/// An address without the name and password in it, which nobody needs to read.
-pub(super) fn without_password(text: &str) -> Cow<'_, str> {
-    match text.split_once("://").map(|(scheme, rest)| (scheme, rest.rsplit_once('@'))) {
-        Some((scheme, Some((_, host)))) => format!("{scheme}://…@{host}").into(),
-        _ => text.into(),
+/// The value of a key without the name and password of an address in it, which
+/// nobody needs to read.
+pub(super) fn without_password<'a>(key: &str, text: &'a str) -> Cow<'a, str> {
+    let is_address = matches!(key, "server" | "etcd");
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None if is_address => (String::new(), text),
+        None => return text.into(),
+    };
+    match rest.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}…@{host}").into(),
+        None => text.into(),
     }
 }
 
@@ -125,8 +134,9 @@ pub(super) fn host(value: Value<'_>) -> Result<String, Failure> {
 }
 
 pub(super) fn path(value: Value<'_>) -> Result<PathBuf, Failure> {
+    let what = if value.given.key == "data" { "directory" } else { "file" };
     match single(value)? {
-        "" => Err(value.bad("must name a directory")),
+        "" => Err(value.bad(format!("must name a {what}"))),
         text => Ok(PathBuf::from(text)),
     }
 }
@@ -174,6 +184,61 @@ pub(super) fn bytes(value: Value<'_>) -> Result<u64, Failure> {
         Some(bytes) if bytes < RETENTION_BYTES_MIN => Err(value.bad("must be at least 1MiB")),
         Some(bytes) => Ok(bytes),
     }
+}
+
+/// A name of somebody: any text that is not empty.
+pub(super) fn name(value: Value<'_>) -> Result<String, Failure> {
+    match single(value)? {
+        "" => Err(value.bad("must not be empty")),
+        text => Ok(text.to_owned()),
+    }
+}
+
+/// How long a publication may wait for more, at most.
+const ETCD_LINGER_MAX: Duration = Duration::from_secs(10);
+
+pub(super) fn linger(value: Value<'_>) -> Result<Duration, Failure> {
+    let span = times::parse_span(single(value)?).map_err(|error| value.bad(error))?;
+    if span > ETCD_LINGER_MAX {
+        return Err(value.bad("must be at most 10s"));
+    }
+    Ok(span)
+}
+
+/// The URL of a member of etcd, as the library wants it.
+#[cfg(feature = "etcd")]
+pub(super) fn endpoint(value: Value<'_>) -> Result<String, Failure> {
+    match EtcdOptions::new([value.text]).check() {
+        Err(EtcdConfigError::Endpoint { problem, .. }) => {
+            Err(value.bad(format!("{problem}; one looks like http://127.0.0.1:2379")))
+        }
+        Err(other) => Err(value.bad(other)),
+        Ok(()) => Ok(value.text.to_owned()),
+    }
+}
+
+/// What keys in etcd may begin with.
+#[cfg(feature = "etcd")]
+pub(super) fn prefix(value: Value<'_>) -> Result<String, Failure> {
+    let prefix = single(value)?.to_owned();
+    let options = EtcdOptions { prefix, ..EtcdOptions::new(["http://127.0.0.1:2379"]) };
+    match options.check() {
+        Err(EtcdConfigError::Prefix { problem, .. }) => Err(value.bad(problem)),
+        Err(other) => Err(value.bad(other)),
+        Ok(()) => Ok(options.prefix),
+    }
+}
+
+/// Without the feature nothing is checked: whatever it is, it is refused.
+#[cfg(not(feature = "etcd"))]
+pub(super) fn endpoint(value: Value<'_>) -> Result<String, Failure> {
+    Ok(value.text.to_owned())
+}
+
+/// As [`endpoint`].
+#[cfg(not(feature = "etcd"))]
+pub(super) fn prefix(value: Value<'_>) -> Result<String, Failure> {
+    single(value).map(str::to_owned)
 }
 
 pub(super) fn server(value: Value<'_>) -> Result<String, Failure> {

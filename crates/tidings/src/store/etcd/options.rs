@@ -119,7 +119,13 @@ impl EtcdOptions {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), EtcdConfigError> {
+    /// Looks whether a store can be made with these options: endpoints, prefix, and
+    /// files that can be read. Asks no etcd.
+    ///
+    /// # Errors
+    ///
+    /// The first option that cannot be used.
+    pub fn check(&self) -> Result<(), EtcdConfigError> {
         if self.endpoints.is_empty() {
             return Err(EtcdConfigError::NoEndpoint);
         }
