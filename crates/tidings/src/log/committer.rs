@@ -152,7 +152,7 @@ impl Core {
     }
 
     fn store_sealed(&self, sealed: &Frozen) -> Result<Position, StoreError> {
-        let batch = Batch { blocks: &sealed.blocks, keys: &sealed.keys, outbox: false };
+        let batch = Batch { blocks: &sealed.blocks, keys: &sealed.keys, outbox: false, notes: &[] };
         let base = self.store.append(&batch)?;
         let mut at = base;
         for block in &sealed.blocks {

@@ -146,7 +146,7 @@ impl Spool {
     pub(super) fn append(&self, block: &Block) -> Result<(), SpoolFailure> {
         self.has_room(block.bytes().len() as u64)?;
         let blocks = std::slice::from_ref(block);
-        self.store.append(&Batch { blocks, keys: &[], outbox: true })?;
+        self.store.append(&Batch { blocks, keys: &[], outbox: true, notes: &[] })?;
         Ok(())
     }
 
@@ -238,7 +238,7 @@ impl Spool {
     fn let_go(&self, base: Position) -> Result<(), StoreError> {
         if self.store.expire(&[base])?.waiting == 0 {
             // So damaged that it cannot be taken out: at least it waits no longer.
-            self.store.published(&[base])?;
+            self.store.published(&[base], &[])?;
         }
         Ok(())
     }

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::time::Duration;
 
+use super::outbox::WaitingLimit;
 use super::{
-    Batch, BlockName, BlockStore, Ends, Expired, Gap, Head, KeyRow, Placed, Reach, Sink, StoreError,
+    Batch, BlockName, BlockStore, Ends, Expired, Gap, Head, KeyRow, Note, Placed, Reach, Sink,
+    StoreError, Waiting, WaitingTotals,
 };
 use crate::block::Block;
 use crate::clock::Timestamp;
@@ -30,6 +32,7 @@ struct State {
     names: HashMap<BlockName, Option<u64>>,
     outbox: BTreeSet<u64>,
     keys: HashMap<Box<[u8]>, KeyRow>,
+    notes: BTreeMap<String, Vec<u8>>,
 }
 
 impl MemoryStore {
@@ -55,6 +58,10 @@ impl MemoryStore {
             return Err(StoreError::Closed { store: self.describe() });
         }
         Ok(state)
+    }
+
+    fn check(&self, notes: &[Note<'_>]) -> Result<(), StoreError> {
+        notes.iter().try_for_each(|note| note.check().map_err(|cause| self.rejected(cause)))
     }
 
     fn rejected(&self, cause: impl Into<String>) -> StoreError {
@@ -94,6 +101,51 @@ impl State {
         base
     }
 
+    /// Each block as it is taken, were they put one after the other. Nothing is
+    /// stored if one of them must not be.
+    fn take(
+        &mut self,
+        blocks: &[(BlockName, &Block)],
+        outbox: bool,
+    ) -> Result<Vec<Placed>, StoreError> {
+        let mut fresh: HashMap<BlockName, &Block> = HashMap::new();
+        for (name, block) in blocks {
+            self.known(*name, block)?;
+            if fresh.insert(*name, block).is_some_and(|twin| twin.bytes() != block.bytes()) {
+                return Err(name.conflict());
+            }
+        }
+        blocks.iter().map(|(name, block)| self.place(*name, block, outbox)).collect()
+    }
+
+    fn place(
+        &mut self,
+        name: BlockName,
+        block: &Block,
+        outbox: bool,
+    ) -> Result<Placed, StoreError> {
+        Ok(match self.known(name, block)? {
+            Known::New => {
+                let base = self.insert(name, block, outbox);
+                Placed { base: Some(Position(base)), duplicate: false }
+            }
+            Known::There { base } => Placed { base: Some(Position(base)), duplicate: true },
+            Known::Gone => Placed { base: None, duplicate: true },
+        })
+    }
+
+    /// Keeps a key unless one of its hour, or a later one, is there.
+    fn keep_key(&mut self, row: &KeyRow) {
+        let hour = |row: &KeyRow| super::hour_of(row.received);
+        if self.keys.get(&row.name).is_none_or(|there| hour(there) < hour(row)) {
+            self.keys.insert(row.name.clone(), row.clone());
+        }
+    }
+
+    fn note(&mut self, notes: &[Note<'_>]) {
+        self.notes.extend(notes.iter().map(|it| (it.name.to_owned(), it.value.to_vec())));
+    }
+
     fn remove(&mut self, base: u64) -> Expired {
         let Some(block) = self.blocks.remove(&base) else { return Expired::default() };
         if let Some(name) = BlockName::of(&block) {
@@ -106,16 +158,8 @@ impl State {
 
 impl Sink for MemoryStore {
     fn put(&self, block: &Block) -> Result<Placed, StoreError> {
-        let mut state = self.open()?;
         let name = BlockName::of(block).ok_or_else(|| self.rejected(super::MERGED))?;
-        Ok(match state.known(name, block)? {
-            Known::New => {
-                let base = state.insert(name, block, false);
-                Placed { base: Some(Position(base)), duplicate: false }
-            }
-            Known::There { base } => Placed { base: Some(Position(base)), duplicate: true },
-            Known::Gone => Placed { base: None, duplicate: true },
-        })
+        self.open()?.place(name, block, false)
     }
 
     fn probe(&self) -> Result<(), StoreError> {
@@ -137,6 +181,7 @@ impl BlockStore for MemoryStore {
     }
 
     fn append(&self, batch: &Batch<'_>) -> Result<Position, StoreError> {
+        self.check(batch.notes)?;
         let mut state = self.open()?;
         let mut names = Vec::with_capacity(batch.blocks.len());
         let mut settled = super::Settled::default();
@@ -151,7 +196,10 @@ impl BlockStore for MemoryStore {
             names.push(name);
         }
         match settled.outcome().map_err(|cause| self.rejected(cause))? {
-            Some(base) => return Ok(base),
+            Some(base) => {
+                state.note(batch.notes);
+                return Ok(base);
+            }
             None if names.len() != names.iter().collect::<BTreeSet<_>>().len() => {
                 return Err(self.rejected(super::TWICE));
             }
@@ -164,7 +212,24 @@ impl BlockStore for MemoryStore {
         for row in batch.keys {
             state.keys.insert(row.name.clone(), row.clone());
         }
+        state.note(batch.notes);
         Ok(Position(base))
+    }
+
+    fn take(&self, batch: &Batch<'_>) -> Result<Vec<Placed>, StoreError> {
+        self.check(batch.notes)?;
+        let named = |block| Some((BlockName::of(block)?, block));
+        let blocks: Option<Vec<_>> = batch.blocks.iter().map(named).collect();
+        let blocks = blocks.ok_or_else(|| self.rejected(super::MERGED))?;
+        let mut state = self.open()?;
+        let placed = state.take(&blocks, batch.outbox)?;
+        batch.keys.iter().for_each(|row| state.keep_key(row));
+        state.note(batch.notes);
+        Ok(placed)
+    }
+
+    fn recall(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.open()?.notes.get(name).cloned())
     }
 
     fn heads(&self, from: Position, limit: usize) -> Result<Vec<Head>, StoreError> {
@@ -219,12 +284,50 @@ impl BlockStore for MemoryStore {
         Ok(state.outbox.range(from.0..).take(limit).map(|base| Position(*base)).collect())
     }
 
-    fn published(&self, bases: &[Position]) -> Result<(), StoreError> {
+    fn waiting(&self, from: Position, events_max: u64) -> Result<Vec<Waiting>, StoreError> {
+        let state = self.open()?;
+        let mut limit = WaitingLimit::of_events(events_max);
+        let mut waiting = Vec::new();
+        for base in state.outbox.range(from.0..) {
+            if limit.is_reached() {
+                break;
+            }
+            let Some(block) = state.blocks.get(base).cloned() else { continue };
+            let count = u64::from(block.header().count);
+            let next = Waiting { base: Position(*base), count, block: Ok(block) };
+            limit.count(&next);
+            waiting.push(next);
+        }
+        Ok(waiting)
+    }
+
+    fn published(&self, bases: &[Position], notes: &[Note<'_>]) -> Result<(), StoreError> {
+        self.check(notes)?;
         let mut state = self.open()?;
         for base in bases {
             state.outbox.remove(&base.0);
         }
+        state.note(notes);
         Ok(())
+    }
+
+    fn backlog(&self) -> Result<WaitingTotals, StoreError> {
+        let state = self.open()?;
+        let waiting = state.outbox.iter().filter_map(|base| state.blocks.get(base));
+        Ok(WaitingTotals {
+            blocks: state.outbox.len() as u64,
+            events: waiting.map(|block| u64::from(block.header().count)).sum(),
+        })
+    }
+
+    fn share_all(&self) -> Result<u64, StoreError> {
+        let mut guard = self.open()?;
+        let State { blocks, outbox, .. } = &mut *guard;
+        let is_own =
+            |block: &Block| BlockName::of(block).is_some_and(|name| name.origin == self.origin);
+        let own = blocks.iter().filter(|(_, block)| is_own(block));
+        let added = own.filter(|(base, _)| outbox.insert(**base));
+        Ok(added.map(|(_, block)| u64::from(block.header().count)).sum())
     }
 
     fn ends(&self) -> Result<Ends, StoreError> {

@@ -5,21 +5,25 @@
 //! on. The contract stands at each method; `testing::store_suite` holds an
 //! implementation against it.
 
+mod error;
 #[cfg(feature = "etcd")]
 pub mod etcd;
 pub mod memory;
 mod naming;
+mod outbox;
 pub mod sqlite;
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::block::{Block, FormatError, Header};
+use crate::block::{Block, Header};
 use crate::clock::Timestamp;
-use crate::id::{Boot, EventId, Origin, Position};
-use crate::pause::PauseReason;
+use crate::id::{EventId, Origin, Position};
 use naming::{BlockName, MERGED, Settled, TORN, TWICE, UNFIT, hour_of};
+
+pub use error::{Damage, Outcome, StoreError};
+pub use outbox::{WAITING_BLOCKS_MAX, WAITING_BYTES_MAX, Waiting, WaitingTotals};
 
 /// Whether a store is on this machine's disk or across a network.
 ///
@@ -108,6 +112,38 @@ pub struct KeyRow {
     pub received: Timestamp,
 }
 
+/// Bytes of the value of one note, at most.
+pub const NOTE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of the name of one note, at most; at least one, all of them ASCII.
+pub const NOTE_NAME_BYTES_MAX: usize = 64;
+
+/// Something small that a store keeps beside its blocks, under a name. A later
+/// note of the same name takes the place of an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note<'a> {
+    /// Of 1 to [`NOTE_NAME_BYTES_MAX`] ASCII bytes.
+    pub name: &'a str,
+    /// Of up to [`NOTE_BYTES_MAX`] bytes.
+    pub value: &'a [u8],
+}
+
+impl Note<'_> {
+    /// Whether a store takes it.
+    fn check(&self) -> Result<(), String> {
+        let (name, bytes) = (self.name, self.value.len());
+        if name.is_empty() || name.len() > NOTE_NAME_BYTES_MAX || !name.is_ascii() {
+            return Err(format!(
+                "a note is called {name:?}, and must be called by 1 to {NOTE_NAME_BYTES_MAX} \
+                 letters of ASCII"
+            ));
+        }
+        if bytes > NOTE_BYTES_MAX {
+            return Err(format!("the note {name} has {bytes} bytes, at most {NOTE_BYTES_MAX} fit"));
+        }
+        Ok(())
+    }
+}
+
 /// What one transaction stores: all of it or nothing.
 #[derive(Debug, Default)]
 pub struct Batch<'a> {
@@ -118,6 +154,8 @@ pub struct Batch<'a> {
     /// The blocks also wait to be published, from this transaction on until
     /// [`BlockStore::published`] or [`BlockStore::expire`].
     pub outbox: bool,
+    /// Written in any case: also when all of the blocks were there already.
+    pub notes: &'a [Note<'a>],
 }
 
 /// A block in a store, without its events.
@@ -211,6 +249,31 @@ pub trait BlockStore: Sink {
     /// [`StoreError::Rejected`].
     fn append(&self, batch: &Batch<'_>) -> Result<Position, StoreError>;
 
+    /// Stores blocks that may be new or not, each as [`Sink::put`] takes it, with
+    /// their keys and notes, all in one transaction, durably. Answers with what
+    /// became of each block. The new ones stand side by side, in order;
+    /// `batch.outbox` is about them alone. A block that is there, but damaged, is a
+    /// duplicate by its name.
+    ///
+    /// Of two keys of the same name and hour the one that was there stays; of
+    /// different hours the later one counts. An empty batch with notes is how
+    /// something is noted by itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sink::put`], about any of the blocks, and [`StoreError::Rejected`] about
+    /// a note that is too large; then nothing of the batch is stored, or
+    /// [`StoreError::outcome`] is unknown. Taking the same batch again settles that.
+    fn take(&self, batch: &Batch<'_>) -> Result<Vec<Placed>, StoreError>;
+
+    /// The value of a note, or `None` if nothing was ever noted under this name.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read; [`StoreError::DamagedNote`] if the note is not what
+    /// was written.
+    fn recall(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
     /// Up to `limit` heads in order of position, of blocks that end after `from`.
     /// Bodies are not read. A block that cannot be found any more because the
     /// engine's own pages are damaged is no head but a gap.
@@ -261,14 +324,45 @@ pub trait BlockStore: Sink {
     /// The store cannot be read.
     fn outbox(&self, from: Position, limit: usize) -> Result<Vec<Position>, StoreError>;
 
+    /// The blocks that wait to be published, from `from` on, oldest first, read in
+    /// one go. The answer ends with the block that brings it to `events_max` events,
+    /// to [`WAITING_BLOCKS_MAX`] blocks or to [`WAITING_BYTES_MAX`] bytes, so it is
+    /// empty only if nothing waits there (or `events_max` is 0). A block that cannot
+    /// be read is in it, with its [`Damage`].
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    fn waiting(&self, from: Position, events_max: u64) -> Result<Vec<Waiting>, StoreError>;
+
     /// The blocks that begin at these positions wait no longer, durably, all in one
-    /// transaction. Works on a full disk. A base that does not wait is passed over.
+    /// transaction with these notes. Works on a full disk, as far as notes fit in
+    /// what is left. A base that does not wait is passed over.
     ///
     /// # Errors
     ///
     /// As [`BlockStore::append`]; after an unknown outcome some of them may wait
     /// again when the store is back, and saying it again is safe.
-    fn published(&self, bases: &[Position]) -> Result<(), StoreError>;
+    /// [`StoreError::Rejected`] if a note is too large.
+    fn published(&self, bases: &[Position], notes: &[Note<'_>]) -> Result<(), StoreError>;
+
+    /// How much waits to be published. What of it cannot be read is counted as far
+    /// as it can be told.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    fn backlog(&self) -> Result<WaitingTotals, StoreError>;
+
+    /// From now on, durably, every block of this store's own origin that is there
+    /// waits to be published, all in one transaction: how a log with a history
+    /// begins to share it. Returns how many events wait in addition. A block that
+    /// was merged is left out: it has no name to be published under.
+    ///
+    /// # Errors
+    ///
+    /// As [`BlockStore::append`]; saying it again is safe.
+    fn share_all(&self) -> Result<u64, StoreError>;
 
     /// The ends and sizes, as of the last commit.
     ///
@@ -314,162 +408,4 @@ pub trait BlockStore: Sink {
     ///
     /// The last sync failed.
     fn close(&self) -> Result<(), StoreError>;
-}
-
-/// What is wrong with a block in a store.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Damage {
-    /// Its bytes are not a whole block.
-    #[error(transparent)]
-    Format(#[from] FormatError),
-    /// It does not belong where it stands, or its bytes have changed.
-    #[error("checksum stored {stored:08x}, computed {computed:08x}")]
-    Checksum {
-        /// What was written beside the block.
-        stored: u32,
-        /// What position, name and bytes give now.
-        computed: u32,
-    },
-    /// The engine cannot read it.
-    #[error("{0}")]
-    Unreadable(String),
-}
-
-/// Whether a block that failed to be stored may be stored all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is not stored.
-    NotStored,
-    /// It may be; putting the same bytes again settles it.
-    Unknown,
-}
-
-/// Why a store did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// A read or write failed.
-    #[error("cannot {doing} in {store}: {cause}")]
-    Io {
-        /// What was attempted: `write a block`.
-        doing: &'static str,
-        /// Which store.
-        store: String,
-        /// What the system or the engine said.
-        cause: String,
-        /// Whether the block may be stored all the same.
-        outcome: Outcome,
-    },
-    /// No space is left where the store keeps its files.
-    #[error("no space left for {store}: {cause}; free some, or lower the retention")]
-    DiskFull {
-        /// Which store.
-        store: String,
-        /// What the system or the engine said.
-        cause: String,
-    },
-    /// An earlier write failed; the store waits to be reopened and verified.
-    #[error("{store} is latched after a failed write ({cause}); it is reopened by itself")]
-    Latched {
-        /// Which store.
-        store: String,
-        /// The failure that latched it.
-        cause: String,
-    },
-    /// The store's quota is used up.
-    #[error(
-        "{store} is full: {cause}; compact and defragment it or raise its quota, then disarm its \
-         alarm"
-    )]
-    Full {
-        /// Which store.
-        store: String,
-        /// What it said.
-        cause: String,
-        /// Whether the block may be stored all the same: etcd says that it is full
-        /// of the very put that fills it, and has stored it.
-        outcome: Outcome,
-    },
-    /// The store does not let us in, or not there.
-    #[error("{store} refuses our credentials: {cause}")]
-    Denied {
-        /// Which store.
-        store: String,
-        /// What it said.
-        cause: String,
-    },
-    /// The store asks for fewer writes.
-    #[error("{store} has too much to do: {cause}; it is tried again more slowly")]
-    Throttled {
-        /// Which store.
-        store: String,
-        /// What it said.
-        cause: String,
-    },
-    /// Another block stands under the same name.
-    #[error("block {number} of boot {boot} of origin {origin} is there with other bytes")]
-    Conflict {
-        /// Who took the events.
-        origin: Origin,
-        /// Which start of it.
-        boot: Boot,
-        /// Which block of the boot.
-        number: u64,
-    },
-    /// The block at a position is damaged.
-    #[error("the block at position {base} is damaged: {cause}; run `tidings salvage`")]
-    Damaged {
-        /// Where its first event stands.
-        base: Position,
-        /// What is wrong with it.
-        cause: Damage,
-    },
-    /// The store will never take this.
-    #[error("{store} refuses the block: {cause}")]
-    Rejected {
-        /// Which store.
-        store: String,
-        /// Why.
-        cause: String,
-    },
-    /// The store was closed.
-    #[error("{store} is closed")]
-    Closed {
-        /// Which store.
-        store: String,
-    },
-}
-
-impl StoreError {
-    /// Whether the block may be stored all the same.
-    pub fn outcome(&self) -> Outcome {
-        match self {
-            StoreError::Io { outcome, .. } | StoreError::Full { outcome, .. } => *outcome,
-            StoreError::DiskFull { .. }
-            | StoreError::Latched { .. }
-            | StoreError::Denied { .. }
-            | StoreError::Throttled { .. }
-            | StoreError::Conflict { .. }
-            | StoreError::Damaged { .. }
-            | StoreError::Rejected { .. }
-            | StoreError::Closed { .. } => Outcome::NotStored,
-        }
-    }
-
-    /// The reason to pause for, or `None` if waiting cannot help this block.
-    pub fn pause(&self) -> Option<PauseReason> {
-        match self {
-            StoreError::Io { .. } | StoreError::Latched { .. } | StoreError::Closed { .. } => {
-                Some(PauseReason::StoreDown)
-            }
-            StoreError::DiskFull { .. } => Some(PauseReason::DiskFull),
-            StoreError::Full { .. } => Some(PauseReason::StoreFull),
-            StoreError::Denied { .. } => Some(PauseReason::Auth),
-            StoreError::Throttled { .. } => Some(PauseReason::Throttled),
-            StoreError::Conflict { .. }
-            | StoreError::Damaged { .. }
-            | StoreError::Rejected { .. } => None,
-        }
-    }
 }

@@ -7,7 +7,8 @@ use crate::block::Block;
 use crate::clock::Timestamp;
 use crate::id::{Origin, Position};
 use crate::store::{
-    Batch, BlockStore, Ends, Expired, Gap, Head, KeyRow, Outcome, Placed, Reach, Sink, StoreError,
+    Batch, BlockStore, Ends, Expired, Gap, Head, KeyRow, Note, Outcome, Placed, Reach, Sink,
+    StoreError, Waiting, WaitingTotals,
 };
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
@@ -33,8 +34,8 @@ pub enum Fault {
 
 /// A store around a store, whose writes fail as a test says.
 ///
-/// Writes are `put`, `append`, `replace`, `expire`, `published` and `forget_keys`,
-/// counted from 1 from the last [`FaultyStore::fail_at`] on. Reads fail when
+/// Writes are `put`, `append`, `take`, `replace`, `expire`, `published`, `share_all`
+/// and `forget_keys`, counted from 1 from the last [`FaultyStore::fail_at`] on. Reads fail when
 /// [`FaultyStore::fail_read_at`] says so. Everything else passes through.
 /// After an unknown outcome it is latched, as the contract of
 /// [`BlockStore::append`] says, until it is probed.
@@ -96,7 +97,8 @@ impl<S> FaultyStore<S> {
     }
 
     /// From now on, the `nth` read fails once; 1 is the next one, 0 is none. Reads
-    /// are `heads`, `read`, `outbox`, `ends`, `gaps` and `find_key`.
+    /// are `heads`, `read`, `recall`, `outbox`, `waiting`, `backlog`, `ends`, `gaps` and
+    /// `find_key`.
     pub fn fail_read_at(&self, nth: u64) {
         self.state.lock().reads_to_failure = nth;
     }
@@ -265,6 +267,14 @@ impl<S: BlockStore> BlockStore for FaultyStore<S> {
         self.write(false, || self.inner.append(batch))
     }
 
+    fn take(&self, batch: &Batch<'_>) -> Result<Vec<Placed>, StoreError> {
+        self.write(false, || self.inner.take(batch))
+    }
+
+    fn recall(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read_or_fail(|| self.inner.recall(name))
+    }
+
     fn heads(&self, from: Position, limit: usize) -> Result<Vec<Head>, StoreError> {
         self.read_or_fail(|| self.inner.heads(from, limit))
     }
@@ -285,8 +295,20 @@ impl<S: BlockStore> BlockStore for FaultyStore<S> {
         self.read_or_fail(|| self.inner.outbox(from, limit))
     }
 
-    fn published(&self, bases: &[Position]) -> Result<(), StoreError> {
-        self.write(true, || self.inner.published(bases))
+    fn waiting(&self, from: Position, events_max: u64) -> Result<Vec<Waiting>, StoreError> {
+        self.read_or_fail(|| self.inner.waiting(from, events_max))
+    }
+
+    fn published(&self, bases: &[Position], notes: &[Note<'_>]) -> Result<(), StoreError> {
+        self.write(true, || self.inner.published(bases, notes))
+    }
+
+    fn backlog(&self) -> Result<WaitingTotals, StoreError> {
+        self.read_or_fail(|| self.inner.backlog())
+    }
+
+    fn share_all(&self) -> Result<u64, StoreError> {
+        self.write(false, || self.inner.share_all())
     }
 
     fn ends(&self) -> Result<Ends, StoreError> {
@@ -367,10 +389,10 @@ mod tests {
     fn a_failed_publishing_leaves_what_was_not_done_waiting() {
         for (fault, left) in [(Fault::NotStored, 1), (Fault::UnknownButDone, 0)] {
             let (store, blocks) = (faulty(), [Blocks::new(1).of(2)]);
-            store.append(&Batch { blocks: &blocks, keys: &[], outbox: true }).unwrap();
+            store.append(&Batch { blocks: &blocks, keys: &[], outbox: true, notes: &[] }).unwrap();
             store.fail_at(1, fault);
 
-            assert!(store.published(&[Position(0)]).is_err());
+            assert!(store.published(&[Position(0)], &[]).is_err());
             store.probe().unwrap();
 
             assert_eq!(store.outbox(Position(0), 9).unwrap().len(), left, "{fault:?}");
@@ -401,7 +423,7 @@ mod tests {
 
         assert!(matches!(store.put(&block), Err(StoreError::DiskFull { .. })));
         assert!(matches!(store.probe(), Err(StoreError::DiskFull { .. })));
-        store.published(&[Position(0)]).unwrap();
+        store.published(&[Position(0)], &[]).unwrap();
         assert_eq!(store.expire(&[Position(0)]).unwrap().events, 5);
         store.release();
         assert!(store.probe().is_ok() && store.put(&block).is_ok());

@@ -91,11 +91,11 @@ fn assert_rejected<T: std::fmt::Debug>(done: &Result<T, StoreError>) {
 
 #[track_caller]
 fn append(store: &dyn BlockStore, blocks: &[Block]) -> Position {
-    store.append(&Batch { blocks, keys: &[], outbox: false }).must()
+    store.append(&Batch { blocks, keys: &[], outbox: false, notes: &[] }).must()
 }
 
 fn append_waiting(store: &dyn BlockStore, blocks: &[Block]) -> Position {
-    store.append(&Batch { blocks, keys: &[], outbox: true }).must()
+    store.append(&Batch { blocks, keys: &[], outbox: true, notes: &[] }).must()
 }
 
 fn same_bytes_again<S: Sink>(store: &S) {
@@ -166,7 +166,7 @@ fn all_or_nothing<S: BlockStore>(store: &S) {
     let one = blocks.of(1);
     store.put(&one).must();
     let other = [blocks.of(1), Blocks::new(1).of(9)];
-    let done = store.append(&Batch { blocks: &other, keys: &[], outbox: false });
+    let done = store.append(&Batch { blocks: &other, keys: &[], outbox: false, notes: &[] });
     assert!(matches!(done, Err(StoreError::Conflict { .. })), "{done:?}");
     assert_eq!(store.ends().must().events, 1);
     assert!(!store.put(&other[0]).must().duplicate, "it must not be there");
@@ -186,9 +186,9 @@ fn torn<S: BlockStore>(store: &S) {
     let (one, two) = (blocks.of(1), blocks.of(1));
     store.put(&one).must();
     let batch = [one, two.clone()];
-    assert_rejected(&store.append(&Batch { blocks: &batch, keys: &[], outbox: false }));
+    assert_rejected(&store.append(&Batch { blocks: &batch, keys: &[], outbox: false, notes: &[] }));
     let twice = [two.clone(), two];
-    assert_rejected(&store.append(&Batch { blocks: &twice, keys: &[], outbox: false }));
+    assert_rejected(&store.append(&Batch { blocks: &twice, keys: &[], outbox: false, notes: &[] }));
     assert_eq!(store.ends().must().events, 1);
 }
 
@@ -289,14 +289,14 @@ fn outbox<S: BlockStore>(store: &S) {
     assert_eq!((waiting(store, 16, 10), waiting(store, u64::MAX, 10)), (vec![], vec![]));
     let read = store.read(Position(2)).must();
     assert_eq!(read.as_ref().map(Block::bytes), Some(sent[1].bytes()));
-    store.published(&[Position(2), Position(6), Position(77), Position(10)]).must();
-    store.published(&[Position(2)]).must();
-    store.published(&[]).must();
+    store.published(&[Position(2), Position(6), Position(77), Position(10)], &[]).must();
+    store.published(&[Position(2)], &[]).must();
+    store.published(&[], &[]).must();
     assert_eq!(waiting(store, 0, 10), [0, 5, 15]);
     assert!(store.read(Position(2)).must().is_some(), "published blocks are kept");
     assert_eq!(expired(store, &[0, 2, 15]), (6, 3), "what waits goes with the rest");
     assert_eq!(waiting(store, 0, 10), [5]);
-    store.published(&[Position(5)]).must();
+    store.published(&[Position(5)], &[]).must();
     assert_eq!(waiting(store, 0, 10), [0; 0]);
     assert_eq!(store.ends().must().events, 11);
 }
@@ -306,13 +306,13 @@ fn outbox_settled<S: BlockStore>(store: &S) {
     let (first, second) = ([blocks.of(2), blocks.of(3)], [blocks.of(1)]);
     append_waiting(store, &first);
     append(store, &second);
-    store.published(&[Position(0)]).must();
+    store.published(&[Position(0)], &[]).must();
     assert_eq!(append_waiting(store, &first), Position(0));
     assert_eq!(append_waiting(store, &second), Position(5));
     assert!(store.put(&first[1]).must().duplicate);
     assert_eq!(waiting(store, 0, 10), [2]);
     let torn = [blocks.of(1), second[0].clone()];
-    assert_rejected(&store.append(&Batch { blocks: &torn, keys: &[], outbox: true }));
+    assert_rejected(&store.append(&Batch { blocks: &torn, keys: &[], outbox: true, notes: &[] }));
     assert_eq!(waiting(store, 0, 10), [2], "nothing of a batch that fails waits");
 }
 
@@ -332,7 +332,14 @@ const HOUR: Duration = Duration::from_hours(1);
 fn keys<S: BlockStore>(store: &S) {
     let (a, b) = (key("a", MINUTE, 1), key("b", 61 * MINUTE, 2));
     let blocks = [Blocks::new(1).of(2)];
-    store.append(&Batch { blocks: &blocks, keys: &[a.clone(), b.clone()], outbox: false }).must();
+    store
+        .append(&Batch {
+            blocks: &blocks,
+            keys: &[a.clone(), b.clone()],
+            outbox: false,
+            notes: &[],
+        })
+        .must();
     let find = |name: &str, after, window| {
         store.find_key(name.as_bytes(), START.after(after), window).must()
     };
@@ -350,7 +357,7 @@ fn forgotten_keys<S: BlockStore>(store: &S) {
     for row in &rows {
         let block = [blocks.of(1)];
         let keys = std::slice::from_ref(row);
-        store.append(&Batch { blocks: &block, keys, outbox: false }).must();
+        store.append(&Batch { blocks: &block, keys, outbox: false, notes: &[] }).must();
     }
     let find =
         |name: &str| store.find_key(name.as_bytes(), START.after(70 * MINUTE), 24 * HOUR).must();
@@ -373,7 +380,7 @@ fn closed<S: BlockStore>(store: &S) {
     assert!(closed(store.ends().err()));
     assert!(closed(store.expire(&[Position(0)]).err()));
     assert!(closed(store.outbox(Position(0), 1).err()));
-    assert!(closed(store.published(&[Position(0)]).err()));
+    assert!(closed(store.published(&[Position(0)], &[]).err()));
     assert!(closed(store.find_key(b"a", START, HOUR).err()));
     store.close().must();
 }

@@ -46,7 +46,7 @@ pub(crate) fn append(dir: &Path, round: u64) {
                 blocks.with_text(sized(next), 200)
             })
             .collect();
-        let placed = store.append(&Batch { blocks: &batch, keys: &[], outbox: true });
+        let placed = store.append(&Batch { blocks: &batch, keys: &[], outbox: true, notes: &[] });
         let mut base = placed.unwrap();
         for block in &batch {
             writeln!(output, "{} {}", block.header().number.unwrap(), base.0).unwrap();

@@ -45,7 +45,7 @@ impl Original {
         for half in sent.chunks(18) {
             let store = SqliteStore::open(dir.path(), options()).unwrap();
             for blocks in half.chunks(3) {
-                store.append(&Batch { blocks, keys: &[], outbox: false }).unwrap();
+                store.append(&Batch { blocks, keys: &[], outbox: false, notes: &[] }).unwrap();
             }
             if store.ends().unwrap().blocks < 36 {
                 continue;

@@ -45,7 +45,7 @@ fn a_full_disk_pauses_writes_not_reads_and_purging_ends_it() {
     assert!(matches!(store.probe(), Err(StoreError::DiskFull { .. })));
     assert_all_there(&store, &kept);
     let bases: Vec<Position> = kept.iter().map(|(base, _)| *base).collect();
-    store.published(&bases[1..]).unwrap();
+    store.published(&bases[1..], &[]).unwrap();
     assert_eq!(store.outbox(Position(0), 9).unwrap(), bases[..1]);
 
     let half = kept.len() / 2;
@@ -98,7 +98,8 @@ fn fill(store: &SqliteStore) -> (Vec<(Position, Block)>, Block) {
     let (mut blocks, mut kept) = (Blocks::new(1), Vec::new());
     loop {
         let block = blocks.with_text(40, 1500);
-        let batch = Batch { blocks: std::slice::from_ref(&block), keys: &[], outbox: true };
+        let batch =
+            Batch { blocks: std::slice::from_ref(&block), keys: &[], outbox: true, notes: &[] };
         match store.append(&batch) {
             Ok(base) => kept.push((base, block)),
             Err(StoreError::DiskFull { .. }) => return (kept, block),

@@ -20,7 +20,7 @@ fn filled(dir: &Path) -> (SqliteStore, Vec<Block>) {
     let store = SqliteStore::open(dir, options()).unwrap();
     let mut blocks = Blocks::new(1);
     let sent: Vec<Block> = (1..=6).map(|i| blocks.with_text(i * 10, 100)).collect();
-    store.append(&Batch { blocks: &sent, keys: &[], outbox: true }).unwrap();
+    store.append(&Batch { blocks: &sent, keys: &[], outbox: true, notes: &[] }).unwrap();
     (store, sent) // at 0, 10, 30, 60, 100, 150 to 210
 }
 

@@ -11,7 +11,8 @@ use crate::clock::Timestamp;
 use crate::id::{Origin, Position};
 use crate::store::memory::MemoryStore;
 use crate::store::{
-    Batch, BlockStore, Ends, Expired, Gap, Head, KeyRow, Outcome, Placed, Reach, Sink, StoreError,
+    Batch, BlockStore, Ends, Expired, Gap, Head, KeyRow, Note, Outcome, Placed, Reach, Sink,
+    StoreError, Waiting, WaitingTotals,
 };
 use crate::sync::{Condvar, Mutex};
 
@@ -149,6 +150,14 @@ impl BlockStore for Scripted {
         Ok(base)
     }
 
+    fn take(&self, batch: &Batch<'_>) -> Result<Vec<Placed>, StoreError> {
+        self.write(|| self.inner.take(batch))
+    }
+
+    fn recall(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.recall(name)
+    }
+
     fn heads(&self, from: Position, limit: usize) -> Result<Vec<Head>, StoreError> {
         self.inner.heads(from, limit)
     }
@@ -169,8 +178,20 @@ impl BlockStore for Scripted {
         self.inner.outbox(from, limit)
     }
 
-    fn published(&self, bases: &[Position]) -> Result<(), StoreError> {
-        self.inner.published(bases)
+    fn waiting(&self, from: Position, events_max: u64) -> Result<Vec<Waiting>, StoreError> {
+        self.inner.waiting(from, events_max)
+    }
+
+    fn published(&self, bases: &[Position], notes: &[Note<'_>]) -> Result<(), StoreError> {
+        self.inner.published(bases, notes)
+    }
+
+    fn backlog(&self) -> Result<WaitingTotals, StoreError> {
+        self.inner.backlog()
+    }
+
+    fn share_all(&self) -> Result<u64, StoreError> {
+        self.inner.share_all()
     }
 
     fn ends(&self) -> Result<Ends, StoreError> {

@@ -5,7 +5,9 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
-use crate::store::{Batch, Damage, Ends, Expired, Gap, Head, KeyRow, Placed, Reach};
+use crate::store::{
+    Batch, Damage, Ends, Expired, Gap, Head, KeyRow, Note, Placed, Reach, Waiting, WaitingTotals,
+};
 use crate::sync::Mutex;
 
 pub(super) struct Odd {
@@ -84,6 +86,14 @@ impl BlockStore for Odd {
         self.inner.append(batch)
     }
 
+    fn take(&self, batch: &Batch<'_>) -> Result<Vec<Placed>, StoreError> {
+        self.inner.take(batch)
+    }
+
+    fn recall(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.recall(name)
+    }
+
     fn heads(&self, from: Position, limit: usize) -> Result<Vec<Head>, StoreError> {
         let mut heads = self.inner.heads(from, limit)?;
         let instead = self.instead.lock();
@@ -116,8 +126,20 @@ impl BlockStore for Odd {
         self.inner.outbox(from, limit)
     }
 
-    fn published(&self, bases: &[Position]) -> Result<(), StoreError> {
-        self.inner.published(bases)
+    fn waiting(&self, from: Position, events_max: u64) -> Result<Vec<Waiting>, StoreError> {
+        self.inner.waiting(from, events_max)
+    }
+
+    fn published(&self, bases: &[Position], notes: &[Note<'_>]) -> Result<(), StoreError> {
+        self.inner.published(bases, notes)
+    }
+
+    fn backlog(&self) -> Result<WaitingTotals, StoreError> {
+        self.inner.backlog()
+    }
+
+    fn share_all(&self) -> Result<u64, StoreError> {
+        self.inner.share_all()
     }
 
     fn ends(&self) -> Result<Ends, StoreError> {

@@ -12,7 +12,7 @@ use super::open::{Trouble, check_magic, examine, identify};
 use super::survey::Survey;
 use super::tail::{self, Found};
 use super::walk::{self, Met, Row};
-use super::{OpenError, schema};
+use super::{OpenError, notes, schema};
 use crate::block::Block;
 use crate::id::{Origin, Position};
 use crate::store::{Damage, Gap, Head};
@@ -145,6 +145,7 @@ impl Source {
             complaints: complaints_of(&mark, self.survey.counts.next),
             clean_stop: matches!(mark, Found::Mark { mark, .. } if mark.clean),
         };
+        seen.complaints.extend(self.damaged_notes());
         self.each(&mut |finding| {
             match &finding {
                 Finding::Whole { block, .. } => {
@@ -179,6 +180,16 @@ impl Source {
             }
             ControlFlow::Continue(())
         })
+    }
+
+    /// What was noted and is not what it was.
+    fn damaged_notes(&self) -> Vec<String> {
+        let (notes, stopped) = notes::every_note(&self.conn);
+        let damaged = notes.iter().filter_map(|(name, value)| {
+            let cause = value.as_ref().err()?;
+            Some(format!("the note {name:?} is damaged: {cause}"))
+        });
+        damaged.chain(stopped.map(|error| format!("not every note can be read: {error}"))).collect()
     }
 
     /// What SQLite itself finds wrong.

@@ -126,8 +126,15 @@ fn key_row(row: &rusqlite::Row<'_>, name: &[u8]) -> rusqlite::Result<Option<KeyR
     Ok(whole.then(|| KeyRow { name: name.into(), body, id, received }))
 }
 
+/// What becomes of the key of the same name and hour that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnTwin {
+    Keep,
+    Replace,
+}
+
 impl Tx<'_> {
-    pub(super) fn insert_key(&mut self, key: &KeyRow) -> Result<(), StoreError> {
+    pub(super) fn insert_key(&mut self, key: &KeyRow, twin: OnTwin) -> Result<(), StoreError> {
         let hour = hour_of(key.received);
         let seal = row::key_seal(&key.name, &key.body, &key.id.to_bytes(), key.received.as_nanos());
         let new = !self.store.keys.lock().hours.contains_key(&hour)
@@ -143,8 +150,12 @@ impl Tx<'_> {
                 [],
             )?;
         }
+        let or = match twin {
+            OnTwin::Keep => "IGNORE",
+            OnTwin::Replace => "REPLACE",
+        };
         self.execute(
-            &format!("INSERT OR REPLACE INTO \"keys_{hour}\" VALUES (?1, ?2, ?3, ?4, ?5)"),
+            &format!("INSERT OR {or} INTO \"keys_{hour}\" VALUES (?1, ?2, ?3, ?4, ?5)"),
             params![key.name, key.body, key.id.to_bytes(), key.received.as_nanos(), seal],
         )?;
         self.keys.push(key.clone());

@@ -10,6 +10,7 @@ mod inspect;
 mod keeper;
 mod keys;
 mod latch;
+mod notes;
 mod open;
 mod outbox;
 mod purge;
@@ -38,7 +39,8 @@ use crate::block::Block;
 use crate::clock::{Clock, Timestamp};
 use crate::id::{NoRandomness, Origin, Position};
 use crate::store::{
-    Batch, BlockStore, Ends, Expired, Gap, Head, KeyRow, Placed, Reach, Sink, StoreError,
+    Batch, BlockStore, Ends, Expired, Gap, Head, KeyRow, Note, Placed, Reach, Sink, StoreError,
+    Waiting, WaitingTotals,
 };
 use crate::sync::{Arc, Mutex, thread};
 
@@ -175,6 +177,14 @@ impl BlockStore for SqliteStore {
         self.inner.append(batch)
     }
 
+    fn take(&self, batch: &Batch<'_>) -> Result<Vec<Placed>, StoreError> {
+        self.inner.take(batch)
+    }
+
+    fn recall(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.recall(name)
+    }
+
     fn heads(&self, from: Position, limit: usize) -> Result<Vec<Head>, StoreError> {
         self.inner.heads(from, limit)
     }
@@ -195,8 +205,20 @@ impl BlockStore for SqliteStore {
         self.inner.outbox(from, limit)
     }
 
-    fn published(&self, bases: &[Position]) -> Result<(), StoreError> {
-        self.inner.published(bases)
+    fn waiting(&self, from: Position, events_max: u64) -> Result<Vec<Waiting>, StoreError> {
+        self.inner.waiting(from, events_max)
+    }
+
+    fn published(&self, bases: &[Position], notes: &[Note<'_>]) -> Result<(), StoreError> {
+        self.inner.published(bases, notes)
+    }
+
+    fn backlog(&self) -> Result<WaitingTotals, StoreError> {
+        self.inner.backlog()
+    }
+
+    fn share_all(&self) -> Result<u64, StoreError> {
+        self.inner.share_all()
     }
 
     fn ends(&self) -> Result<Ends, StoreError> {

@@ -54,6 +54,12 @@ pub(super) fn key_seal(name: &[u8], body: &[u8], id: &[u8], received: i64) -> u3
     [&name_bytes, name, body, id].iter().fold(crc, |crc, part| crc32c::crc32c_append(crc, part))
 }
 
+pub(super) fn note_seal(name: &str, value: &[u8]) -> u32 {
+    let name_bytes = (name.len() as u64).to_le_bytes();
+    let parts = [name.as_bytes(), value];
+    parts.iter().fold(crc32c::crc32c(&name_bytes), |crc, part| crc32c::crc32c_append(crc, part))
+}
+
 /// Compares what was written with what is there now.
 pub(super) fn check(stored: i64, computed: u32) -> Result<(), Damage> {
     // A stored value out of range is as wrong as any other.

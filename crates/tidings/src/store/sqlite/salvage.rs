@@ -8,12 +8,13 @@ use rusqlite::params;
 
 use super::directory::failed;
 use super::inspect::{Finding, Source};
+use super::keys::OnTwin;
 use super::latch::Purpose;
 use super::{Directory, OpenError, SqliteOptions, SqliteStore, open};
 use crate::block::Block;
 use crate::id::{Boot, Origin, Position};
 use crate::store::naming::BlockName;
-use crate::store::{BlockStore, Gap, GapReason, StoreError};
+use crate::store::{BlockStore, Gap, GapReason, Note, StoreError};
 
 /// Blocks that one transaction carries over, at most.
 const CARRIED_BLOCKS_MAX: usize = 64;
@@ -122,7 +123,7 @@ fn carry_some(
 }
 
 /// Carries over where the log ends, which names are gone, what waits in the
-/// outbox, and the callers' keys, as far as they can be read.
+/// outbox, the callers' keys, and the notes, as far as they can be read.
 fn carry_ends(source: &Source, store: &SqliteStore, next: Position) -> Result<(), StoreError> {
     let gone =
         "SELECT boots.origin, boots.boot, first, last FROM gone JOIN boots ON boots.id = gone.boot";
@@ -131,6 +132,9 @@ fn carry_ends(source: &Source, store: &SqliteStore, next: Position) -> Result<()
     let outbox: Vec<i64> = rows(source, "SELECT base FROM outbox", |row| row.get(0));
     let expired = super::survey::expired(&source.conn).unwrap_or_default();
     let keys = super::keys::every_key(&source.conn);
+    let notes = super::notes::every_note(&source.conn).0;
+    let whole = notes.iter().filter_map(|(name, value)| Some((name, value.as_ref().ok()?)));
+    let notes: Vec<Note<'_>> = whole.map(|(name, value)| Note { name, value }).collect();
     store.inner.transact(Purpose::Store, "carry the ends over", |tx| {
         for (origin, boot, first, last) in &gone {
             let boot = tx.boot_row(Origin::from_bytes(*origin), Boot::from_bytes(*boot))?;
@@ -146,7 +150,8 @@ fn carry_ends(source: &Source, store: &SqliteStore, next: Position) -> Result<()
         for (first, next) in &expired {
             tx.write_expired(*first, *next)?;
         }
-        keys.iter().try_for_each(|key| tx.insert_key(key))?;
+        keys.iter().try_for_each(|key| tx.insert_key(key, OnTwin::Replace))?;
+        tx.insert_notes(&notes)?;
         tx.counts.next = tx.counts.next.max(next.0);
         tx.raise_floor()
     })

@@ -22,7 +22,7 @@ fn open(dir: &Path) -> SqliteStore {
 #[track_caller]
 fn closed_with(dir: &Path, blocks: &[Block]) {
     let store = open(dir);
-    store.append(&Batch { blocks, keys: &[], outbox: false }).unwrap();
+    store.append(&Batch { blocks, keys: &[], outbox: false, notes: &[] }).unwrap();
     store.close().unwrap();
 }
 
@@ -54,7 +54,7 @@ fn everything_is_there_after_reopening() {
     let sent = [blocks.of(3), blocks.of(5), blocks.of(2)];
     let store = open(dir.path());
     let origin = store.origin();
-    store.append(&Batch { blocks: &sent, keys: &[], outbox: false }).unwrap();
+    store.append(&Batch { blocks: &sent, keys: &[], outbox: false, notes: &[] }).unwrap();
     store.expire(&[Position(0)]).unwrap();
     let ends = store.ends().unwrap();
     drop(store);
@@ -382,7 +382,7 @@ fn expiring_gives_space_back_to_the_file_system() {
     let dir = tempfile::tempdir().unwrap();
     let (store, mut blocks) = (open(dir.path()), Blocks::new(1));
     let sent: Vec<Block> = (0..24).map(|_| blocks.with_text(250, 2000)).collect();
-    store.append(&Batch { blocks: &sent, keys: &[], outbox: false }).unwrap();
+    store.append(&Batch { blocks: &sent, keys: &[], outbox: false, notes: &[] }).unwrap();
     let before = store.ends().unwrap();
     let bases: Vec<Position> = (0..23).map(|i| Position(i * 250)).collect();
 
@@ -418,7 +418,9 @@ fn keys_are_found_after_reopening() {
     let id = crate::id::EventId::from_bytes([3; 16]);
     let key = KeyRow { name: (*b"k").into(), body: [1; 16], id, received };
     let (blocks, keys) = ([Blocks::new(1).of(1)], [key.clone()]);
-    open(dir.path()).append(&Batch { blocks: &blocks, keys: &keys, outbox: false }).unwrap();
+    open(dir.path())
+        .append(&Batch { blocks: &blocks, keys: &keys, outbox: false, notes: &[] })
+        .unwrap();
 
     let store = open(dir.path());
 

@@ -132,6 +132,11 @@ fn read_rows(conn: &Connection, at: &mut i64, visit: Visit<'_>) -> rusqlite::Res
     })
 }
 
+/// The row that a statement of the columns of [`ROW`], in their order, stands at.
+pub(super) fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    whole_row(&place(row)?, row)
+}
+
 fn whole_row(place: &Place, row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     let (head, body) = (row.get_ref(6)?.as_blob()?, row.get_ref(7)?.as_blob()?);
     let block = row::open_block(place, (row.get(4)?, row.get(5)?), head, body);
@@ -212,7 +217,7 @@ pub(super) struct Row {
 pub(super) fn block(conn: &Connection, base: i64) -> rusqlite::Result<Option<Row>> {
     let sql = format!("{ROW} WHERE base = ?1");
     let mut statement = conn.prepare_cached(&sql)?;
-    match statement.query_row([base], |row| whole_row(&place(row)?, row)).optional() {
+    match statement.query_row([base], read_row).optional() {
         Err(error) if fault(&error) == Fault::Damage => {
             let sql = "SELECT count FROM blocks WHERE base = ?1";
             let count = conn.query_row(sql, [base], |row| row.get(0)).map_or(1, likely_count);

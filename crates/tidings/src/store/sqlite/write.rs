@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::keys::OnTwin;
 use super::latch::{Fault, Purpose, fault};
 use super::row::{self, Place};
 use super::{Counts, Inner};
@@ -102,19 +103,33 @@ impl Inner {
 
     pub(super) fn put(&self, block: &Block) -> Result<Placed, StoreError> {
         let name = BlockName::of(block).ok_or_else(|| self.rejected(MERGED))?;
-        self.transact(Purpose::Store, "write a block", |tx| {
-            Ok(match tx.known(name, block)? {
-                Known::There { base } => Placed { base: Some(Position(base)), duplicate: true },
-                Known::Gone => Placed { base: None, duplicate: true },
-                Known::New => {
-                    let base = tx.insert(Some(name), block)?;
-                    Placed { base: Some(base), duplicate: false }
-                }
-            })
+        self.transact(Purpose::Store, "write a block", |tx| tx.place(name, block, false))
+    }
+
+    pub(super) fn take(&self, batch: &Batch<'_>) -> Result<Vec<Placed>, StoreError> {
+        self.check_notes(batch.notes)?;
+        let names = batch.blocks.iter().map(BlockName::of).collect::<Option<Vec<_>>>();
+        let names = names.ok_or_else(|| self.rejected(MERGED))?;
+        self.transact(Purpose::Store, "take blocks", |tx| {
+            let mut placed = Vec::with_capacity(names.len());
+            for (name, block) in names.iter().zip(batch.blocks) {
+                placed.push(match tx.place(*name, block, batch.outbox) {
+                    // Its bytes cannot be compared any more: the name alone decides, or
+                    // one damaged block would keep out whatever comes beside it.
+                    Err(StoreError::Damaged { base, .. }) => {
+                        Placed { base: Some(base), duplicate: true }
+                    }
+                    placed => placed?,
+                });
+            }
+            batch.keys.iter().try_for_each(|key| tx.insert_key(key, OnTwin::Keep))?;
+            tx.insert_notes(batch.notes)?;
+            Ok(placed)
         })
     }
 
     pub(super) fn append(&self, batch: &Batch<'_>) -> Result<Position, StoreError> {
+        self.check_notes(batch.notes)?;
         let names = batch.blocks.iter().map(BlockName::of).collect::<Option<Vec<_>>>();
         let names = names.ok_or_else(|| self.rejected(MERGED))?;
         if names.iter().collect::<BTreeSet<_>>().len() != names.len() {
@@ -130,16 +145,15 @@ impl Inner {
                 }
             }
             if let Some(base) = settled.outcome().map_err(|cause| self.rejected(cause))? {
+                tx.insert_notes(batch.notes)?;
                 return Ok(base);
             }
             let first = Position(tx.counts.next);
             for (name, block) in names.iter().zip(batch.blocks) {
-                let base = tx.insert(Some(*name), block)?;
-                if batch.outbox {
-                    tx.execute("INSERT INTO outbox VALUES (?1)", params![place_of(base)])?;
-                }
+                tx.insert_new(*name, block, batch.outbox)?;
             }
-            batch.keys.iter().try_for_each(|key| tx.insert_key(key))?;
+            batch.keys.iter().try_for_each(|key| tx.insert_key(key, OnTwin::Replace))?;
+            tx.insert_notes(batch.notes)?;
             Ok(first)
         })
     }
@@ -247,6 +261,36 @@ impl Tx<'_> {
             |row| row.get::<_, i64>(0),
         )?;
         Ok(last.is_some_and(|last| last >= number))
+    }
+
+    /// Puts a block under its name, unless it is there.
+    fn place(
+        &mut self,
+        name: BlockName,
+        block: &Block,
+        outbox: bool,
+    ) -> Result<Placed, StoreError> {
+        Ok(match self.known(name, block)? {
+            Known::There { base } => Placed { base: Some(Position(base)), duplicate: true },
+            Known::Gone => Placed { base: None, duplicate: true },
+            Known::New => {
+                let base = self.insert_new(name, block, outbox)?;
+                Placed { base: Some(base), duplicate: false }
+            }
+        })
+    }
+
+    fn insert_new(
+        &mut self,
+        name: BlockName,
+        block: &Block,
+        outbox: bool,
+    ) -> Result<Position, StoreError> {
+        let base = self.insert(Some(name), block)?;
+        if outbox {
+            self.execute("INSERT INTO outbox VALUES (?1)", params![place_of(base)])?;
+        }
+        Ok(base)
     }
 
     /// Puts a block at `counts.next`.
