@@ -102,10 +102,17 @@ impl Server {
 
     /// Starts one with further flags of `tidings serve`.
     pub(crate) fn start_with(dir: &Path, flags: &[&str]) -> Server {
-        let mut child = tidings()
+        let mut command = tidings();
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--member", "test-server", "--data"])
             .arg(dir)
-            .args(flags)
+            .args(flags);
+        Server::start_as(command)
+    }
+
+    /// Starts one by this command.
+    pub(crate) fn start_as(mut command: Command) -> Server {
+        let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -175,20 +182,7 @@ impl Server {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> std::io::Result<Answer> {
-        use std::fmt::Write as _;
-        let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
-        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            let _ = write!(head, "Host: {}\r\n", self.address);
-        }
-        for (name, value) in headers {
-            let _ = write!(head, "{name}: {value}\r\n");
-        }
-        if !body.is_empty() || method != "GET" {
-            let _ = write!(head, "Content-Length: {}\r\n", body.len());
-        }
-        head.push_str("\r\n");
-        let bytes = exchange(self.address, &[head.as_bytes(), body].concat())?;
-        parse(&bytes).ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
+        request(self.address, method, path, headers, body)
     }
 
     /// Sends these bytes and reads until the server closes.
@@ -257,6 +251,30 @@ fn collect(stderr: impl Read, found: &mpsc::SyncSender<SocketAddr>) -> String {
             let _ = found.try_send(address);
         }
     }
+}
+
+/// One request on a connection of its own.
+pub(crate) fn request(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> std::io::Result<Answer> {
+    use std::fmt::Write as _;
+    let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        let _ = write!(head, "Host: {address}\r\n");
+    }
+    for (name, value) in headers {
+        let _ = write!(head, "{name}: {value}\r\n");
+    }
+    if !body.is_empty() || method != "GET" {
+        let _ = write!(head, "Content-Length: {}\r\n", body.len());
+    }
+    head.push_str("\r\n");
+    let bytes = exchange(address, &[head.as_bytes(), body].concat())?;
+    parse(&bytes).ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
 }
 
 fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {

@@ -49,7 +49,8 @@ pub enum EtcdRelease {
 }
 
 impl EtcdRelease {
-    fn program(self, name: &str) -> Option<PathBuf> {
+    /// Where its `etcd` or `etcdctl` is, if it is there.
+    pub fn program(self, name: &str) -> Option<PathBuf> {
         let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools");
         let path = variable("PATH").unwrap_or_default();
         let folders: Vec<PathBuf> = match self {
