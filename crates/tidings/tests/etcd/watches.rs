@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tidings::block::Block;
 use tidings::store::Sink;
-use tidings::store::etcd::{EtcdWatch, Seen};
+use tidings::store::etcd::{EtcdWatch, Seen, WatchFrom};
 use tidings::testing::Blocks;
 use tidings::testing::etcd::{self, EtcdMember, patiently};
 
@@ -23,15 +23,15 @@ fn next_block(watch: &mut EtcdWatch) -> (Block, i64) {
     }
 }
 
-/// Waits until all that is kept has come; answers with it and the revision.
+/// Waits until all that is kept has come; answers with it and where the watch is.
 #[track_caller]
-fn listed(watch: &mut EtcdWatch) -> (Vec<Block>, i64) {
+fn listed(watch: &mut EtcdWatch) -> (Vec<Block>, WatchFrom) {
     assert!(matches!(watch.next(LONG), Some(Seen::Listing)));
     let mut blocks = Vec::new();
     loop {
         match watch.next(LONG).expect("the list has an end") {
             Seen::Block { block, .. } => blocks.push(block),
-            Seen::Listed { revision } => return (blocks, revision),
+            Seen::Listed { at } => return (blocks, at),
             other => panic!("{other:?}"),
         }
     }
@@ -72,15 +72,16 @@ fn a_watch_goes_on_from_a_revision_without_listing() {
     let mut blocks = Blocks::new(1);
     let (one, two, three) = (blocks.of(1), blocks.of(1), blocks.of(1));
     store.put(&one).unwrap();
-    let (_, revision) = listed(&mut store.watch(None));
+    let (_, at) = listed(&mut store.watch(None));
     store.put(&two).unwrap();
     store.put(&three).unwrap();
 
-    let mut watch = store.watch(Some(revision));
+    let mut watch = store.watch(Some(at));
 
     let (first, revision) = next_block(&mut watch);
     assert_eq!((first, next_block(&mut watch).0), (two, three.clone()));
-    assert_eq!(next_block(&mut store.watch(Some(revision))).0, three);
+    let at = WatchFrom { revision, ..at };
+    assert_eq!(next_block(&mut store.watch(Some(at))).0, three);
 }
 
 #[test]
@@ -117,10 +118,10 @@ fn a_watch_whose_history_is_compacted_lists_anew_and_says_so() {
     for block in &kept {
         store.put(block).unwrap();
     }
-    let (_, revision) = listed(&mut store.watch(None));
-    member.ctl(&["compact", &revision.to_string()]);
+    let (_, at) = listed(&mut store.watch(None));
+    member.ctl(&["compact", &at.revision.to_string()]);
 
-    let mut watch = store.watch(Some(1));
+    let mut watch = store.watch(Some(WatchFrom { revision: 1, ..at }));
 
     assert_eq!(listed(&mut watch).0, kept);
 }

@@ -2,8 +2,8 @@
 //!
 //! `<prefix>/event/<origin>/<boot>/<block number>`: dense per boot, so a hole is a
 //! gap with a name; in the order of their numbers, which have twenty digits. One
-//! etcd role for each origin is possible: it covers `<prefix>/event/<origin>/`
-//! and `<prefix>/claim/<origin>`.
+//! etcd role for each origin is possible: it writes `<prefix>/event/<origin>/`,
+//! `<prefix>/claim/<origin>` and `<prefix>/member/<origin>`, and reads all.
 
 use crate::id::Origin;
 use crate::store::BlockName;
@@ -17,9 +17,26 @@ pub(super) struct Keys {
     prefix: String,
 }
 
+/// What stands under a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    Block(BlockName),
+    Member(Origin),
+    /// Something that nobody here reads: a claim, a probe, or what a later version
+    /// keeps.
+    Aside,
+    /// A key among blocks or members that nobody writes.
+    Nothing,
+}
+
 impl Keys {
     pub(super) fn below(prefix: &str) -> Keys {
         Keys { prefix: prefix.to_owned() }
+    }
+
+    /// What all keys begin with.
+    pub(super) fn all(&self) -> String {
+        format!("{}/", self.prefix)
     }
 
     /// What all blocks' keys begin with.
@@ -37,13 +54,31 @@ impl Keys {
         format!("{}/claim/{origin}", self.prefix)
     }
 
+    fn members(&self) -> String {
+        format!("{}/member/", self.prefix)
+    }
+
+    /// The key under which a member says how it is.
+    pub(super) fn member(&self, origin: Origin) -> String {
+        format!("{}/member/{origin}", self.prefix)
+    }
+
     /// The key of writes that only find out whether writes succeed again.
     pub(super) fn probe(&self) -> String {
         format!("{}/probe", self.prefix)
     }
 
-    /// The block that a key names; `None` for a key that nobody writes.
-    pub(super) fn read(&self, key: &[u8]) -> Option<BlockName> {
+    pub(super) fn read(&self, key: &[u8]) -> Named {
+        if key.starts_with(self.events().as_bytes()) {
+            return self.block(key).map_or(Named::Nothing, Named::Block);
+        }
+        if key.starts_with(self.members().as_bytes()) {
+            return self.member_of(key).map_or(Named::Nothing, Named::Member);
+        }
+        Named::Aside
+    }
+
+    fn block(&self, key: &[u8]) -> Option<BlockName> {
         let key = std::str::from_utf8(key).ok()?;
         let mut parts = key.strip_prefix(&self.events())?.split('/');
         let (origin, boot, number) = (parts.next()?, parts.next()?, parts.next()?);
@@ -54,6 +89,12 @@ impl Keys {
         };
         // Other spellings of the same name would be a second key for one block.
         (parts.next().is_none() && self.event(name) == key).then_some(name)
+    }
+
+    fn member_of(&self, key: &[u8]) -> Option<Origin> {
+        let key = std::str::from_utf8(key).ok()?;
+        let origin = key.strip_prefix(&self.members())?.parse().ok()?;
+        (self.member(origin) == key).then_some(origin)
     }
 }
 
@@ -71,7 +112,8 @@ mod tests {
     fn a_key_names_its_block() {
         let keys = Keys::below("tidings");
         for number in [1, 42, u64::MAX] {
-            assert_eq!(keys.read(keys.event(name(number)).as_bytes()), Some(name(number)));
+            let named = keys.read(keys.event(name(number)).as_bytes());
+            assert_eq!(named, Named::Block(name(number)));
         }
         assert_eq!(
             keys.event(name(42)),
@@ -87,22 +129,40 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_of_ours_names_nothing() {
+    fn a_key_names_its_member() {
+        let (keys, origin) = (Keys::below("tidings"), name(1).origin);
+
+        assert_eq!(keys.read(keys.member(origin).as_bytes()), Named::Member(origin));
+    }
+
+    #[test]
+    fn a_key_among_ours_that_nobody_writes_names_nothing() {
         let keys = Keys::below("tidings");
-        let good = keys.event(name(42));
+        let (block, member) = (keys.event(name(42)), keys.member(name(42).origin));
         let cases = [
-            String::new(),
             "tidings/event/".to_owned(),
-            good.replace("00000000000000000042", "42"),
-            good.replace("/0909", "/090"),
-            good.replace("tidings", "other"),
-            format!("{good}/x"),
-            good.to_uppercase(),
-            good.replace("0000000042", "+000000042"),
+            block.replace("00000000000000000042", "42"),
+            block.replace("/0909", "/090"),
+            format!("{block}/x"),
+            block.replace("0000000042", "+000000042"),
+            block.replace("0707", "070A"),
+            "tidings/member/".to_owned(),
+            format!("{member}/x"),
+            member.replace("0707", "070"),
+            member.replace("0707", "070A"),
         ];
         for key in cases {
-            assert_eq!(keys.read(key.as_bytes()), None, "{key}");
+            assert_eq!(keys.read(key.as_bytes()), Named::Nothing, "{key}");
         }
-        assert_eq!(keys.read(b"tidings/event/\xff"), None);
+        assert_eq!(keys.read(b"tidings/event/\xff"), Named::Nothing);
+    }
+
+    #[test]
+    fn what_others_keep_is_passed_over() {
+        let keys = Keys::below("tidings");
+        let claim = keys.claim(name(1).origin);
+        for key in [&claim, &keys.probe(), "tidings/later/x", "other/event/x", ""] {
+            assert_eq!(keys.read(key.as_bytes()), Named::Aside, "{key}");
+        }
     }
 }

@@ -58,6 +58,13 @@ impl Bucket {
         Some(lease.id)
     }
 
+    fn borrow(&mut self) -> Option<i64> {
+        if self.current.is_none() {
+            self.current = self.spare.take().map(|id| Lease { id, keys: 0 });
+        }
+        self.current.as_ref().map(|lease| lease.id)
+    }
+
     /// Whether the next lease is to be granted now, by whoever took the last key.
     fn runs_out(&self) -> bool {
         let keys = self.current.as_ref().map_or(0, |lease| lease.keys);
@@ -82,17 +89,35 @@ impl Leases {
         session: &Arc<Session>,
         received: Timestamp,
     ) -> Result<i64, Trouble> {
+        self.choose(session, received, Bucket::take).await
+    }
+
+    /// A lease for a key that is written again and again: it counts for nothing.
+    pub(super) async fn borrow(
+        self: &Arc<Leases>,
+        session: &Arc<Session>,
+        now: Timestamp,
+    ) -> Result<i64, Trouble> {
+        self.choose(session, now, Bucket::borrow).await
+    }
+
+    async fn choose(
+        self: &Arc<Leases>,
+        session: &Arc<Session>,
+        received: Timestamp,
+        choice: fn(&mut Bucket) -> Option<i64>,
+    ) -> Result<i64, Trouble> {
         let number = self.bucket_of(received);
         let mut pool = self.pool.lock().await;
         let oldest = self.bucket_of(self.clock.now().before(self.retention));
         pool.retain(|other, _| *other >= oldest || *other == number);
         let bucket = pool.entry(number).or_default();
-        let id = if let Some(id) = bucket.take() {
+        let id = if let Some(id) = choice(bucket) {
             id
         } else {
             bucket.spare = Some(self.grant(session, number).await?);
             // What was put there is taken.
-            bucket.take().unwrap_or_default()
+            choice(bucket).unwrap_or_default()
         };
         if bucket.runs_out() {
             let (leases, session) = (Arc::clone(self), Arc::clone(session));
@@ -177,6 +202,15 @@ mod tests {
             bucket.runs_out()
         });
         assert_eq!(asked.count(), 1);
+    }
+
+    #[test]
+    fn a_borrowed_lease_keeps_its_room() {
+        let mut bucket = Bucket { current: None, spare: Some(1) };
+        for _ in 0..2 * LEASE_KEYS_MAX {
+            assert_eq!(bucket.borrow(), Some(1));
+        }
+        assert_eq!(bucket.take(), Some(1));
     }
 
     #[test]

@@ -10,16 +10,19 @@ mod errors;
 mod key;
 mod lease;
 mod options;
+mod pages;
+mod presence;
 mod put;
 mod remote;
 mod session;
+mod status;
 mod value;
 mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{GetOptions, PutOptions, SortOrder, SortTarget};
+use etcd_client::{GetOptions, PutOptions};
 use tokio::time::timeout;
 
 use super::{BlockName, MERGED, Placed, Reach, Sink, StoreError};
@@ -39,11 +42,16 @@ pub use options::{
     ETCD_CALL_DEADLINE, ETCD_CONNECT_DEADLINE, ETCD_PREFIX, ETCD_PREFIX_BYTES_MAX, EtcdConfigError,
     EtcdOptions, EtcdTls, EtcdUser,
 };
+pub use pages::PAGE_BYTES_MAX;
+pub use presence::{
+    PRESENCE_BYTES_MAX, PRESENCE_FORMAT, PRESENCE_REASONS_MAX, PRESENCE_TEXT_BYTES_MAX, Presence,
+};
 pub use session::LOGIN_REST;
+pub use status::EtcdStatus;
 pub use value::{
     BadValue, ENVELOPE_BYTES_MAX, VALUE_FORMAT, VALUE_PLAIN_BYTES_MAX, VALUE_RAW_BYTES_MAX,
 };
-pub use watch::{EtcdWatch, Seen, WATCH_READY_MAX, WATCH_SILENCE};
+pub use watch::{EtcdWatch, Seen, WATCH_READY_MAX, WATCH_SILENCE, WatchFrom};
 
 /// How long a put may take with all that it needs: a login, a claim, a lease.
 pub const ETCD_PUT_DEADLINE: Duration = Duration::from_secs(5);
@@ -51,11 +59,6 @@ pub const ETCD_PUT_DEADLINE: Duration = Duration::from_secs(5);
 const FAREWELL_DEADLINE: Duration = Duration::from_millis(500);
 /// Seconds that a probe's own key lives.
 const PROBE_SECONDS: i64 = 60;
-/// Keys of one page when blocks are read back; each is at most as large as etcd
-/// takes a request, 1.5 MiB.
-const PAGE_KEYS: i64 = 64;
-/// Bytes of such a page that are read, at most.
-pub const PAGE_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// Takes blocks and puts them into etcd, each under its own key, for the
 /// retention from `received`.
@@ -141,11 +144,44 @@ impl EtcdStore {
     }
 
     /// Watches what everybody puts below the prefix, own blocks included: all that
-    /// is kept and then whatever comes, or what comes after a revision that an
-    /// earlier watch has told. Per boot, blocks come in the order in which they were
-    /// put. Goes on by itself after anything that etcd does.
-    pub fn watch(&self, after: Option<i64>) -> EtcdWatch {
+    /// is kept and then whatever comes, or what comes after that which an earlier
+    /// watch has told. Blocks and presences come in the order of their revisions, so
+    /// per boot blocks come in the order in which they were put. Goes on by itself
+    /// after anything that etcd does; lists anew if it is another cluster than then,
+    /// if its revision is below (it was restored from a backup), or if it no longer
+    /// has what came after.
+    pub fn watch(&self, after: Option<WatchFrom>) -> EtcdWatch {
         EtcdWatch::start(Arc::clone(&self.remote), Arc::clone(&self.inner), after)
+    }
+
+    /// Says how a member is, in the place of what it said before; it stays for the
+    /// retention. Takes the claim of the origin if this store does not hold it, as a
+    /// put does: otherwise two processes on copies of one data directory would speak
+    /// in turns.
+    ///
+    /// # Errors
+    ///
+    /// Another process holds the claim; etcd does not answer, is full, or refuses;
+    /// or a text of the presence is over its limit ([`StoreError::Rejected`]).
+    pub fn show(&self, presence: &Presence) -> Result<(), StoreError> {
+        let value = presence::write(presence).map_err(|bad| self.rejected(bad.to_string()))?;
+        let put = Put::of_presence(presence, value);
+        let inner = Arc::clone(&self.inner);
+        self.ask("say how the member is", async move { inner.put(put).await }, true).map(drop)
+    }
+
+    /// What etcd says of itself, by the member that we speak to.
+    ///
+    /// # Errors
+    ///
+    /// etcd does not answer within [`ETCD_CALL_DEADLINE`], or refuses.
+    pub fn status(&self) -> Result<EtcdStatus, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        self.ask("ask the status", async move { inner.status().await }, false)
+    }
+
+    fn rejected(&self, cause: String) -> StoreError {
+        StoreError::Rejected { store: self.name.clone(), cause }
     }
 
     fn ask<T: Send + 'static>(
@@ -162,11 +198,10 @@ impl EtcdStore {
 
 impl Sink for EtcdStore {
     fn put(&self, block: &Block) -> Result<Placed, StoreError> {
-        let rejected = |cause: String| StoreError::Rejected { store: self.name.clone(), cause };
-        let name = BlockName::of(block).ok_or_else(|| rejected(MERGED.to_owned()))?;
+        let name = BlockName::of(block).ok_or_else(|| self.rejected(MERGED.to_owned()))?;
         let value = value::write(name, block, self.inner.options.clock.now());
-        let value = value.map_err(|error| rejected(error.to_string()))?;
-        let put = Put::new(name, block.header(), value);
+        let value = value.map_err(|error| self.rejected(error.to_string()))?;
+        let put = Put::of_block(name, block.header(), value);
         let inner = Arc::clone(&self.inner);
         let ended = self.ask("write a block", async move { inner.put(put).await }, true)?;
         match ended {
@@ -242,45 +277,6 @@ impl Inner {
         *self.refused.lock() = None;
         Ok(())
     }
-
-    async fn read_all(&self) -> Result<FoundBlocks, Trouble> {
-        let mut found = FoundBlocks::default();
-        let mut from = self.keys.events().into_bytes();
-        let end = prefix_end(&from);
-        loop {
-            let options = GetOptions::new()
-                .with_range(end.clone())
-                .with_limit(PAGE_KEYS)
-                .with_sort(SortTarget::Key, SortOrder::Ascend);
-            let page = self.session.call(|client| {
-                let (from, options) = (from.clone(), options.clone());
-                let mut keys = client.kv_client().max_decoding_message_size(PAGE_BYTES_MAX);
-                async move { keys.get(from, Some(options)).await }
-            });
-            let page = page.await?;
-            for pair in page.kvs() {
-                match self.read(pair) {
-                    Ok(block) => found.blocks.push(block),
-                    Err(odd) => found.odd.push(odd),
-                }
-            }
-            let Some(last) = page.kvs().last().filter(|_| page.more()) else {
-                return Ok(found);
-            };
-            from = last.key().to_vec();
-            from.push(0);
-        }
-    }
-}
-
-/// The first key after all that begin so.
-fn prefix_end(prefix: &[u8]) -> Vec<u8> {
-    let mut end = prefix.to_vec();
-    // A prefix ends with a slash, which has a successor.
-    if let Some(last) = end.last_mut() {
-        *last += 1;
-    }
-    end
 }
 
 /// For fuzzing: see [`crate::testing::etcd`].

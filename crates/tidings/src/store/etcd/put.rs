@@ -1,13 +1,15 @@
 //! How does one block get in? One transaction: the key is free, and the claim is
-//! ours.
+//! ours. A presence needs only the claim.
 
 use etcd_client::{Compare, CompareOp, PutOptions, Txn, TxnOp, TxnOpResponse, TxnResponse};
 
 use super::claim::Claimant;
 use super::errors::{Fault, Trouble};
+use super::presence::Presence;
 use super::{Inner, value};
 use crate::block::Header;
 use crate::clock::Timestamp;
+use crate::id::{Boot, Origin};
 use crate::store::BlockName;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -33,14 +35,23 @@ impl Sent {
     }
 }
 
-/// One block on its way.
+/// One write on its way.
 #[derive(Debug)]
 pub(super) struct Put {
-    name: BlockName,
+    what: What,
+    origin: Origin,
+    boot: Boot,
     member: String,
-    received: Timestamp,
     value: Vec<u8>,
     sent: Sent,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    /// Stands for ever, under a key that must be free.
+    Block { name: BlockName, received: Timestamp },
+    /// Takes the place of the one before.
+    Presence,
 }
 
 /// What one attempt found.
@@ -50,9 +61,17 @@ enum Attempt {
 }
 
 impl Put {
-    pub(super) fn new(name: BlockName, header: &Header, value: Vec<u8>) -> Put {
+    pub(super) fn of_block(name: BlockName, header: &Header, value: Vec<u8>) -> Put {
         let member = header.members.first().map(|member| member.name.clone()).unwrap_or_default();
-        Put { name, member, received: header.received.1, value, sent: Sent::default() }
+        let what = What::Block { name, received: header.received.1 };
+        let BlockName { origin, boot, .. } = name;
+        Put { what, origin, boot, member, value, sent: Sent::default() }
+    }
+
+    pub(super) fn of_presence(presence: &Presence, value: Vec<u8>) -> Put {
+        let Presence { origin, boot, member, .. } = presence;
+        let (origin, boot, member) = (*origin, *boot, member.clone());
+        Put { what: What::Presence, origin, boot, member, value, sent: Sent::default() }
     }
 
     pub(super) fn sent(&self) -> Sent {
@@ -60,12 +79,8 @@ impl Put {
     }
 
     pub(super) async fn run(self, store: &Inner) -> Result<Ended, Trouble> {
-        let who = Claimant {
-            origin: self.name.origin,
-            boot: self.name.boot,
-            member: &self.member,
-            now: store.options.clock.now(),
-        };
+        let now = store.options.clock.now();
+        let who = Claimant { origin: self.origin, boot: self.boot, member: &self.member, now };
         for _ in 0..ATTEMPTS_MAX {
             let claim = match store.claims.hold(&store.session, &store.keys, who).await {
                 Err(trouble) if trouble.fault == Fault::Lease => {
@@ -74,10 +89,13 @@ impl Put {
                 }
                 held => held?,
             };
-            let lease = store.leases.take(&store.session, self.received).await?;
+            let lease = match self.what {
+                What::Block { received, .. } => store.leases.take(&store.session, received).await?,
+                What::Presence => store.leases.borrow(&store.session, now).await?,
+            };
             match self.attempt(store, claim, lease).await {
                 Ok(Attempt::Ended(ended)) => return Ok(ended),
-                Ok(Attempt::ClaimLost) => store.claims.lost(self.name.origin).await,
+                Ok(Attempt::ClaimLost) => store.claims.lost(self.origin).await,
                 Err(trouble) if trouble.fault == Fault::Lease => store.leases.forget(lease).await,
                 Err(trouble) => return Err(trouble),
             }
@@ -86,15 +104,21 @@ impl Put {
     }
 
     async fn attempt(&self, store: &Inner, claim: i64, lease: i64) -> Result<Attempt, Trouble> {
-        let key = store.keys.event(self.name);
-        let claim_key = store.keys.claim(self.name.origin);
-        let free = Compare::create_revision(key.clone(), CompareOp::Equal, 0);
+        let claim_key = store.keys.claim(self.origin);
         let ours = Compare::create_revision(claim_key, CompareOp::Equal, claim);
         let options = PutOptions::new().with_lease(lease);
-        let txn = Txn::new()
-            .when([free, ours])
-            .and_then([TxnOp::put(key.clone(), self.value.clone(), Some(options))])
-            .or_else([TxnOp::get(key, None)]);
+        let put = |key: String| TxnOp::put(key, self.value.clone(), Some(options));
+        let txn = match self.what {
+            What::Block { name, .. } => {
+                let key = store.keys.event(name);
+                let free = Compare::create_revision(key.clone(), CompareOp::Equal, 0);
+                let txn = Txn::new().when([free, ours]).and_then([put(key.clone())]);
+                txn.or_else([TxnOp::get(key, None)])
+            }
+            What::Presence => {
+                Txn::new().when([ours]).and_then([put(store.keys.member(self.origin))])
+            }
+        };
         self.sent.0.store(true, Ordering::Relaxed);
         let done = store.session.call(|mut client| {
             let txn = txn.clone();
@@ -111,13 +135,13 @@ impl Put {
             TxnOpResponse::Get(got) => got.kvs().first().map(|pair| pair.value().to_vec()),
             _ => None,
         });
-        match found {
-            // The key is free, so it was the claim that is not ours.
-            None => Attempt::ClaimLost,
-            Some(found) if value::are_same_block(&found, &self.value) => {
-                Attempt::Ended(Ended::Duplicate)
+        match (self.what, found) {
+            (What::Block { name, .. }, Some(found)) => {
+                let same = value::are_same_block(name, &found, &self.value);
+                Attempt::Ended(if same { Ended::Duplicate } else { Ended::Conflict })
             }
-            Some(_) => Attempt::Ended(Ended::Conflict),
+            // No key is in the way, so it was the claim that is not ours.
+            _ => Attempt::ClaimLost,
         }
     }
 }

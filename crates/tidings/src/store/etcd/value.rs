@@ -121,14 +121,17 @@ pub enum BadValue {
     /// The lines do not decompress to what the envelope says, or to too much.
     #[error("the lines cannot be decompressed: {0}")]
     Compression(String),
-    /// The envelope names another block than the key.
-    #[error("the envelope says {said:?} where the key says {named:?}")]
+    /// The value names another block or member than the key.
+    #[error("the value says {said:?} where the key says {named:?}")]
     OtherName {
-        /// Origin, boot and number in the envelope.
+        /// Origin, boot and number in the envelope, or the origin in the presence.
         said: String,
-        /// Origin, boot and number in the key.
+        /// The same in the key.
         named: String,
     },
+    /// What should be a presence is none.
+    #[error("the presence cannot be read: {0}")]
+    Presence(String),
     /// An event breaks a rule.
     #[error("line {line}: {cause}")]
     Line {
@@ -205,15 +208,10 @@ pub(super) fn sealed_over(envelope: &[u8], lines: &[u8]) -> Vec<u8> {
     [envelope, seal.as_bytes(), lines].concat()
 }
 
-/// Whether two values say the same but for when they were published.
-pub(super) fn are_same_block(a: &[u8], b: &[u8]) -> bool {
-    let parts = |value| {
-        let (envelope, rest) = split(value).ok()?;
-        let mut envelope: Envelope<'_> = serde_json::from_slice(envelope).ok()?;
-        envelope.published = Timestamp::default();
-        Some((serde_json::to_vec(&envelope).ok()?, rest))
-    };
-    a == b || parts(a).is_some_and(|a| Some(a) == parts(b))
+/// Whether two values of a key say the same but for when they were published.
+/// Other bytes may say it: another compressor's, or those of a later version.
+pub(super) fn are_same_block(name: BlockName, a: &[u8], b: &[u8]) -> bool {
+    a == b || read(name, a).is_ok_and(|a| Ok(a) == read(name, b))
 }
 
 fn usual_member(header: &Header) -> &str {

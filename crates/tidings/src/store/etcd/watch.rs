@@ -2,23 +2,25 @@
 //!
 //! A watch survives what etcd does to its streams: a member that restarts ends
 //! them, one that hangs keeps them open and silent, and compaction takes the
-//! history away that a watch wanted to go on from. It goes on from the last
-//! revision that was handed over, or lists anew and says so.
+//! history away that a watch wanted to go on from; restored from a backup, its
+//! revisions mean something else. It goes on from the last revision that was handed
+//! over, or lists anew and says so.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{
-    Client, EventType, GetOptions, KeyValue, SortOrder, SortTarget, WatchOptions, WatchStream,
-};
+use etcd_client::{Client, EventType, KeyValue, WatchOptions, WatchResponse, WatchStream};
 use tokio::sync::{Mutex as Turn, mpsc};
 use tokio::time::{sleep, timeout};
 
+use super::Inner;
 use super::errors::{Fault, Trouble};
+use super::key::Named;
 use super::options::ETCD_CALL_DEADLINE;
+use super::pages::{PAGE_BYTES_MAX, Pages, name_of};
+use super::presence::{self, Presence};
 use super::remote::Remote;
 use super::value::{self, BadValue};
-use super::{Inner, PAGE_BYTES_MAX, PAGE_KEYS, prefix_end};
 use crate::block::Block;
 use crate::sync::Mutex;
 
@@ -29,6 +31,15 @@ pub const WATCH_SILENCE: Duration = Duration::from_secs(2);
 /// The rest after a watch broke; doubles each time until something is heard.
 const REST_FIRST: Duration = Duration::from_millis(50);
 const REST_LONGEST: Duration = Duration::from_secs(5);
+
+/// Where a watch was, so that another goes on from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchFrom {
+    /// The id of the cluster: another has revisions of its own.
+    pub cluster: u64,
+    /// The last revision of which all was seen.
+    pub revision: i64,
+}
 
 /// What a watch saw.
 #[derive(Debug)]
@@ -41,7 +52,16 @@ pub enum Seen {
         /// The revision that put it there.
         revision: i64,
     },
-    /// A value that is no block, or not the first under its key: passed over.
+    /// What a member says of itself, in the place of what it said before. In a list
+    /// presences come after the blocks.
+    Presence {
+        /// Whatever it says.
+        presence: Presence,
+        /// The revision at which it said so.
+        revision: i64,
+    },
+    /// A value that is no block and no presence, or not the first under a block's
+    /// key: passed over.
     Odd {
         /// Its key.
         key: String,
@@ -50,14 +70,15 @@ pub enum Seen {
         /// The revision that put it there.
         revision: i64,
     },
-    /// All that is kept comes now, from the beginning: the watch is new, or etcd no
-    /// longer has the history that it would have gone on from.
+    /// All that is kept comes now, from the beginning: the watch is new, or etcd has
+    /// no longer the history that it would have gone on from, or never had: it was
+    /// restored from a backup, or is another.
     Listing,
     /// All that was kept at this revision has come; from here on what is put comes
     /// as it comes.
     Listed {
         /// Go on from here with [`super::EtcdStore::watch`].
-        revision: i64,
+        at: WatchFrom,
     },
 }
 
@@ -75,7 +96,11 @@ pub struct EtcdWatch {
 struct Heard(Arc<Mutex<Option<Duration>>>);
 
 impl EtcdWatch {
-    pub(super) fn start(remote: Arc<Remote>, inner: Arc<Inner>, after: Option<i64>) -> EtcdWatch {
+    pub(super) fn start(
+        remote: Arc<Remote>,
+        inner: Arc<Inner>,
+        after: Option<WatchFrom>,
+    ) -> EtcdWatch {
         let (out, seen) = mpsc::channel(WATCH_READY_MAX);
         let heard = Heard::default();
         let watcher = Watcher { inner: Arc::clone(&inner), out, at: after, heard: heard.clone() };
@@ -103,23 +128,23 @@ impl EtcdWatch {
 struct Watcher {
     inner: Arc<Inner>,
     out: mpsc::Sender<Seen>,
-    /// The last revision of which all was handed over.
-    at: Option<i64>,
+    /// Up to where all was handed over.
+    at: Option<WatchFrom>,
     heard: Heard,
 }
 
 /// Why a watch does not go on.
 enum Break {
     Trouble(Trouble),
-    /// The history to go on from is compacted.
-    Compacted,
+    /// The history to go on from is compacted, or is not that of this etcd.
+    Forgotten,
     /// Nobody listens any more.
     Alone,
 }
 
 impl From<Trouble> for Break {
     fn from(trouble: Trouble) -> Break {
-        if trouble.fault == Fault::Compacted { Break::Compacted } else { Break::Trouble(trouble) }
+        if trouble.fault == Fault::Compacted { Break::Forgotten } else { Break::Trouble(trouble) }
     }
 }
 
@@ -136,7 +161,7 @@ impl Watcher {
             let before = *self.heard.0.lock();
             match self.go_on().await {
                 Break::Alone => return,
-                Break::Compacted => self.at = None,
+                Break::Forgotten => self.at = None,
                 Break::Trouble(trouble) => {
                     tracing::debug!(cause = %trouble.cause, "the watch broke, it is opened again");
                 }
@@ -149,56 +174,41 @@ impl Watcher {
 
     /// Lists if it must, and watches until something breaks.
     async fn go_on(&mut self) -> Break {
-        let listed = match self.at {
-            Some(revision) => Ok(revision),
+        let at = match self.at {
+            Some(at) => Ok(at),
             None => self.list().await,
         };
-        match listed {
-            Ok(revision) => {
-                self.at = Some(revision);
-                self.watch(revision).await.err().unwrap_or(Break::Alone)
+        match at {
+            Ok(at) => {
+                self.at = Some(at);
+                self.watch(at).await.err().unwrap_or(Break::Alone)
             }
             Err(broken) => broken,
         }
     }
 
     /// Hands over all that is kept, as of one revision.
-    async fn list(&mut self) -> Result<i64, Break> {
+    async fn list(&mut self) -> Result<WatchFrom, Break> {
         self.tell(Seen::Listing).await?;
-        let mut from = self.inner.keys.events().into_bytes();
-        let end = prefix_end(&from);
-        let mut revision = 0;
-        loop {
-            let options = GetOptions::new()
-                .with_range(end.clone())
-                .with_limit(PAGE_KEYS)
-                .with_revision(revision)
-                .with_sort(SortTarget::Key, SortOrder::Ascend);
-            let page = self.inner.session.call(|client| {
-                let (from, options) = (from.clone(), options.clone());
-                let mut keys = client.kv_client().max_decoding_message_size(PAGE_BYTES_MAX);
-                async move { keys.get(from, Some(options)).await }
-            });
-            let page = page.await?;
+        let mut pages = Pages::below(self.inner.keys.all());
+        while let Some(page) = pages.next(&self.inner.session).await? {
             self.hear();
-            if revision == 0 {
-                revision = page.header().map_or(0, etcd_client::ResponseHeader::revision);
-            }
             for pair in page.kvs() {
                 self.show(pair).await?;
             }
-            let Some(last) = page.kvs().last().filter(|_| page.more()) else { break };
-            from = last.key().to_vec();
-            from.push(0);
         }
-        self.tell(Seen::Listed { revision }).await?;
-        Ok(revision)
+        // There is always a first page.
+        let at = pages.at().ok_or(Break::Forgotten)?;
+        self.tell(Seen::Listed { at }).await?;
+        Ok(at)
     }
 
-    async fn watch(&mut self, after: i64) -> Result<(), Break> {
-        let key = self.inner.keys.events();
-        let opened = self.inner.session.call(|client| open(client, key.clone(), after + 1));
+    async fn watch(&mut self, mut at: WatchFrom) -> Result<(), Break> {
+        let key = self.inner.keys.all();
+        let opened = self.inner.session.call(|client| open(client, key.clone(), at.revision + 1));
         let mut stream = opened.await?;
+        // After the stream is open: what is restored from now on ends it.
+        self.check_history(at).await?;
         loop {
             let answer = if let Ok(answer) = timeout(WATCH_SILENCE, stream.message()).await {
                 answer?
@@ -209,12 +219,7 @@ impl Watcher {
             };
             let answer = answer.ok_or_else(ended)?;
             self.hear();
-            if answer.compact_revision() > 0 {
-                return Err(Break::Compacted);
-            }
-            if answer.canceled() {
-                return Err(Trouble::new(Fault::Down, answer.cancel_reason()).into());
-            }
+            check_answer(&answer, at)?;
             for event in answer.events() {
                 // A key that goes was kept long enough, or somebody deletes: nothing
                 // is ever deleted here for that.
@@ -225,17 +230,36 @@ impl Watcher {
             // Only events move it: an answer to the question whether the watch lives
             // may overtake events that are under way.
             let last = answer.events().iter().filter_map(|event| event.kv());
-            self.at = last.map(KeyValue::mod_revision).max().or(self.at);
+            at.revision = last.map(KeyValue::mod_revision).max().unwrap_or(at.revision);
+            self.at = Some(at);
         }
     }
 
+    /// Whether etcd has the history to go on from. A restored one begins again with
+    /// the revision of its backup.
+    async fn check_history(&self, at: WatchFrom) -> Result<(), Break> {
+        let key = self.inner.keys.probe();
+        let got = self.inner.session.call(|mut client| {
+            let key = key.clone();
+            async move { client.get(key, None).await }
+        });
+        let now = WatchFrom::of(got.await?.header())?;
+        if now.cluster == at.cluster && now.revision >= at.revision {
+            return Ok(());
+        }
+        tracing::warn!(
+            was = ?at,
+            now = ?now,
+            "etcd is another than before, or was restored from a backup: all is read again"
+        );
+        Err(Break::Forgotten)
+    }
+
     async fn show(&self, pair: &KeyValue) -> Result<(), Break> {
-        let revision = pair.mod_revision();
-        let seen = match self.inner.read(pair) {
-            Ok(block) => Seen::Block { block, revision },
-            Err((key, cause)) => Seen::Odd { key, cause, revision },
-        };
-        self.tell(seen).await
+        match self.inner.read(pair) {
+            Some(seen) => self.tell(seen).await,
+            None => Ok(()),
+        }
     }
 
     async fn tell(&self, seen: Seen) -> Result<(), Break> {
@@ -247,13 +271,21 @@ impl Watcher {
     }
 }
 
-async fn open(
-    mut client: Client,
-    key: String,
-    from: i64,
-) -> Result<WatchStream, etcd_client::Error> {
-    let options = WatchOptions::new().with_prefix().with_start_revision(from);
-    client.watch(key, Some(options)).await
+async fn open(client: Client, key: String, from: i64) -> Result<WatchStream, etcd_client::Error> {
+    // In fragments: without, all that was missed comes as one message.
+    let options = WatchOptions::new().with_prefix().with_start_revision(from).with_fragment();
+    let mut watches = client.watch_client().max_decoding_message_size(PAGE_BYTES_MAX);
+    watches.watch(key, Some(options)).await
+}
+
+fn check_answer(answer: &WatchResponse, at: WatchFrom) -> Result<(), Break> {
+    if answer.compact_revision() > 0 || WatchFrom::of(answer.header())?.cluster != at.cluster {
+        return Err(Break::Forgotten);
+    }
+    if answer.canceled() {
+        return Err(Trouble::new(Fault::Down, answer.cancel_reason()).into());
+    }
+    Ok(())
 }
 
 fn silent() -> Break {
@@ -265,12 +297,23 @@ fn ended() -> Break {
 }
 
 impl Inner {
-    /// The block of a pair, or its key and what is wrong with it.
-    pub(super) fn read(&self, pair: &KeyValue) -> Result<Block, (String, BadValue)> {
-        let no_key = || BadValue::Envelope("the key names no block".to_owned());
-        let name = self.keys.read(pair.key()).ok_or_else(no_key);
-        let read = name.and_then(|name| value::read(name, pair.value()));
-        let read = if pair.version() > 1 { Err(BadValue::Overwritten) } else { read };
-        read.map_err(|cause| (String::from_utf8_lossy(pair.key()).into_owned(), cause))
+    /// What a pair is, unless it is nothing that others are to see.
+    fn read(&self, pair: &KeyValue) -> Option<Seen> {
+        let revision = pair.mod_revision();
+        let seen = match self.keys.read(pair.key()) {
+            Named::Aside => return None,
+            Named::Member(origin) => presence::read(origin, pair.value())
+                .map(|presence| Seen::Presence { presence, revision }),
+            named => block_of(named, pair).map(|block| Seen::Block { block, revision }),
+        };
+        Some(seen.unwrap_or_else(|cause| Seen::Odd { key: name_of(pair), cause, revision }))
     }
+}
+
+/// The block of a pair, whose key names it.
+pub(super) fn block_of(named: Named, pair: &KeyValue) -> Result<Block, BadValue> {
+    let Named::Block(name) = named else {
+        return Err(BadValue::Envelope("the key names no block".to_owned()));
+    };
+    if pair.version() > 1 { Err(BadValue::Overwritten) } else { value::read(name, pair.value()) }
 }

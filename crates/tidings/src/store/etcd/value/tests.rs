@@ -96,9 +96,11 @@ fn the_same_block_is_known_whenever_it_was_published() {
     let (block, other) = (odd_block(), Blocks::new(1).of(3));
     let later = write(name_of(&block), &block, PUBLISHED.after(Duration::from_secs(9))).unwrap();
 
-    assert!(later != value_of(&block) && are_same_block(&value_of(&block), &later));
-    assert!(!are_same_block(&value_of(&block), &value_of(&other)));
-    assert!(!are_same_block(&value_of(&block), b"garbage"));
+    assert!(
+        later != value_of(&block) && are_same_block(name_of(&block), &value_of(&block), &later)
+    );
+    assert!(!are_same_block(name_of(&block), &value_of(&block), &value_of(&other)));
+    assert!(!are_same_block(name_of(&block), &value_of(&block), b"garbage"));
 }
 
 fn forged(envelope: &str, lines: &[u8]) -> Vec<u8> {
