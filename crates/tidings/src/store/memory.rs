@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::time::Duration;
 
-use super::outbox::WaitingLimit;
+use super::outbox::WaitingAnswer;
 use super::{
     Batch, BlockName, BlockStore, Ends, Expired, Gap, Head, KeyRow, Note, Placed, Reach, Sink,
     StoreError, Waiting, WaitingTotals,
@@ -286,19 +286,17 @@ impl BlockStore for MemoryStore {
 
     fn waiting(&self, from: Position, events_max: u64) -> Result<Vec<Waiting>, StoreError> {
         let state = self.open()?;
-        let mut limit = WaitingLimit::of_events(events_max);
-        let mut waiting = Vec::new();
+        let mut answer = WaitingAnswer::of_events(events_max);
         for base in state.outbox.range(from.0..) {
-            if limit.is_reached() {
+            if answer.is_full() {
                 break;
             }
-            let Some(block) = state.blocks.get(base).cloned() else { continue };
-            let count = u64::from(block.header().count);
-            let next = Waiting { base: Position(*base), count, block: Ok(block) };
-            limit.count(&next);
-            waiting.push(next);
+            if let Some(block) = state.blocks.get(base).cloned() {
+                let (base, count) = (Position(*base), u64::from(block.header().count));
+                answer.push(Waiting { base, count, block: Ok(block) });
+            }
         }
-        Ok(waiting)
+        Ok(answer.into_waiting())
     }
 
     fn published(&self, bases: &[Position], notes: &[Note<'_>]) -> Result<(), StoreError> {

@@ -372,8 +372,8 @@ pub trait BlockStore: Sink {
     fn ends(&self) -> Result<Ends, StoreError>;
 
     /// What should be here and is not, oldest first, as far as the store itself
-    /// found out: when it was opened, and whenever [`BlockStore::heads`] or
-    /// [`BlockStore::read`] met damage. A damaged block is told once.
+    /// found out: when it was opened, and whenever [`BlockStore::heads`],
+    /// [`BlockStore::read`] or [`BlockStore::waiting`] met damage. A damaged block is told once.
     ///
     /// # Errors
     ///

@@ -30,27 +30,38 @@ pub struct WaitingTotals {
     pub events: u64,
 }
 
-/// What one answer of [`super::BlockStore::waiting`] may still take.
+/// One answer of [`super::BlockStore::waiting`] as it fills.
 #[derive(Debug)]
-pub(super) struct WaitingLimit {
-    events: u64,
-    blocks: usize,
-    bytes: u64,
+pub(super) struct WaitingAnswer {
+    waiting: Vec<Waiting>,
+    events_left: u64,
+    bytes_left: u64,
 }
 
-impl WaitingLimit {
-    pub(super) fn of_events(events_max: u64) -> WaitingLimit {
-        WaitingLimit { events: events_max, blocks: WAITING_BLOCKS_MAX, bytes: WAITING_BYTES_MAX }
+impl WaitingAnswer {
+    pub(super) fn of_events(events_max: u64) -> WaitingAnswer {
+        let waiting = Vec::new();
+        WaitingAnswer { waiting, events_left: events_max, bytes_left: WAITING_BYTES_MAX }
     }
 
-    pub(super) fn is_reached(&self) -> bool {
-        self.events == 0 || self.blocks == 0 || self.bytes == 0
+    pub(super) fn is_full(&self) -> bool {
+        self.events_left == 0 || self.bytes_left == 0 || self.waiting.len() >= WAITING_BLOCKS_MAX
     }
 
-    pub(super) fn count(&mut self, waiting: &Waiting) {
-        let bytes = waiting.block.as_ref().map_or(0, |block| block.bytes().len() as u64);
-        self.events = self.events.saturating_sub(waiting.count.max(1));
-        self.blocks = self.blocks.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(bytes);
+    /// Takes the next block, unless it is full.
+    pub(super) fn push(&mut self, next: Waiting) {
+        if self.is_full() {
+            return;
+        }
+        if let Ok(block) = &next.block {
+            // The count of what cannot be read is not to be trusted.
+            self.events_left = self.events_left.saturating_sub(next.count);
+            self.bytes_left = self.bytes_left.saturating_sub(block.bytes().len() as u64);
+        }
+        self.waiting.push(next);
+    }
+
+    pub(super) fn into_waiting(self) -> Vec<Waiting> {
+        self.waiting
     }
 }

@@ -26,8 +26,13 @@ impl Blocks {
     pub fn new(seed: u64) -> Blocks {
         let mut origin = [0x6f; 16];
         origin[..8].copy_from_slice(&seed.to_be_bytes());
-        let (origin, boot) = (Origin::from_bytes(origin), Boot::from_bytes(seed.to_be_bytes()));
-        Blocks { builder: BlockBuilder::new(origin, boot), number: 0, seq: 0, random: seed }
+        let boot = Boot::from_bytes(seed.to_be_bytes());
+        Blocks { random: seed, ..Blocks::of_boot(Origin::from_bytes(origin), boot) }
+    }
+
+    /// Blocks of this origin and boot.
+    pub fn of_boot(origin: Origin, boot: Boot) -> Blocks {
+        Blocks { builder: BlockBuilder::new(origin, boot), number: 0, seq: 0, random: 0 }
     }
 
     /// The next block, with this many small events, at least 1.

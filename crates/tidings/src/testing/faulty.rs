@@ -400,6 +400,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_with_an_unknown_outcome_is_settled_by_taking_it_again() {
+        for (fault, done) in [(Fault::UnknownButDone, true), (Fault::UnknownNotDone, false)] {
+            let (store, blocks) = (faulty(), [Blocks::new(1).of(2)]);
+            let notes = [Note { name: "applied", value: b"7" }];
+            let batch = Batch { blocks: &blocks, notes: &notes, ..Batch::default() };
+            store.fail_at(1, fault);
+
+            assert_eq!(store.take(&batch).unwrap_err().outcome(), Outcome::Unknown);
+            assert_eq!(store.recall("applied").unwrap().is_some(), done, "{fault:?}");
+            store.probe().unwrap();
+
+            assert_eq!(store.take(&batch).unwrap()[0].duplicate, done, "{fault:?}");
+            assert_eq!(store.recall("applied").unwrap().unwrap(), b"7");
+            assert_eq!(store.ends().unwrap().events, 2);
+        }
+    }
+
+    #[test]
     fn a_hanging_write_goes_on_when_released() {
         let store = Arc::new(faulty());
         store.fail_at(1, Fault::Hang);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tidings::Position;
 use tidings::block::Block;
 use tidings::store::sqlite::{SqliteOptions, SqliteStore};
-use tidings::store::{Batch, BlockStore};
+use tidings::store::{Batch, BlockStore, Note};
 use tidings::testing::Blocks;
 use tidings::testing::blocks::splitmix;
 
@@ -22,6 +22,8 @@ const SEED: u64 = 1;
 /// Every so many rounds the parent recovers and looks; in between the next child
 /// recovers, and may be killed at it.
 const LOOK_EVERY: u64 = 4;
+/// The note that says what was taken.
+const NOTE: &str = "taken";
 /// No child lives longer.
 const LIFE_MAX: Duration = Duration::from_secs(30);
 
@@ -56,6 +58,22 @@ pub(crate) fn append(dir: &Path, round: u64) {
     }
 }
 
+/// The child: takes batches of this round's boot until it is killed, each with a
+/// note of the last number in it.
+pub(crate) fn take(dir: &Path, round: u64) {
+    let store = SqliteStore::open(dir, options()).unwrap();
+    let mut blocks = Blocks::new(round);
+    let mut output = std::io::stdout().lock();
+    loop {
+        let batch: Vec<Block> = (0..3).map(|_| blocks.with_text(1, 200)).collect();
+        let value = [round.to_be_bytes(), blocks.made().to_be_bytes()].concat();
+        let notes = [Note { name: NOTE, value: &value }];
+        store.take(&Batch { blocks: &batch, notes: &notes, ..Batch::default() }).unwrap();
+        writeln!(output, "{}", blocks.made()).unwrap();
+        output.flush().unwrap();
+    }
+}
+
 /// A block that a child said was durable.
 pub(crate) struct Acknowledged {
     round: u64,
@@ -77,7 +95,7 @@ pub(crate) fn what_was_acknowledged_survives_kill_9() {
     let dir = tempfile::tempdir().unwrap();
     let (mut state, mut acknowledged) = (SEED, Vec::new());
     for round in 1..=ROUNDS {
-        let said = life(dir.path(), round, &mut state);
+        let said = life("append", dir.path(), round, &mut state);
         acknowledged.extend(said.iter().map(|line| Acknowledged::heard(round, line)));
         if round % LOOK_EVERY == 0 {
             look(dir.path(), &acknowledged, &format!("seed {SEED}, round {round}"));
@@ -88,8 +106,8 @@ pub(crate) fn what_was_acknowledged_survives_kill_9() {
 
 /// One child from its start to its violent end, at a random moment: some die while
 /// they open the store, some after some blocks.
-fn life(dir: &Path, round: u64, state: &mut u64) -> Vec<String> {
-    let child = Running::start(&["append", dir.to_str().unwrap(), &round.to_string()]);
+fn life(role: &str, dir: &Path, round: u64, state: &mut u64) -> Vec<String> {
+    let child = Running::start(&[role, dir.to_str().unwrap(), &round.to_string()]);
     let mut said = Vec::new();
     let lines = if splitmix(state).is_multiple_of(3) { 0 } else { splitmix(state) % 40 };
     for _ in 0..lines {
@@ -131,6 +149,26 @@ fn missing(store: &SqliteStore, acknowledged: &[Acknowledged]) -> Vec<String> {
         }
     }
     missing
+}
+
+pub(crate) fn a_note_and_the_blocks_taken_with_it_survive_kill_9_together() {
+    println!("seed {SEED}");
+    let dir = tempfile::tempdir().unwrap();
+    let (mut state, mut taken) = (SEED, 0);
+    for round in 1..=ROUNDS / 4 {
+        let said = life("take", dir.path(), round, &mut state);
+        let said: u64 = said.last().map_or(0, |number| number.parse().unwrap());
+        let store = SqliteStore::open(dir.path(), options()).unwrap();
+        let noted = store.recall(NOTE).unwrap().unwrap_or_default();
+        let (of, number) = noted.split_at(noted.len() / 2);
+        let number = if of == round.to_be_bytes() { number } else { &[0; 8] };
+        let number = u64::from_be_bytes(number.try_into().unwrap());
+        let ends = store.ends().unwrap();
+        assert!(number >= said, "seed {SEED}, round {round}: {said} was acknowledged");
+        assert_eq!(ends.events, taken + number, "seed {SEED}, round {round}");
+        taken = ends.events;
+    }
+    assert!(taken > 200, "{taken} blocks prove little");
 }
 
 /// How many of these blocks are lost, in a directory that may be lost itself.

@@ -29,6 +29,7 @@ fn main() {
         ["race", dir] => races::race(Path::new(dir)),
         ["retry", dir] => syncs::retry(Path::new(dir)),
         ["spool", dir, round] => spooled::record(Path::new(dir), round.parse().unwrap()),
+        ["take", dir, round] => killed::take(Path::new(dir), round.parse().unwrap()),
         ["watch", dir, over] => watched::watch(Path::new(dir), over),
         ["--list", ..] => {}
         ref rest => run(rest.iter().find(|arg| !arg.starts_with('-')).copied().unwrap_or("")),
@@ -36,8 +37,12 @@ fn main() {
 }
 
 fn run(filter: &str) {
-    let tests: [(&str, fn()); 8] = [
+    let tests: [(&str, fn()); 9] = [
         ("what_was_acknowledged_survives_kill_9", killed::what_was_acknowledged_survives_kill_9),
+        (
+            "a_note_and_the_blocks_taken_with_it_survive_kill_9_together",
+            killed::a_note_and_the_blocks_taken_with_it_survive_kill_9_together,
+        ),
         (
             "what_was_acknowledged_survives_power_loss",
             power::what_was_acknowledged_survives_power_loss,

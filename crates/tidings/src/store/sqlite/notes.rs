@@ -88,3 +88,56 @@ pub(super) fn every_note(conn: &Connection) -> (Vec<Found>, Option<rusqlite::Err
     let stopped = collect().err();
     (found, stopped)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::store::sqlite::{SqliteOptions, SqliteStore, inspect, salvage};
+    use crate::store::{Batch, BlockStore, Note, StoreError};
+
+    fn options() -> SqliteOptions {
+        SqliteOptions { ballast_bytes: 0, ..SqliteOptions::default() }
+    }
+
+    /// A closed store with two notes, of which one was changed behind its back.
+    fn with_a_damaged_note(dir: &Path) {
+        let store = SqliteStore::open(dir, options()).unwrap();
+        let notes = [Note { name: "good", value: b"1" }, Note { name: "plan", value: b"2" }];
+        store.take(&Batch { notes: &notes, ..Batch::default() }).unwrap();
+        store.close().unwrap();
+        let conn = rusqlite::Connection::open(dir.join("log.sqlite")).unwrap();
+        conn.execute("UPDATE notes SET value = x'33' WHERE name = 'plan'", []).unwrap();
+    }
+
+    #[test]
+    fn a_damaged_note_is_an_error_and_can_be_written_again() {
+        let dir = tempfile::tempdir().unwrap();
+        with_a_damaged_note(dir.path());
+        let store = SqliteStore::open(dir.path(), options()).unwrap();
+
+        let damaged = store.recall("plan").unwrap_err();
+
+        assert!(matches!(&damaged, StoreError::DamagedNote { name, .. } if name == "plan"));
+        assert_eq!(damaged.pause(), None, "waiting does not mend it");
+        assert_eq!(store.recall("good").unwrap().unwrap(), b"1");
+        store.published(&[], &[Note { name: "plan", value: b"4" }]).unwrap();
+        assert_eq!(store.recall("plan").unwrap().unwrap(), b"4");
+    }
+
+    #[test]
+    fn a_damaged_note_is_named_by_a_look_and_left_behind_by_a_salvage() {
+        let dirs = tempfile::tempdir().unwrap();
+        let (from, into) = (dirs.path().join("from"), dirs.path().join("into"));
+        with_a_damaged_note(&from);
+
+        let seen = inspect(&from, dirs.path(), &mut |_| {}).unwrap();
+        salvage(&from, &into, options()).unwrap();
+
+        assert!(!seen.is_whole());
+        assert!(seen.complaints[0].contains("\"plan\" is damaged"), "{:?}", seen.complaints);
+        let store = SqliteStore::open(&into, options()).unwrap();
+        assert_eq!(store.recall("good").unwrap().unwrap(), b"1");
+        assert_eq!(store.recall("plan").unwrap(), None);
+    }
+}

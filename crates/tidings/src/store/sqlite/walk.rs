@@ -46,7 +46,12 @@ pub(super) fn places(conn: &Connection, visit: Visit<'_>) -> rusqlite::Result<()
 
 /// Walks over all rows with everything in them.
 pub(super) fn rows(conn: &Connection, visit: Visit<'_>) -> rusqlite::Result<()> {
-    around_damage(conn, 0, read_rows, visit)
+    rows_from(conn, 0, visit)
+}
+
+/// Walks over rows with everything in them, of those whose key is at least `from`.
+pub(super) fn rows_from(conn: &Connection, from: i64, visit: Visit<'_>) -> rusqlite::Result<()> {
+    around_damage(conn, from, read_rows, visit)
 }
 
 fn around_damage(

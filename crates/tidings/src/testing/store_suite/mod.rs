@@ -8,6 +8,8 @@
 //! store_suite::assert_block_store(|| MemoryStore::new().expect("random bytes"));
 //! ```
 
+mod sharing;
+
 use std::time::Duration;
 
 use super::blocks::{Blocks, START};
@@ -40,7 +42,7 @@ pub fn assert_sink<S: Sink>(fresh: impl Fn() -> S) {
 /// Naming the claim that is broken.
 pub fn assert_block_store<S: BlockStore>(fresh: impl Fn() -> S) {
     assert_sink(&fresh);
-    let claims: [Claim<S>; 16] = [
+    let claims: [Claim<S>; 25] = [
         ("an empty store begins and ends at 0", empty),
         ("positions are dense, over puts and appends", dense),
         ("a block is read back byte for byte", read_back),
@@ -54,6 +56,15 @@ pub fn assert_block_store<S: BlockStore>(fresh: impl Fn() -> S) {
         ("what does not fit is not replaced", unfit),
         ("blocks wait in the outbox until they are published, oldest first", outbox),
         ("a batch appended again leaves the outbox as it was", outbox_settled),
+        ("blocks are taken whether they are there or not, each with its fate", sharing::take),
+        ("one conflict and nothing of what is taken is stored", sharing::take_conflict),
+        ("of what is taken only new blocks wait", sharing::take_waiting),
+        ("keys that are taken do not replace newer ones", sharing::taken_keys),
+        ("notes are recalled as they were written last", sharing::notes),
+        ("a note that is too large takes nothing in", sharing::large_notes),
+        ("what waits is read in order, up to a number of events", sharing::what_waits),
+        ("what waits is read in parts of bounded size", sharing::waiting_in_parts),
+        ("a history that is shared waits, others' blocks do not", sharing::share_all),
         ("keys are found within the window, exactly", keys),
         ("keys are forgotten by whole hours, and replaced by newer ones", forgotten_keys),
         ("a closed store refuses everything", closed),
@@ -382,5 +393,10 @@ fn closed<S: BlockStore>(store: &S) {
     assert!(closed(store.outbox(Position(0), 1).err()));
     assert!(closed(store.published(&[Position(0)], &[]).err()));
     assert!(closed(store.find_key(b"a", START, HOUR).err()));
+    assert!(closed(store.take(&Batch::default()).err()));
+    assert!(closed(store.recall("a").err()));
+    assert!(closed(store.waiting(Position(0), 1).err()));
+    assert!(closed(store.backlog().err()));
+    assert!(closed(store.share_all().err()));
     store.close().must();
 }
