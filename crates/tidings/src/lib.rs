@@ -37,6 +37,7 @@ mod pause;
 pub mod query;
 mod queue;
 mod severity;
+mod sharing;
 pub mod store;
 mod sync;
 mod tally;
@@ -57,7 +58,7 @@ pub use exit::{EXIT_DEADLINE, PANIC_DEADLINE, close_on_exit, exit, flush_on_pani
 pub use id::{BadId, Boot, EventId, NoRandomness, Origin, Position};
 pub use log::{
     Ack, AppendError, COVERAGE_GAPS_MAX, Coverage, DEDUPE_WINDOW, INFLIGHT_BYTES_MAX, Log,
-    LogOptions, Missing, RETENTION_BYTES, Taken,
+    LogOptions, Missing, PeerState, RETENTION_BYTES, SeenThrough, Taken,
 };
 pub use loss::LOSS_RECORD_PERIOD;
 pub use overwatch::{
@@ -78,6 +79,7 @@ pub use queue::{
     StartError, WORKER_COUNT, WORKER_SLEEP, WORKER_SLEEP_LIMIT, WORKERS_LIMIT, WhenPaused,
 };
 pub use severity::{SEVERITY_NUMBER_MAX, Severity, UnknownSeverity};
+pub use sharing::{Sharing, Unshared};
 pub use tally::{LossReason, Refusal, Tally};
 #[cfg(feature = "tracing")]
 pub use tracing_layer::{EventLayer, TYPE_FIELD, layer};

@@ -170,6 +170,12 @@ impl Tally {
         self.pending += events;
     }
 
+    /// Taken from tidings itself.
+    pub(crate) fn count_own(&mut self) {
+        self.count_taken(1);
+        self.own += 1;
+    }
+
     pub(crate) fn count_stored(&mut self, events: u64) {
         self.pending -= events;
         self.stored += events;
@@ -194,7 +200,11 @@ impl Tally {
 }
 
 /// Reasons that happened, by name.
-struct ByReason<'a, R>(&'a [R], &'a [u64], fn(R) -> &'static str);
+pub(crate) struct ByReason<'a, R>(
+    pub(crate) &'a [R],
+    pub(crate) &'a [u64],
+    pub(crate) fn(R) -> &'static str,
+);
 
 impl<R: Copy> Serialize for ByReason<'_, R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -235,7 +245,8 @@ impl fmt::Display for Tally {
     }
 }
 
-fn write_reasons(
+/// A total, and in brackets what it is made of.
+pub(crate) fn write_reasons(
     f: &mut fmt::Formatter<'_>,
     word: &str,
     total: u64,

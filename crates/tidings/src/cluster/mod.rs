@@ -25,9 +25,7 @@ use bell::Bell;
 use publisher::Publisher;
 
 pub use commons::{Commons, Watching};
-pub use status::{
-    Applied, ClusterStatus, Peer, PeerState, Publishing, QuotaEstimate, WatchState,
-};
+pub use status::{Applied, ClusterStatus, Peer, Publishing, QuotaEstimate, WatchState};
 
 /// How often a member says how it is.
 pub const PRESENCE_BEAT: Duration = Duration::from_secs(5);

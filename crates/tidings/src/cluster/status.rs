@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::id::{Boot, Origin};
+use crate::log::PeerState;
 use crate::pause::PauseSet;
 use crate::sharing::Sharing;
 
@@ -97,18 +98,6 @@ pub struct Peer {
     pub waiting: u64,
     /// Events of its boot that it did not publish, by reason.
     pub unshared: BTreeMap<String, u64>,
-}
-
-/// Whether a member is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PeerState {
-    /// It was heard a moment ago.
-    Heard,
-    /// It should have been heard by now.
-    Unheard,
-    /// It said goodbye.
-    Left,
 }
 
 /// How full etcd will be when a whole retention is in it.

@@ -78,18 +78,8 @@ impl Core {
         if offer.keys.is_empty() {
             return Ok(Vec::new());
         }
-        let mut gate = self.gate.lock();
-        loop {
-            self.admitted_or_refused(&mut gate, offer.offered())?;
-            // All or none: two appends that each hold what the other wants would
-            // wait for ever.
-            if !offer.keys.iter().any(|key| gate.keys.contains(&key.name)) {
-                gate.keys.extend(offer.keys.iter().map(|key| key.name.clone()));
-                break;
-            }
-            gate = if gate.can_commit() { self.commit(gate) } else { gate.wait_for_turn() };
-        }
-        drop(gate);
+        let names = offer.keys.iter().map(|key| &key.name);
+        self.reserve_keys(names, |gate| self.admitted_or_refused(gate, offer.offered()))?;
         let (now, window) = (self.now(), self.options.dedupe_window);
         let find = |key: &OfferedKey| self.store.find_key(&key.name, now, window);
         let found: Result<Vec<_>, StoreError> = offer.keys.iter().map(find).collect();
@@ -101,6 +91,26 @@ impl Core {
             gate.telling.note(now);
             AppendError::Store(Arc::new(error))
         })
+    }
+
+    /// Waits until nobody else brings these keys, and sees to it that nobody does
+    /// until they are free again.
+    pub(super) fn reserve_keys<'n>(
+        &self,
+        names: impl Iterator<Item = &'n Box<[u8]>> + Clone,
+        admits: impl Fn(&mut Gate) -> Result<(), AppendError>,
+    ) -> Result<(), AppendError> {
+        let mut gate = self.gate.lock();
+        loop {
+            admits(&mut gate)?;
+            // All or none: two that each hold what the other wants would wait for
+            // ever.
+            if !names.clone().any(|name| gate.keys.contains(name)) {
+                gate.keys.extend(names.cloned());
+                return Ok(());
+            }
+            gate = if gate.can_commit() { self.commit(gate) } else { gate.wait_for_turn() };
+        }
     }
 
     /// Takes an offer in, whole or not at all, under one lock.

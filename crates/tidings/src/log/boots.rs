@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::coverage::Missing;
 use super::losses::{LossBooks, records_in};
+use super::peers::{PeersSeen, Word};
 use crate::block::{Block, Header};
 use crate::clock::Timestamp;
 use crate::event::LOSS_TYPE;
@@ -86,9 +87,11 @@ impl Boots {
         self.0.retain(|_, seen| seen.last_received >= cutoff);
     }
 
-    /// What is missing by what they said, and by what they did not say.
-    pub(super) fn missing(&self, cutoff: Timestamp) -> Vec<Missing> {
+    /// What is missing by what they said, and by what they did not say; `peers` may
+    /// know better.
+    pub(super) fn missing(&self, cutoff: Timestamp, peers: &PeersSeen) -> Vec<Missing> {
         let mut missing = Vec::new();
+        let latest = self.latest();
         for ((origin, boot), seen) in &self.0 {
             let name = (Some(*origin), Some(*boot));
             if let Some(losses) = &seen.losses {
@@ -99,11 +102,28 @@ impl Boots {
                     }));
                 }
             }
-            if !seen.ended && !seen.alive && seen.last_received >= cutoff {
+            let is_latest = latest.get(origin) == Some(&seen.last_received);
+            let goes_on = match peers.word_of(*origin, *boot) {
+                Word::GoesOn => true,
+                Word::IsOver => false,
+                Word::None => seen.alive && is_latest,
+            };
+            if !seen.ended && !goes_on && seen.last_received >= cutoff {
                 let from = Some(seen.last_received);
                 missing.push(Missing::of(name, (from, None), None, "end_unknown"));
             }
         }
         missing
+    }
+
+    /// When the last event of each origin was received. A boot that ends before that
+    /// is over: there was another start since.
+    fn latest(&self) -> BTreeMap<Origin, Timestamp> {
+        let mut latest = BTreeMap::new();
+        for ((origin, _), seen) in &self.0 {
+            let at = latest.entry(*origin).or_insert(seen.last_received);
+            *at = seen.last_received.max(*at);
+        }
+        latest
     }
 }

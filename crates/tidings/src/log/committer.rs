@@ -152,8 +152,11 @@ impl Core {
     }
 
     fn store_sealed(&self, sealed: &Frozen) -> Result<Position, StoreError> {
-        let batch = Batch { blocks: &sealed.blocks, keys: &sealed.keys, outbox: false, notes: &[] };
+        let (blocks, keys) = (&sealed.blocks, &sealed.keys);
+        let batch = Batch { blocks, keys, outbox: self.is_shared(), notes: &[] };
         let base = self.store.append(&batch)?;
+        // Before the index and whoever publishes hear of them.
+        self.queued(base, sealed.blocks.iter().map(|block| block.header().count.into()));
         let mut at = base;
         for block in &sealed.blocks {
             self.took(at, block);

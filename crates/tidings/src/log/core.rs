@@ -9,6 +9,9 @@ use super::committer::Desk;
 use super::door::Door;
 use super::gate::{Gate, Phase};
 use super::index::{Index, Slot};
+use super::ledger::Ledger;
+use super::outgoing::open_ledger;
+use super::peers::PeersSlot;
 use super::retention::UpkeepSeen;
 use super::{AppendError, LogOptions};
 use crate::block::Block;
@@ -39,6 +42,10 @@ pub(crate) struct Core {
     /// two of them apart. Comes before the gate.
     pub(super) upkeep: Mutex<Steady>,
     pub(super) upkeep_seen: Mutex<UpkeepSeen>,
+    /// The second books; `None` if the log was never shared. A leaf among the locks,
+    /// and not behind the gate: that lock is the one that every append takes.
+    pub(super) ledger: Option<Mutex<Ledger>>,
+    pub(super) peers: PeersSlot,
 }
 
 impl Core {
@@ -56,6 +63,7 @@ impl Core {
                 Err(error) => return Err(error.into()),
             }
         }
+        let ledger = open_ledger(store.as_ref(), options.shared, &index)?;
         let arrivals = Arrivals::default();
         arrivals.grown_to(index.next());
         let (now, origin) = (options.clock.now(), store.origin());
@@ -70,6 +78,8 @@ impl Core {
             arrivals,
             upkeep: Mutex::new(Steady::since(now, options.clock.monotonic())),
             upkeep_seen: Mutex::default(),
+            ledger,
+            peers: PeersSlot::default(),
             store,
             options,
         })
@@ -127,8 +137,10 @@ impl Core {
 
     /// Takes in blocks of others that the store has and the index has not.
     pub(super) fn catch_up(&self) -> Result<(), StoreError> {
-        let mut fresh = Index::starting_at(self.index.read().next());
+        let from = self.index.read().next();
+        let mut fresh = Index::starting_at(from);
         load(self.store.as_ref(), &mut fresh, |_, _| ())?;
+        self.queued_late(from, &fresh)?;
         for slot in fresh.slots() {
             self.index.write().insert(*slot);
             // This boot of this log has its own books.
@@ -202,7 +214,7 @@ impl Core {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.gate.lock().phase == Phase::Closed
+        self.gate.lock().phase >= Phase::Ended
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -3,6 +3,7 @@
 use super::core::Core;
 use super::index::{Index, Slot};
 use super::losses::missing_in;
+use super::peers::SeenThrough;
 use crate::clock::Timestamp;
 use crate::id::{Boot, Origin, Position};
 use crate::store::{Gap, GapReason};
@@ -24,6 +25,10 @@ pub struct Coverage {
     /// `size` when the size limit forced events out before their time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut_by: Option<&'static str>,
+    /// How far the other members of a cluster have been heard; empty on a single
+    /// machine.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub seen_through: Vec<SeenThrough>,
 }
 
 /// Gaps that one answer lists, at most; the rest are added up in the last.
@@ -42,8 +47,8 @@ pub struct Missing {
     pub to: Option<Timestamp>,
     /// How many; `None` when nobody knows (a boot without an end).
     pub events: Option<u64>,
-    /// `buffer_full`, `paused`, `damaged`, `missing_tail`, `end_unknown`, …; `more`
-    /// for what [`COVERAGE_GAPS_MAX`] leaves out.
+    /// `buffer_full`, `paused`, `damaged`, `missing_tail`, `end_unknown`, …; in a
+    /// cluster also `unheard`, `watch_stale`, `hole`, `unshared`; `more` for what [`COVERAGE_GAPS_MAX`] leaves out.
     pub reason: &'static str,
 }
 
@@ -64,7 +69,9 @@ impl Core {
         // A store that cannot be read tells no gaps; that it cannot be read is
         // told by whatever else was asked of it.
         let told = self.store.gaps().unwrap_or_default();
-        let mut gaps = self.boots.lock().missing(cutoff);
+        let peers = self.peers.ask();
+        let mut gaps = self.boots.lock().missing(cutoff, &peers);
+        gaps.extend(peers.missing(cutoff));
         let index = self.index.read();
         gaps.extend(gaps_in(&index, &told));
         let visible = index.slots().iter().filter(|s| s.readable && s.received.1 >= cutoff);
@@ -79,6 +86,7 @@ impl Core {
             complete: gaps.is_empty(),
             gaps: shortened(gaps),
             cut_by: (self.upkeep_seen.lock().cut_to >= Some(cutoff)).then_some("size"),
+            seen_through: peers.seen_through(),
         }
     }
 

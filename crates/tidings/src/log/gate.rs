@@ -15,7 +15,7 @@ use super::losses::{Telling, UnderWay};
 use super::pauses::Pauses;
 use super::waiters::Waiters;
 use crate::clock::Timestamp;
-use crate::event::EventBatch;
+use crate::event::{Event, EventBatch};
 use crate::pause::{PauseReason, PauseSet, State};
 use crate::store::{Outcome, StoreError};
 use crate::tally::{LossReason, Refusal, Tally};
@@ -49,6 +49,25 @@ pub(super) struct Part {
     pub(super) record: Option<UnderWay>,
 }
 
+impl Part {
+    /// An event of the log's own, which nobody waits for.
+    pub(super) fn own(event: &Event, seq: u64, received: Timestamp) -> Part {
+        let mut texts = EventBatch::new();
+        texts.push_own(event);
+        Part {
+            id: 0,
+            first_seq: seq,
+            bytes: event.size_bytes(),
+            events: vec![(0, 0)],
+            texts,
+            keys: Vec::new(),
+            received,
+            last: false,
+            record: None,
+        }
+    }
+}
+
 /// Parts that are committed together.
 #[derive(Debug, Default)]
 pub(super) struct Group {
@@ -62,9 +81,13 @@ impl Group {
 }
 
 /// How far the log has come in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
     Open,
+    /// Nothing comes in any more; what is inside is settled.
+    Ending,
+    /// It is. The store is still open.
+    Ended,
     Closing,
     Closed,
 }
@@ -135,7 +158,7 @@ impl Gate {
 
     pub(super) fn state(&self) -> State {
         match self.phase {
-            Phase::Closed => State::Closed,
+            Phase::Ended | Phase::Closing | Phase::Closed => State::Closed,
             _ if self.pauses.all().is_empty() => State::Running,
             _ => State::Paused { reasons: self.pauses.all(), since: self.pauses.since() },
         }
@@ -155,7 +178,7 @@ impl Gate {
         match self.phase {
             Phase::Open if pauses.is_empty() => Ok(()),
             Phase::Open => Err(AppendError::Paused(pauses)),
-            Phase::Closing | Phase::Closed => Err(AppendError::Closed),
+            _ => Err(AppendError::Closed),
         }
     }
 
@@ -262,8 +285,13 @@ impl Gate {
 
     /// Others may bring these keys now.
     pub(super) fn free_keys(&mut self, keys: &[OfferedKey]) {
-        for key in keys {
-            self.sleepers.changed |= self.keys.remove(&key.name);
+        self.free_names(keys.iter().map(|key| &key.name));
+    }
+
+    /// As [`Gate::free_keys`], by their names.
+    pub(super) fn free_names<'n>(&mut self, names: impl Iterator<Item = &'n Box<[u8]>>) {
+        for name in names {
+            self.sleepers.changed |= self.keys.remove(name);
         }
     }
 
@@ -358,8 +386,8 @@ impl Gate {
 
     /// Takes no more. What is inside gets its last chance, whatever others think
     /// of the store: the deadline of the close bounds it.
-    pub(super) fn begin_to_close(&mut self) {
-        self.phase = Phase::Closing;
+    pub(super) fn begin_to_end(&mut self) {
+        self.phase = Phase::Ending;
         self.pauses.untell_watchers();
     }
 

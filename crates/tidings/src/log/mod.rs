@@ -15,10 +15,15 @@ mod core;
 mod coverage;
 mod dedupe;
 mod door;
+mod ending;
 mod gate;
+mod incoming;
 mod index;
+mod ledger;
 mod losses;
+mod outgoing;
 mod pauses;
+mod peers;
 mod retention;
 mod sink;
 mod upkeep;
@@ -37,6 +42,7 @@ use crate::clock::Clock;
 use crate::event::{Event, EventBatch, MAX_EVENT_AGE};
 use crate::id::{Boot, Origin};
 use crate::pause::{PauseReason, State};
+use crate::sharing::Sharing;
 use crate::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
 use crate::store::{BlockStore, Ends, StoreError};
 use crate::sync::{self, Mutex, thread::JoinHandle};
@@ -46,7 +52,12 @@ pub use append::{Ack, AppendError, Taken};
 pub(crate) use core::Core;
 pub(crate) use coverage::reason_of_hole;
 pub use coverage::{COVERAGE_GAPS_MAX, Coverage, Missing};
+#[allow(unused_imports, reason = "only a cluster applies, and not every build has one")]
+pub(crate) use incoming::Applied;
 pub(crate) use index::{Slot, mask_of};
+#[allow(unused_imports, reason = "only a cluster tells, and not every build has one")]
+pub(crate) use peers::{AskPeers, Hole, PeerSeen, PeersSeen};
+pub use peers::{PeerState, SeenThrough};
 
 /// The member of a log that was given none.
 pub const DEFAULT_MEMBER: &str = "tidings";
@@ -83,6 +94,10 @@ pub struct LogOptions {
     /// second and commits what was only queued. Default: yes. Without it the
     /// host calls [`Log::maintain`].
     pub background: bool,
+    /// Whether its events are for other machines too: they wait in the store until
+    /// somebody publishes them. Default: no. A log that was ever opened as shared
+    /// stays so; when one with a history becomes shared, its history waits as well.
+    pub shared: bool,
     /// Reads the time.
     pub clock: Clock,
 }
@@ -96,6 +111,7 @@ impl Default for LogOptions {
             dedupe_window: DEDUPE_WINDOW,
             inflight_bytes_max: INFLIGHT_BYTES_MAX,
             background: true,
+            shared: false,
             clock: Clock::system(),
         }
     }
@@ -287,6 +303,18 @@ impl Log {
         self.core().resume(reason);
     }
 
+    /// Whether its events are for other machines too, by [`LogOptions::shared`] now
+    /// or ever before.
+    pub fn is_shared(&self) -> bool {
+        self.core().is_shared()
+    }
+
+    /// The second books: what became of the events that are for other machines.
+    /// `None` if the log is not shared.
+    pub fn sharing(&self) -> Option<Sharing> {
+        self.core().sharing()
+    }
+
     /// The books of this boot: events appended here, not blocks put by queues.
     pub fn tally(&self) -> Tally {
         self.core().gate.lock().tally
@@ -316,6 +344,15 @@ impl Log {
     /// The store failed; the next call tries again.
     pub fn maintain(&self) -> Result<(), StoreError> {
         self.core().maintain()
+    }
+
+    /// Takes no more, stores what waits, and writes the loss record and the last
+    /// block of the boot; but for closing the store all that [`Log::close`] does,
+    /// which is to follow. In between everything can still be read, and what waits
+    /// can be published. Never takes longer than `deadline` plus one disk write.
+    /// Returns the books: nothing is pending.
+    pub fn end(&self, deadline: Duration) -> Tally {
+        self.core().end(deadline)
     }
 
     /// Takes no more, stores what waits, writes the loss record and the last

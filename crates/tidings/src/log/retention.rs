@@ -6,6 +6,7 @@ use super::core::Core;
 use super::index::{Index, Slot};
 use crate::clock::{Steady, Timestamp};
 use crate::id::Position;
+use crate::sharing::Unshared;
 use crate::store::StoreError;
 
 /// A block received so far ahead of now was stamped by a clock that was wrong.
@@ -61,7 +62,7 @@ impl Core {
         let may_purge = steady.observe(now, self.options.clock.monotonic());
         if may_purge {
             let over = over_age(&self.index.read(), now, self.options.retention);
-            self.expire(&over, "age")?;
+            self.expire(&over, Unshared::TooOld)?;
             self.boots.lock().forget_before(self.cutoff());
             self.store.forget_keys(now.before(self.options.dedupe_window))?;
         }
@@ -82,17 +83,19 @@ impl Core {
             let mut seen = self.upkeep_seen.lock();
             seen.cut_to = seen.cut_to.max(cut_to);
         }
-        self.expire(&bases, "size")
+        self.expire(&bases, Unshared::BySize)
     }
 
-    fn expire(&self, bases: &[Position], by: &'static str) -> Result<(), StoreError> {
+    /// `by` is why blocks that wait to be published never will be.
+    fn expire(&self, bases: &[Position], by: Unshared) -> Result<(), StoreError> {
         for chunk in bases.chunks(EXPIRE_BLOCKS_MAX) {
             let expired = self.store.expire(chunk);
             // Some may be gone although the call failed: `block` finds that out.
             let events = expired?.events;
+            self.expired(chunk, by);
             self.index.write().remove(chunk);
             self.cache.lock().remove(chunk);
-            tracing::debug!(events, blocks = chunk.len(), by, "expired");
+            tracing::debug!(events, blocks = chunk.len(), by = by.name(), "expired");
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use super::core::Core;
 use super::{Log, STORE_NAME};
 use crate::block::Block;
 use crate::pause::PauseReason;
-use crate::store::{Outcome, Placed, Reach, Sink, StoreError};
+use crate::store::{Batch, Outcome, Placed, Reach, Sink, StoreError};
 
 impl Sink for Log {
     fn put(&self, block: &Block) -> Result<Placed, StoreError> {
@@ -36,7 +36,7 @@ impl Core {
             return Err(StoreError::Rejected { store: STORE_NAME.to_owned(), cause });
         }
         let desk = self.take_desk().map_err(refusal)?;
-        let placed = self.store.put(block);
+        let placed = self.put_or_take(block);
         match &placed {
             Ok(Placed { base: Some(base), .. }) => {
                 self.took(*base, block);
@@ -50,9 +50,24 @@ impl Core {
         placed
     }
 
+    /// In a log that is shared it waits to be published, as every other.
+    fn put_or_take(&self, block: &Block) -> Result<Placed, StoreError> {
+        if !self.is_shared() {
+            return self.store.put(block);
+        }
+        let blocks = std::slice::from_ref(block);
+        let taken = self.store.take(&Batch { blocks, outbox: true, ..Batch::default() })?;
+        let placed = taken.first().copied();
+        let placed = placed.unwrap_or(Placed { base: None, duplicate: true });
+        if let (Some(base), false) = (placed.base, placed.duplicate) {
+            self.queued(base, std::iter::once(block.header().count.into()));
+        }
+        Ok(placed)
+    }
+
     /// The queue keeps the block and puts it again; the log only has to know that
     /// the store fails, and that it may have more than the index says.
-    fn note_failed_put(&self, error: &StoreError) {
+    pub(super) fn note_failed_put(&self, error: &StoreError) {
         if error.outcome() == Outcome::Unknown {
             self.gate.lock().index_unsure = true;
         }
@@ -63,7 +78,7 @@ impl Core {
 }
 
 /// What a queue hears from a log that takes nothing: wait, or give up.
-fn refusal(error: AppendError) -> StoreError {
+pub(super) fn refusal(error: AppendError) -> StoreError {
     let store = STORE_NAME.to_owned();
     match error {
         AppendError::Closed => StoreError::Closed { store },

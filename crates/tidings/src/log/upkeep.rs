@@ -1,5 +1,4 @@
-//! What must be done when nobody asks? Recovery, retention, loss records, and the
-//! end.
+//! What must be done when nobody asks? Recovery, retention, loss records.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +7,8 @@ use super::core::Core;
 use super::gate::{Keeper, Part, Phase};
 use super::losses::UnderWay;
 use crate::clock::Clock;
-use crate::event::EventBatch;
 use crate::store::StoreError;
 use crate::sync::{self, thread::JoinHandle};
-use crate::tally::Tally;
 
 /// How often the log's own thread looks after it.
 pub(crate) const UPKEEP_PERIOD: Duration = Duration::from_secs(1);
@@ -37,7 +34,7 @@ impl Core {
 
     /// Settles what is unknown, and lifts the pauses for the log's own failures,
     /// once the store answers.
-    fn recover(&self) -> Result<(), StoreError> {
+    pub(super) fn recover(&self) -> Result<(), StoreError> {
         if !self.gate.lock().has_failed() {
             return Ok(());
         }
@@ -52,7 +49,7 @@ impl Core {
     }
 
     /// Commits what nobody waits for.
-    fn drain(&self) {
+    pub(super) fn drain(&self) {
         for _ in 0..DRAIN_COMMITS_MAX {
             let gate = self.gate.lock();
             if !gate.can_commit() {
@@ -75,112 +72,16 @@ impl Core {
     }
 
     /// Takes in an event of the log's own: the books, itself included.
-    fn write_record(&self, last: bool) {
+    pub(super) fn write_record(&self, last: bool) {
         let monotonic = self.options.clock.monotonic();
         let now = self.now();
         let mut gate = self.gate.lock();
         let received = gate.stamp(now);
-        gate.tally.count_taken(1);
-        gate.tally.own += 1;
+        gate.tally.count_own();
         let books = gate.tally;
         let record = gate.telling.record(books, received, monotonic);
-        let event = record.event();
-        let mut texts = EventBatch::new();
-        texts.push_own(&event);
-        gate.enqueue(Part {
-            id: 0,
-            first_seq: record.seq(),
-            bytes: event.size_bytes(),
-            events: vec![(0, 0)],
-            texts,
-            keys: Vec::new(),
-            received,
-            last,
-            record: Some(UnderWay::of(&record)),
-        });
-    }
-
-    pub(super) fn close(&self, deadline: Duration) -> Tally {
-        // Waiting takes real time, also when a test moves the log's own clock.
-        let clock = Clock::system();
-        let until = clock.monotonic().saturating_add(deadline);
-        if !self.begin_to_close(&clock, until) {
-            return self.gate.lock().tally;
-        }
-        let _ = self.recover();
-        self.wait_for_desk(&clock, until);
-        let free = {
-            let mut gate = self.gate.lock();
-            gate.abandon(self.now());
-            gate.desk.is_some()
-        };
-        let writes = self.gate.lock().tally.offered > 0 && free;
-        if writes && self.gate.lock().store_answers() {
-            self.write_record(true);
-            self.drain();
-            self.gate.lock().abandon(self.now());
-        }
-        // A store that hangs would hang here too.
-        if free && let Err(error) = self.store.close() {
-            tracing::error!(%error, "store did not close cleanly");
-        }
-        let tally = {
-            let mut gate = self.gate.lock();
-            gate.phase = Phase::Closed;
-            gate.announce();
-            gate.tally
-        };
-        self.arrivals.close();
-        tracing::info!(books = %tally, "log closed");
-        tally
-    }
-
-    /// Says whether closing is ours to do; if somebody else does, waits for that.
-    fn begin_to_close(&self, clock: &Clock, until: Duration) -> bool {
-        let mut gate = self.gate.lock();
-        if gate.phase == Phase::Open {
-            gate.begin_to_close();
-            gate.announce();
-            return true;
-        }
-        while gate.phase != Phase::Closed {
-            let left = until.saturating_sub(clock.monotonic());
-            if left.is_zero() {
-                break;
-            }
-            gate = gate.wait_for_turn_at_most(left);
-        }
-        false
-    }
-
-    /// Commits what waits until nothing does, the store fails, or time is up.
-    fn wait_for_desk(&self, clock: &Clock, until: Duration) {
-        let mut gate = self.gate.lock();
-        loop {
-            let left = until.saturating_sub(clock.monotonic());
-            if gate.can_commit() && !left.is_zero() {
-                gate = self.commit(gate);
-            } else if gate.desk.is_some() || left.is_zero() {
-                return;
-            } else {
-                gate = gate.wait_for_turn_at_most(left);
-            }
-        }
-    }
-
-    /// Waits until the log's own thread has seen the end; says whether it has.
-    pub(super) fn wait_for_keeper(&self, deadline: Duration) -> bool {
-        let clock = Clock::system();
-        let until = clock.monotonic().saturating_add(deadline);
-        let mut gate = self.gate.lock();
-        while gate.keeper != Keeper::Gone {
-            let left = until.saturating_sub(clock.monotonic());
-            if left.is_zero() {
-                return false;
-            }
-            gate = gate.wait_for_turn_at_most(left);
-        }
-        true
+        let part = Part::own(&record.event(), record.seq(), received);
+        gate.enqueue(Part { last, record: Some(UnderWay::of(&record)), ..part });
     }
 
     /// The body of the log's own thread.
