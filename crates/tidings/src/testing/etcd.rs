@@ -1,5 +1,5 @@
-//! What does it do on a real etcd? A member for tests, started on ports of its own
-//! and killed at the end.
+//! What does it do on a real etcd? Members for tests, started on ports of their own
+//! and killed at the end; three of them are an [`EtcdCluster`].
 //!
 //! ```no_run
 //! use tidings::testing::etcd::{EtcdMember, is_here};
@@ -12,11 +12,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod cluster;
+
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use crate::block::Block;
 use crate::clock::Timestamp;
@@ -25,15 +28,26 @@ use crate::pause::PauseReason;
 use crate::store::StoreError;
 use crate::store::etcd::{BadValue, EtcdOptions, EtcdStore, door};
 use crate::sync::spawn;
+use crate::sync::sync::mpsc::{Receiver, sync_channel};
 
-/// One member, which is a whole cluster. Its methods panic where something cannot
+pub use cluster::EtcdCluster;
+
+/// How long a member may take until it serves.
+const START_DEADLINE: Duration = Duration::from_mins(1);
+
+/// One member, by itself a whole cluster. Its methods panic where something cannot
 /// be done: a test that cannot go on has failed.
 #[derive(Debug)]
 pub struct EtcdMember {
     release: EtcdRelease,
+    name: String,
     child: Option<Child>,
+    /// Tells that the child serves.
+    serves: Option<Receiver<()>>,
     dir: PathBuf,
     ports: [u16; 2],
+    /// All members and where their peers reach them, as etcd's flag says it.
+    initial_cluster: String,
     flags: Vec<String>,
     tls: bool,
 }
@@ -134,51 +148,82 @@ impl EtcdMember {
 
     /// Of a release.
     pub fn of(release: EtcdRelease, flags: &[&str]) -> EtcdMember {
-        let mut member = EtcdMember {
-            release,
-            child: None,
-            dir: fresh_dir(),
-            ports: free_ports(),
-            flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
-            tls: flags.iter().any(|flag| flag.starts_with("--cert-file")),
-        };
+        let [ports] = free_ports();
+        let alone = format!("m={}", peer_url(ports));
+        let mut member = EtcdMember::named("m".to_owned(), release, ports, alone, flags);
         member.run();
         member
     }
 
-    /// Starts it, with what it has kept if it ran before.
+    fn named(
+        name: String,
+        release: EtcdRelease,
+        ports: [u16; 2],
+        initial_cluster: String,
+        flags: &[&str],
+    ) -> EtcdMember {
+        EtcdMember {
+            release,
+            name,
+            child: None,
+            serves: None,
+            dir: fresh_dir(),
+            ports,
+            initial_cluster,
+            flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            tls: flags.iter().any(|flag| flag.starts_with("--cert-file")),
+        }
+    }
+
+    /// Starts it, with what it has kept if it ran before, and waits until it serves:
+    /// one that is killed before it has written its first entries never answers
+    /// again.
     pub fn run(&mut self) {
-        let [client, peer] = self.ports.map(|port| format!("127.0.0.1:{port}"));
-        let client = format!("{}://{client}", if self.tls { "https" } else { "http" });
+        self.launch();
+        self.await_serving();
+    }
+
+    /// Starts it and does not wait: in a cluster it serves once most members run.
+    pub fn launch(&mut self) {
+        let peer = peer_url(self.ports);
         let mut command = Command::new(self.release.program("etcd").unwrap());
         command
-            .args(["--name", "m", "--data-dir"])
+            .args(["--name", &self.name, "--data-dir"])
             .arg(self.path("data"))
-            .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
-            .args(["--listen-peer-urls", &format!("http://{peer}")])
-            .args(["--initial-advertise-peer-urls", &format!("http://{peer}")])
-            .args(["--initial-cluster", &format!("m=http://{peer}")])
+            .args(["--listen-client-urls", &self.url(), "--advertise-client-urls", &self.url()])
+            .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
+            .args(["--initial-cluster", &self.initial_cluster])
             .args(&self.flags)
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let mut words = BufReader::new(child.stderr.take().unwrap()).lines();
+        let words = BufReader::new(child.stderr.take().unwrap()).lines();
         self.child = Some(child);
         let mut log = File::options().create(true).append(true).open(self.path("log")).unwrap();
-        let mut told = String::new();
-        // A member that is killed before it has written its first entries never
-        // answers again, so a test begins with one that serves.
-        while !told.contains("ready to serve client requests") {
-            let line = words.next().unwrap_or_else(|| panic!("etcd did not start:\n{told}"));
-            told += &(line.unwrap() + "\n");
-        }
-        log.write_all(told.as_bytes()).unwrap();
-        let keep_on = move || {
+        let (tell, serves) = sync_channel(1);
+        self.serves = Some(serves);
+        let listen = move || {
             for line in words.map_while(Result::ok) {
                 let _ = writeln!(log, "{line}");
+                if line.contains("ready to serve client requests") {
+                    let _ = tell.try_send(());
+                }
             }
         };
-        spawn("etcd-log", keep_on).unwrap();
+        spawn("etcd-log", listen).unwrap();
+    }
+
+    /// Waits until it serves after [`EtcdMember::launch`].
+    #[track_caller]
+    pub fn await_serving(&mut self) {
+        let serves = self.serves.take().expect("it was launched");
+        let heard = serves.recv_timeout(START_DEADLINE);
+        assert!(heard.is_ok(), "etcd did not start:\n{}", self.log());
+    }
+
+    /// Whether it runs, be it frozen.
+    pub fn runs(&self) -> bool {
+        self.child.is_some()
     }
 
     fn log(&self) -> String {
@@ -263,8 +308,14 @@ fn fresh_dir() -> PathBuf {
     dir
 }
 
-/// Two ports that nobody listens on at this moment.
-fn free_ports() -> [u16; 2] {
-    let listeners = [0, 0].map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
+/// Pairs of ports that nobody listens on at this moment.
+fn free_ports<const N: usize>() -> [[u16; 2]; N] {
+    let listen = |()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    // All at once, or one could be given twice.
+    let listeners = [(); N].map(|()| [(), ()].map(listen));
+    listeners.map(|pair| pair.map(|listener| listener.local_addr().unwrap().port()))
+}
+
+fn peer_url([_, peer]: [u16; 2]) -> String {
+    format!("http://127.0.0.1:{peer}")
 }

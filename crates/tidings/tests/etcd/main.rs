@@ -5,6 +5,7 @@
 mod access;
 mod claims;
 mod faults;
+mod members;
 mod spool;
 mod values;
 mod watches;

@@ -102,6 +102,11 @@ impl Trouble {
         Trouble { fault, cause }
     }
 
+    /// Whether the cluster said so; what one member fails with, another may not.
+    pub(super) fn is_an_answer(&self) -> bool {
+        !matches!(self.fault, Fault::Unknown | Fault::Down | Fault::NotEtcd)
+    }
+
     /// As a store says it. `done_perhaps` when what failed may have stored a block.
     pub(super) fn into_store_error(
         self,

@@ -9,6 +9,7 @@ mod claim;
 mod errors;
 mod key;
 mod lease;
+mod link;
 mod options;
 mod pages;
 mod presence;
@@ -38,6 +39,7 @@ use session::Session;
 
 pub use claim::CLAIM_LIFE;
 pub use lease::{LEASE_KEYS_MAX, LEASE_PADDING};
+pub use link::LOGIN_REST;
 pub use options::{
     ETCD_CALL_DEADLINE, ETCD_CONNECT_DEADLINE, ETCD_PREFIX, ETCD_PREFIX_BYTES_MAX, EtcdConfigError,
     EtcdOptions, EtcdTls, EtcdUser,
@@ -46,7 +48,7 @@ pub use pages::PAGE_BYTES_MAX;
 pub use presence::{
     PRESENCE_BYTES_MAX, PRESENCE_FORMAT, PRESENCE_REASONS_MAX, PRESENCE_TEXT_BYTES_MAX, Presence,
 };
-pub use session::LOGIN_REST;
+pub use session::ETCD_NEXT_AFTER;
 pub use status::EtcdStatus;
 pub use value::{
     BadValue, ENVELOPE_BYTES_MAX, VALUE_FORMAT, VALUE_PLAIN_BYTES_MAX, VALUE_RAW_BYTES_MAX,

@@ -1,110 +1,126 @@
-//! How is one call made? With a deadline, and again once where a token has run
-//! out.
+//! How is one call made? To the member that answered last, and to the next one where
+//! it keeps silent.
+//!
+//! A call may reach two members: every write here is one that may be done twice.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use etcd_client::Client;
-use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::errors::{Fault, Trouble};
+use super::link::{Link, no_answer};
 use super::options::{ETCD_CALL_DEADLINE, EtcdOptions};
+use crate::sync::atomic::{AtomicUsize, Ordering};
 
-/// How long a refused login is not tried again: etcd hashes every password that
-/// is tried, which costs it more than us.
-pub const LOGIN_REST: Duration = Duration::from_secs(5);
+/// How long a member may keep silent before the next one is asked too.
+pub const ETCD_NEXT_AFTER: Duration = Duration::from_millis(500);
 
-/// The connection, made when it is first needed.
+/// The ways to the members.
 #[derive(Debug)]
 pub(super) struct Session {
     options: EtcdOptions,
-    // Held while connecting, so that a hundred calls log in once. Whoever waits
-    // for it has a deadline of its own.
-    link: Mutex<Link>,
+    /// One for each endpoint.
+    links: Vec<Link>,
+    /// The index of the one that answered last.
+    preferred: AtomicUsize,
 }
 
-#[derive(Default)]
-struct Link {
-    client: Option<Client>,
-    /// Counts logins, so that a token that many calls found stale is renewed once.
-    generation: u64,
-    /// When the last login was refused, on the clock that only goes forward.
-    refused: Option<(Duration, Trouble)>,
-}
-
-impl std::fmt::Debug for Link {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Link").field("generation", &self.generation).finish_non_exhaustive()
-    }
+/// What the members said to one call.
+struct Tour {
+    /// An answer that another member would give too.
+    refusal: Option<Trouble>,
+    /// Why one was not reached.
+    unreached: Option<Trouble>,
 }
 
 impl Session {
     pub(super) fn new(options: EtcdOptions) -> Session {
-        Session { options, link: Mutex::default() }
+        let links = options.endpoints.iter().cloned().map(Link::to).collect();
+        Session { options, links, preferred: AtomicUsize::new(0) }
     }
 
-    /// Makes one call. What it fails with before anything was sent is never
-    /// [`Fault::Unknown`].
+    /// Makes one call. It fails with [`Fault::Unknown`] if any member may have done
+    /// it.
     pub(super) async fn call<T, F>(&self, make: impl Fn(Client) -> F) -> Result<T, Trouble>
     where
         F: Future<Output = Result<T, etcd_client::Error>>,
     {
-        let (client, generation) = self.client(None).await?;
-        // Boxed, because the futures of the client are large.
-        match within_deadline(Box::pin(make(client))).await {
-            Err(trouble) if trouble.fault == Fault::Token && self.options.user.is_some() => {
-                let (client, _) = self.client(Some(generation)).await?;
-                within_deadline(Box::pin(make(client))).await
-            }
-            done => done,
-        }
+        // A login takes as long again, at most.
+        let steps = if self.options.user.is_some() { 2 } else { 1 };
+        let done = timeout(ETCD_CALL_DEADLINE * steps, self.tour(make)).await;
+        done.unwrap_or_else(|_| Err(no_answer()))
     }
 
-    /// The connection; a new one if the one there is of the `stale` generation.
-    async fn client(&self, stale: Option<u64>) -> Result<(Client, u64), Trouble> {
-        let mut link = self.link.lock().await;
-        if stale == Some(link.generation) {
-            link.client = None;
-        }
-        if let Some(client) = &link.client {
-            return Ok((client.clone(), link.generation));
-        }
-        let now = self.options.clock.monotonic();
-        if let Some((at, trouble)) = &link.refused
-            && now.saturating_sub(*at) < LOGIN_REST
-        {
-            return Err(trouble.clone());
-        }
-        let client = self.connect().await.inspect_err(|trouble| {
-            if matches!(trouble.fault, Fault::Login) {
-                link.refused = Some((now, trouble.clone()));
+    async fn tour<T, F>(&self, make: impl Fn(Client) -> F) -> Result<T, Trouble>
+    where
+        F: Future<Output = Result<T, etcd_client::Error>>,
+    {
+        let first = self.preferred.load(Ordering::Relaxed);
+        let count = self.links.len();
+        let mut next = (0..count).map(|i| (first + i) % count);
+        let mut tour = Tour { refusal: None, unreached: None };
+        let mut asked = Vec::new();
+        loop {
+            let more = if tour.refusal.is_none() { next.next() } else { None };
+            if let Some(index) = more {
+                asked.push((index, Box::pin(self.links[index].call(&self.options, &make))));
             }
-        })?;
-        link.refused = None;
-        link.generation += 1;
-        link.client = Some(client.clone());
-        Ok((client, link.generation))
-    }
-
-    async fn connect(&self) -> Result<Client, Trouble> {
-        let options = self.options.connecting();
-        let options = options.map_err(|error| Trouble::new(Fault::Login, error.to_string()))?;
-        let connected = within_deadline(Client::connect(&self.options.endpoints, Some(options)));
-        // Nothing but a login was sent.
-        connected.await.map_err(|trouble| match trouble.fault {
-            Fault::Unknown => Trouble { fault: Fault::Down, ..trouble },
-            _ => trouble,
-        })
+            if asked.is_empty() {
+                return Err(tour.trouble());
+            }
+            let Ok((index, done)) = timeout(ETCD_NEXT_AFTER, first_of(&mut asked)).await else {
+                continue;
+            };
+            let answers = done.as_ref().err().is_none_or(Trouble::is_an_answer);
+            if answers {
+                self.preferred.store(index, Ordering::Relaxed);
+            }
+            match done {
+                Ok(done) => return Ok(done),
+                Err(trouble) => tour.hear(trouble),
+            }
+        }
     }
 }
 
-async fn within_deadline<T>(
-    call: impl Future<Output = Result<T, etcd_client::Error>>,
-) -> Result<T, Trouble> {
-    let done = timeout(ETCD_CALL_DEADLINE, call).await.map_err(|_| {
-        let cause = format!("no answer within {} s", ETCD_CALL_DEADLINE.as_secs());
-        Trouble::new(Fault::Unknown, cause)
-    });
-    done?.map_err(|error| Trouble::of(&error))
+impl Tour {
+    fn hear(&mut self, trouble: Trouble) {
+        if trouble.is_an_answer() {
+            self.refusal.get_or_insert(trouble);
+        } else if trouble.fault == Fault::Unknown {
+            // Nothing takes the place of what may have been done.
+            self.unreached = Some(trouble);
+        } else {
+            self.unreached.get_or_insert(trouble);
+        }
+    }
+
+    fn trouble(self) -> Trouble {
+        match (self.refusal, self.unreached) {
+            (_, Some(unknown)) if unknown.fault == Fault::Unknown => unknown,
+            (Some(refusal), _) => refusal,
+            (None, Some(unreached)) => unreached,
+            (None, None) => Trouble::new(Fault::Down, "there is no endpoint"),
+        }
+    }
+}
+
+/// Takes out the first of several that ends.
+async fn first_of<F: Future + Unpin>(running: &mut Vec<(usize, F)>) -> (usize, F::Output) {
+    poll_fn(|context| {
+        for at in 0..running.len() {
+            let (index, call) = &mut running[at];
+            let index = *index;
+            if let Poll::Ready(done) = Pin::new(call).poll(context) {
+                drop(running.swap_remove(at));
+                return Poll::Ready((index, done));
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
