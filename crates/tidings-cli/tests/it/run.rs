@@ -76,23 +76,41 @@ fn only_failures_says_nothing_of_success() {
     assert_eq!(types(&server), ["x.failed"]);
 }
 
+/// The same, with signals as a shell at a terminal gives them: who started this
+/// test may have it ignore some (`nohup`), and a child inherits that.
+fn run_as_from_a_terminal(server: &Server, args: &[&str]) -> Command {
+    let program = run(server, args);
+    let mut command = Command::new("env");
+    command.arg("--default-signal").arg(program.get_program()).args(program.get_args());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
 #[test]
 fn a_signal_to_us_reaches_the_command() {
     let server = Server::start();
     for name in ["TERM", "INT", "HUP", "USR1"] {
+        // It ends by itself, should the signal never come.
         let script = format!(
-            "trap 'echo got {name}; exit 7' {name}; echo ready; while :; do sleep 0.05; done"
+            "trap 'echo got {name}; exit 7' {name}; echo ready; \
+             for i in $(seq 1200); do sleep 0.05; done"
         );
-        let mut child = run(&server, &["-t", "x", "--", "sh", "-c", &script])
+        let mut child = run_as_from_a_terminal(&server, &["-t", "x", "--", "sh", "-c", &script])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        assert_eq!(lines.next().unwrap().unwrap(), "ready");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert_eq!(lines.next().as_deref(), Some("ready"));
 
         signal(child.id(), name);
 
-        assert_eq!(lines.next().unwrap().unwrap(), format!("got {name}"));
+        assert_eq!(lines.next(), Some(format!("got {name}")));
         assert_eq!(child.wait().unwrap().code(), Some(7));
     }
 }
