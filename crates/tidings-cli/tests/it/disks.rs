@@ -7,7 +7,6 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use serde_json::json;
-use tempfile::TempDir;
 use tidings::Clock;
 
 use crate::commands::{assert_code, listed, stderr, stdout};
@@ -15,23 +14,17 @@ use crate::ninevolt::original;
 use crate::server::{Answer, PATIENCE, Server, tidings};
 use crate::stop::assert_balanced;
 use crate::streams::Stream;
+use crate::tmpfs::Tmpfs;
 
-/// A file system of 96 MiB, more than three servers need at their start; unmounted when dropped.
-struct Mounted(TempDir);
+/// More than three servers need at their start.
+const DISK: &str = "96m";
 
-impl Mounted {
-    /// `None`, said aloud, where it cannot be mounted.
-    fn new(test: &str) -> Option<Mounted> {
-        let dir = TempDir::new().unwrap();
-        let options = ["-t", "tmpfs", "-o", "size=96m", "none"];
-        let output = Command::new("mount").args(options).arg(dir.path()).output();
-        if output.is_ok_and(|output| output.status.success()) {
-            return Some(Mounted(dir));
-        }
-        // Not `eprintln!`: nobody hears what a test that passes prints by it.
-        let words = format!("skipped: {test} needs to mount a tmpfs (root)\n");
-        std::io::stderr().write_all(words.as_bytes()).unwrap();
-        None
+/// A small disk, and what happens to it.
+struct Disk(Tmpfs);
+
+impl Disk {
+    fn mount(test: &str) -> Option<Disk> {
+        Tmpfs::mount(test, DISK).map(Disk)
     }
 
     fn path(&self) -> &Path {
@@ -58,12 +51,6 @@ impl Mounted {
 
     fn free(&self) {
         std::fs::remove_file(self.path().join("junk")).unwrap();
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.path()).status();
     }
 }
 
@@ -142,7 +129,7 @@ fn assert_reads_go_on(server: &Server, id: &str) {
 
 #[test]
 fn a_full_disk_refuses_with_its_reason_reads_go_on_and_room_ends_it() {
-    let Some(disk) = Mounted::new("a_full_disk_refuses_…") else { return };
+    let Some(disk) = Disk::mount("a_full_disk_refuses_…") else { return };
     let server = Server::start_in(&disk.path().join("data"));
     let before = say(&server, "before").json()["id"].as_str().unwrap().to_owned();
 
@@ -206,7 +193,7 @@ fn flood_until_refused(server: &Server) -> Answer {
 
 #[test]
 fn a_full_disk_is_purged_and_takes_events_again_though_nobody_makes_room() {
-    let Some(disk) = Mounted::new("a_full_disk_is_purged_…") else { return };
+    let Some(disk) = Disk::mount("a_full_disk_is_purged_…") else { return };
     let data = disk.path().join("data");
     let server = Server::start_with(&data, &["--retention-size", "1MiB"]);
     assert_eq!(say(&server, "before").status, 201);
@@ -230,7 +217,7 @@ fn a_full_disk_is_purged_and_takes_events_again_though_nobody_makes_room() {
 
 #[test]
 fn a_server_starts_on_a_full_disk_and_takes_events_when_there_is_room() {
-    let Some(disk) = Mounted::new("a_server_starts_on_a_full_disk_…") else { return };
+    let Some(disk) = Disk::mount("a_server_starts_on_a_full_disk_…") else { return };
     let data = disk.path().join("data");
     let server = Server::start_in(&data);
     assert_eq!(say(&server, "before").status, 201);
@@ -254,7 +241,7 @@ fn serve(dir: &Path) -> Output {
 
 #[test]
 fn a_disk_that_cannot_be_written_is_named_at_the_start() {
-    let Some(disk) = Mounted::new("a_disk_that_cannot_be_written_…") else { return };
+    let Some(disk) = Disk::mount("a_disk_that_cannot_be_written_…") else { return };
     let (stopped, killed) = (disk.path().join("stopped"), disk.path().join("killed"));
     let server = Server::start_in(&stopped);
     assert_eq!(say(&server, "x").status, 201);

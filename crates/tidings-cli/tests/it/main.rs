@@ -27,6 +27,8 @@ mod streams;
 mod system;
 mod tail;
 mod terminal;
+#[path = "../../../tidings/tests/it/tmpfs.rs"]
+mod tmpfs;
 mod tools;
 mod transfer;
 mod values;

@@ -1,8 +1,5 @@
 //! Does a store survive a full disk? On a small file system of its own.
 
-use std::io::Write as _;
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use tidings::block::Block;
@@ -11,32 +8,14 @@ use tidings::store::{Batch, BlockStore, Sink, StoreError};
 use tidings::testing::{Blocks, ScriptedSink};
 use tidings::{Event, LossReason, PauseReason, Position, Queue, Reason, WhenPaused};
 
+use crate::tmpfs::Tmpfs;
+
 /// Ends every wait of a test that has gone wrong.
 const LONG: Duration = Duration::from_mins(1);
 
-/// A file system in memory; unmounted when dropped.
-struct Mounted<'a>(&'a Path);
-
-impl Mounted<'_> {
-    fn at<'a>(path: &'a Path, size: &str) -> Option<Mounted<'a>> {
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", size, "none"]).arg(path);
-        mount.output().is_ok_and(|out| out.status.success()).then_some(Mounted(path))
-    }
-}
-
-impl Drop for Mounted<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0).output();
-    }
-}
-
 #[test]
 fn a_full_disk_pauses_writes_not_reads_and_purging_ends_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let Some(_mounted) = Mounted::at(dir.path(), "size=8m") else {
-        return skipped("a_full_disk_pauses_writes_not_reads_and_purging_ends_it");
-    };
+    let Some(dir) = Tmpfs::mount("a_full_disk_pauses_writes_not_reads_…", "8m") else { return };
     let options = SqliteOptions { ballast_bytes: 1024 * 1024, ..SqliteOptions::default() };
     let store = SqliteStore::open(&dir.path().join("data"), options).unwrap();
     let (kept, refused) = fill(&store);
@@ -57,18 +36,11 @@ fn a_full_disk_pauses_writes_not_reads_and_purging_ends_it() {
     store.close().unwrap();
 }
 
-fn skipped(test: &str) {
-    // Not `eprintln!`: nobody hears what a test that passes prints by it.
-    let words = format!("skipped: {test} needs to mount a tmpfs (root)\n");
-    std::io::stderr().write_all(words.as_bytes()).unwrap();
-}
-
 #[test]
 fn a_spool_on_a_full_disk_discards_with_its_reason_and_loses_nothing_that_it_took() {
-    let (dir, sink) = (tempfile::tempdir().unwrap(), ScriptedSink::new());
-    let Some(_mounted) = Mounted::at(dir.path(), "size=32m") else {
-        return skipped("a_spool_on_a_full_disk_discards_with_its_reason_…");
-    };
+    let test = "a_spool_on_a_full_disk_discards_with_its_reason_…";
+    let Some(dir) = Tmpfs::mount(test, "32m") else { return };
+    let sink = ScriptedSink::new();
     let spool = WhenPaused::Spool(dir.path().join("spool"));
     let queue = Queue::builder().when_paused(spool).build("web1", sink.clone()).unwrap();
     queue.start().unwrap();

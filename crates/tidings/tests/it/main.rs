@@ -11,3 +11,4 @@ mod histories;
 mod old_data;
 mod outages;
 mod salvage;
+mod tmpfs;

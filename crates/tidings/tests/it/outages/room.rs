@@ -1,9 +1,6 @@
 //! Does a full disk become usable by itself? A real one: a small file system in
 //! memory, on which nobody but the log makes room.
 
-use std::io::Write as _;
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,28 +9,12 @@ use tidings::{AppendError, Health, LogOptions, PauseReason};
 
 use super::host::{Host, Over};
 use super::{RECOVERY_SECONDS, by_hand};
+use crate::tmpfs::Tmpfs;
 
 /// How long events are kept here.
 const RETENTION: Duration = Duration::from_hours(1);
 /// The clock is believed by then, and everything is over age.
 const OVER_AGE: Duration = Duration::from_hours(2);
-
-/// A file system in memory; unmounted when dropped.
-struct Mounted<'a>(&'a Path);
-
-impl Mounted<'_> {
-    fn at(path: &Path) -> Option<Mounted<'_>> {
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=8m", "none"]).arg(path);
-        mount.output().is_ok_and(|out| out.status.success()).then_some(Mounted(path))
-    }
-}
-
-impl Drop for Mounted<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0).output();
-    }
-}
 
 /// Appends until the log refuses; answers with what was acknowledged.
 fn fill(host: &Host) -> Vec<String> {
@@ -55,13 +36,7 @@ fn fill(host: &Host) -> Vec<String> {
 
 #[test]
 fn a_full_disk_is_purged_through_the_ballast_and_all_goes_on_by_itself() {
-    let dir = tempfile::tempdir().unwrap();
-    let Some(_mounted) = Mounted::at(dir.path()) else {
-        // Not `eprintln!`: nobody hears what a test that passes prints by it.
-        let words = b"skipped: a_full_disk_is_purged_... needs to mount a tmpfs (root)\n";
-        std::io::stderr().write_all(words).unwrap();
-        return;
-    };
+    let Some(dir) = Tmpfs::mount("a_full_disk_is_purged_…", "8m") else { return };
     let store = SqliteOptions { ballast_bytes: 1024 * 1024, ..SqliteOptions::default() };
     let store = Arc::new(SqliteStore::open(&dir.path().join("data"), store).unwrap());
     let host = Host::over(&store, LogOptions { retention: RETENTION, ..by_hand() }, Over::Log);
