@@ -26,6 +26,8 @@
 
 pub mod block;
 mod clock;
+#[cfg(feature = "etcd")]
+pub mod cluster;
 mod component;
 mod event;
 mod exit;

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use crate::component::{Component, ComponentError};
 use crate::id::Position;
-use crate::log::Log;
-use crate::pause::PauseReason;
+use crate::log::{Arrivals, Log};
+use crate::pause::{PauseReason, PauseSet};
 use crate::sharing::Sharing;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex, spawn, thread::JoinHandle};
@@ -95,6 +95,9 @@ struct Shared {
     /// Wakes the publishing side.
     bell: Arc<Bell>,
     ending: AtomicBool,
+    /// How far own events are published or named as unshared.
+    out: Arrivals,
+    pauses: Mutex<PauseSet>,
     publisher: Mutex<Publisher>,
     /// There from the first step on.
     applier: Mutex<Option<Applier>>,
@@ -115,6 +118,9 @@ impl Cluster {
         if options.linger > LINGER_MAX {
             return Err(JoinError::Linger { given: options.linger });
         }
+        if !log.core().is_shared() {
+            return Err(JoinError::NotShared);
+        }
         let background = options.background;
         let shared = Arc::new(Shared {
             log: log.clone(),
@@ -122,6 +128,8 @@ impl Cluster {
             options,
             bell: Arc::default(),
             ending: AtomicBool::new(false),
+            out: Arrivals::default(),
+            pauses: Mutex::default(),
             publisher: Mutex::default(),
             applier: Mutex::new(None),
         });
@@ -230,6 +238,38 @@ impl Component for Cluster {
 impl Shared {
     fn ends(&self) -> bool {
         self.ending.load(Ordering::Acquire)
+    }
+
+    fn status(&self) -> ClusterStatus {
+        ClusterStatus {
+            commons: self.commons.describe(),
+            publishing: Publishing { reasons: *self.pauses.lock(), ..Publishing::default() },
+            sharing: self.log.sharing().unwrap_or_default(),
+            applied: Applied::default(),
+            watching: WatchState::default(),
+            peers: Vec::new(),
+            quota: None,
+        }
+    }
+
+    async fn shared_through(&self, position: Position) {
+        let mut waiter = 0;
+        std::future::poll_fn(|context| self.out.poll(position, &mut waiter, context)).await;
+    }
+
+    fn suspend(&self, reason: PauseReason) {
+        self.pauses.lock().insert(reason);
+    }
+
+    fn resume(&self, reason: PauseReason) {
+        self.pauses.lock().remove(reason);
+        self.bell.ring();
+    }
+
+    fn leave(&self, _deadline: Duration) -> Sharing {
+        self.ending.store(true, Ordering::Release);
+        self.bell.ring();
+        self.log.sharing().unwrap_or_default()
     }
 
     fn publish_step(&self) -> Duration {

@@ -49,6 +49,8 @@ use crate::sync::{self, Mutex, thread::JoinHandle};
 use crate::tally::Tally;
 
 pub use append::{Ack, AppendError, Taken};
+#[cfg(feature = "etcd")]
+pub(crate) use arrivals::Arrivals;
 pub(crate) use core::Core;
 pub(crate) use coverage::reason_of_hole;
 pub use coverage::{COVERAGE_GAPS_MAX, Coverage, Missing};

@@ -9,6 +9,8 @@ pub mod etcd;
 pub mod faulty;
 mod recorder;
 mod scripted;
+#[cfg(feature = "etcd")]
+mod shelf;
 pub mod store_suite;
 
 pub use crate::queue::{Audit, SteppedQueue};
@@ -16,3 +18,5 @@ pub use blocks::Blocks;
 pub use faulty::{Fault, FaultyStore};
 pub use recorder::FakeRecorder;
 pub use scripted::{Answer, ScriptedSink};
+#[cfg(feature = "etcd")]
+pub use shelf::{Shelf, ShelfKey, ShelfMember};
