@@ -88,6 +88,7 @@ fn a_token_that_etcd_has_forgotten_is_renewed_by_the_call_that_finds_out() {
     store.put(&blocks.of(1)).unwrap();
 
     assert_eq!(store.blocks().unwrap().blocks.len(), 3);
+    assert_eq!(store.status().unwrap().members, 1, "no more rights are needed for that");
 }
 
 #[test]

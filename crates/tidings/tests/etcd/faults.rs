@@ -81,11 +81,33 @@ fn a_full_etcd_pauses_writes_not_reads_and_says_what_to_do() {
     assert!((kept..=kept + 1).contains(&found), "{found} of {kept}");
     let probed = patiently(|| store.probe());
     assert!(matches!(probed, Err(StoreError::Full { .. })), "only a write tells: {probed:?}");
+    let status = patiently(|| store.status()).unwrap();
+    assert!(status.bytes > 8 * 1024 * 1024 && status.alarms == ["NOSPACE"], "{status:?}");
 
     make_room(&member);
     patiently(|| store.probe()).unwrap();
     patiently(|| store.put(&block)).unwrap();
     assert_eq!(patiently(|| store.blocks()).unwrap().blocks, [block]);
+    let status = patiently(|| store.status()).unwrap();
+    assert!(status.bytes < 8 * 1024 * 1024 && status.alarms.is_empty(), "{status:?}");
+}
+
+#[test]
+fn etcd_says_how_it_is() {
+    if !etcd::is_here("etcd_says_how_it_is") {
+        return;
+    }
+    let member = EtcdMember::start();
+    let store = member.store();
+    store.put(&Blocks::new(1).of(1)).unwrap();
+
+    let status = store.status().unwrap();
+
+    assert!(status.has_leader && status.members == 1 && status.alarms.is_empty(), "{status:?}");
+    assert!(status.version.starts_with("3.4."), "{status:?}");
+    assert!(0 < status.bytes_in_use && status.bytes_in_use <= status.bytes, "{status:?}");
+    // The claim and the block, after the first revision of all.
+    assert_eq!(status.revision, 3);
 }
 
 /// What an operator does about a full etcd.

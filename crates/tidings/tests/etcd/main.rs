@@ -6,6 +6,7 @@ mod access;
 mod claims;
 mod faults;
 mod members;
+mod presences;
 mod spool;
 mod values;
 mod watches;

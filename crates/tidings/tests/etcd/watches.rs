@@ -1,5 +1,6 @@
 //! Does a watch see everything, whatever etcd does to it?
 
+use std::process::Command;
 use std::time::Duration;
 
 use tidings::block::Block;
@@ -179,4 +180,84 @@ fn a_watch_over_a_member_that_hangs_is_stale_and_goes_on_when_it_wakes() {
 
     assert_eq!(next_block(&mut watch).0, block);
     assert!(watch.silent_for().unwrap() < stale);
+}
+
+#[test]
+fn a_watch_that_was_away_for_long_reads_much_at_once() {
+    if !etcd::is_here("a_watch_that_was_away_for_long_reads_much_at_once") {
+        return;
+    }
+    let member = EtcdMember::start();
+    let store = member.store();
+    let (_, at) = listed(&mut store.watch(None));
+    let mut blocks = Blocks::new(1);
+    // Three times what a message holds.
+    let missed: Vec<Block> = (0..24).map(|_| blocks.with_text(500, 2000)).collect();
+    for block in &missed {
+        patiently(|| store.put(block)).unwrap();
+    }
+
+    let mut watch = store.watch(Some(at));
+
+    for block in &missed {
+        assert_eq!(next_block(&mut watch).0, *block);
+    }
+}
+
+#[test]
+fn a_watch_of_another_etcd_lists_anew() {
+    if !etcd::is_here("a_watch_of_another_etcd_lists_anew") {
+        return;
+    }
+    let member = EtcdMember::start();
+    let store = member.store();
+    let block = Blocks::new(1).of(1);
+    store.put(&block).unwrap();
+    let (_, at) = listed(&mut store.watch(None));
+    let others = [
+        WatchFrom { cluster: at.cluster ^ 1, ..at },
+        WatchFrom { cluster: at.cluster ^ 1, revision: 1 },
+        WatchFrom { revision: at.revision + 1000, ..at },
+    ];
+
+    for other in others {
+        assert_eq!(listed(&mut store.watch(Some(other))), (vec![block.clone()], at), "{other:?}");
+    }
+}
+
+#[track_caller]
+fn copy(member: &EtcdMember, from: &str, to: &str) {
+    let (from, to) = (member.path(from), member.path(to));
+    assert!(Command::new("cp").arg("-r").args([from, to]).status().unwrap().success());
+}
+
+#[test]
+fn a_watch_over_an_etcd_that_is_restored_from_a_backup_lists_anew() {
+    if !etcd::is_here("a_watch_over_an_etcd_that_is_restored_from_a_backup_lists_anew") {
+        return;
+    }
+    let mut member = EtcdMember::start();
+    let (kept, mut lost) = (Blocks::new(1).of(1), Blocks::new(2));
+    member.store().put(&kept).unwrap();
+    member.kill();
+    copy(&member, "data", "backup");
+    member.run();
+    let watcher = member.store();
+    let mut watch = watcher.watch(None);
+    assert_eq!(listed(&mut watch).0, std::slice::from_ref(&kept));
+    for _ in 0..5 {
+        let block = lost.of(1);
+        patiently(|| watcher.put(&block)).unwrap();
+        assert_eq!(next_block(&mut watch).0, block);
+    }
+
+    member.kill();
+    std::fs::remove_dir_all(member.path("data")).unwrap();
+    copy(&member, "backup", "data");
+    member.run();
+
+    assert_eq!(listed(&mut watch).0, [kept]);
+    let after = lost.of(1);
+    patiently(|| watcher.put(&after)).unwrap();
+    assert_eq!(next_block(&mut watch).0, after);
 }

@@ -103,6 +103,18 @@ fn the_same_block_is_known_whenever_it_was_published() {
     assert!(!are_same_block(name_of(&block), &value_of(&block), b"garbage"));
 }
 
+#[test]
+fn the_same_events_in_other_bytes_are_the_same_block() {
+    let block = Blocks::new(1).of(700);
+    let value = value_of(&block);
+    let lines = value.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let plain = zstd::stream::decode_all(&value[lines..]).unwrap();
+    let harder = [&value[..lines], &zstd::bulk::compress(&plain, 19).unwrap()].concat();
+
+    assert_ne!(harder, value);
+    assert!(are_same_block(name_of(&block), &harder, &value));
+}
+
 fn forged(envelope: &str, lines: &[u8]) -> Vec<u8> {
     sealed_over(envelope.as_bytes(), lines)
 }
