@@ -321,7 +321,8 @@ impl ShelfWatch {
             self.list(state);
             return Some(Seen::Listing);
         };
-        let (revision, change) = state.history.iter().find(|(r, _)| *r > at.revision)?;
+        let next = state.history.partition_point(|(revision, _)| *revision <= at.revision);
+        let (revision, change) = state.history.get(next)?;
         self.at = Some(WatchFrom { revision: *revision, ..at });
         Some(match change {
             Change::Put(key, value) => seen(*key, value, *revision),
