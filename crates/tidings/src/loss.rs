@@ -15,7 +15,7 @@ use crate::severity::Severity;
 use crate::tally::{LossReason, Refusal, Tally};
 
 /// The component that events of tidings' own name as their source.
-const OWN_SOURCE: &str = "tidings";
+pub(crate) const OWN_SOURCE: &str = "tidings";
 /// How often a loss record is made at most while events go missing.
 pub const LOSS_RECORD_PERIOD: Duration = Duration::from_secs(10);
 
@@ -89,7 +89,7 @@ impl LossRecord {
 }
 
 /// Reasons that happened, by name.
-fn counted(rows: &[(&str, u64)]) -> Value {
+pub(crate) fn counted(rows: &[(&str, u64)]) -> Value {
     let happened = rows.iter().filter(|(_, count)| *count > 0);
     happened.map(|(name, count)| ((*name).to_owned(), Value::from(*count))).collect()
 }

@@ -51,6 +51,8 @@ pub const RESERVED_TYPE_PREFIX: &str = "tidings.";
 pub const LOSS_TYPE: &str = "tidings.lost";
 /// The type of the last event of a boot that lost nothing.
 pub const CLOSED_TYPE: &str = "tidings.closed";
+/// The type of a record of events that no other machine will get.
+pub const UNSHARED_TYPE: &str = "tidings.unshared";
 
 /// What a producer offers.
 ///

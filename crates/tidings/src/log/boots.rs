@@ -1,13 +1,15 @@
 //! Who wrote into this log, and did they say goodbye?
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::coverage::Missing;
 use super::losses::{LossBooks, records_in};
 use super::peers::{PeersSeen, Word};
+use super::unshared::{UnsharedBooks, unshared_in};
 use crate::block::{Block, Header};
 use crate::clock::Timestamp;
-use crate::event::LOSS_TYPE;
+use crate::event::{LOSS_TYPE, UNSHARED_TYPE};
 use crate::id::{Boot, Origin, Position};
 
 /// What is known of every boot whose blocks the log has seen.
@@ -22,17 +24,48 @@ struct Seen {
     /// It wrote since this log was opened, so it may well go on.
     alive: bool,
     losses: Option<LossBooks>,
+    /// What no other machine gets of it, by its own word.
+    unshared: Option<UnsharedBooks>,
     /// First and last block with loss records that were not read yet.
     unread: Option<(Position, Position)>,
+    /// The last block with records of what is unshared that was not read yet.
+    unread_unshared: Option<Position>,
+}
+
+impl Seen {
+    fn unshared_elsewhere(
+        &self,
+        name: (Option<Origin>, Option<Boot>),
+        asked: &Asked<'_>,
+    ) -> Option<Missing> {
+        let books = self.unshared.as_ref().filter(|_| name.0 != Some(asked.origin))?;
+        let events = books.missing(asked);
+        let of = || Missing::of(name, (books.from, books.to), Some(events), "unshared");
+        (events > 0).then(of)
+    }
+}
+
+/// Who asks what is missing, and when.
+pub(super) struct Asked<'a> {
+    /// What was received before is over age.
+    pub(super) cutoff: Timestamp,
+    pub(super) retention: Duration,
+    /// The id of this log: nothing of its own is missing here for not being shared.
+    pub(super) origin: Origin,
+    pub(super) peers: &'a PeersSeen,
 }
 
 impl Boots {
     /// A block that stood in the store when the log was opened.
     pub(super) fn note_old(&mut self, base: Position, header: &Header) {
-        let has_losses = header.types.iter().any(|t| t.name == LOSS_TYPE);
+        let has = |kind| header.types.iter().any(|t| t.name == kind);
+        let (has_losses, has_unshared) = (has(LOSS_TYPE), has(UNSHARED_TYPE));
         for seen in self.note(header, false) {
             if has_losses {
                 seen.unread = Some((seen.unread.map_or(base, |(first, _)| first), base));
+            }
+            if has_unshared {
+                seen.unread_unshared = Some(base);
             }
         }
     }
@@ -52,7 +85,9 @@ impl Boots {
                 ended: false,
                 alive,
                 losses: None,
+                unshared: None,
                 unread: None,
+                unread_unshared: None,
             });
             seen.last_received = seen.last_received.max(header.received.1);
             seen.ended |= header.last_of_boot && last == Some(name);
@@ -66,8 +101,11 @@ impl Boots {
     /// The blocks whose loss records are to be read after opening: the first and
     /// the last of each boot, for the records of a boot add up.
     pub(super) fn take_unread(&mut self) -> Vec<Position> {
-        let unread = self.0.values_mut().filter_map(|seen| seen.unread.take());
-        let mut bases: Vec<Position> = unread.flat_map(|(first, last)| [first, last]).collect();
+        let unread = self.0.values_mut().flat_map(|seen| {
+            let (first, last) = seen.unread.take().unzip();
+            [first, last, seen.unread_unshared.take()]
+        });
+        let mut bases: Vec<Position> = unread.flatten().collect();
         bases.sort_unstable();
         bases.dedup();
         bases
@@ -80,6 +118,11 @@ impl Boots {
                 seen.losses.get_or_insert_default().absorb(books);
             }
         }
+        for (origin, boot, books) in unshared_in(block).unwrap_or_default() {
+            if let Some(seen) = self.0.get_mut(&(origin, boot)) {
+                seen.unshared.get_or_insert_default().absorb(books);
+            }
+        }
     }
 
     /// Forgets boots of which nothing is kept any more.
@@ -87,9 +130,10 @@ impl Boots {
         self.0.retain(|_, seen| seen.last_received >= cutoff);
     }
 
-    /// What is missing by what they said, and by what they did not say; `peers` may
+    /// What is missing by what they said, and by what they did not say; peers may
     /// know better.
-    pub(super) fn missing(&self, cutoff: Timestamp, peers: &PeersSeen) -> Vec<Missing> {
+    pub(super) fn missing(&self, asked: &Asked<'_>) -> Vec<Missing> {
+        let cutoff = asked.cutoff;
         let mut missing = Vec::new();
         let latest = self.latest();
         for ((origin, boot), seen) in &self.0 {
@@ -102,8 +146,9 @@ impl Boots {
                     }));
                 }
             }
+            missing.extend(seen.unshared_elsewhere(name, asked));
             let is_latest = latest.get(origin) == Some(&seen.last_received);
-            let goes_on = match peers.word_of(*origin, *boot) {
+            let goes_on = match asked.peers.word_of(*origin, *boot) {
                 Word::GoesOn => true,
                 Word::IsOver => false,
                 Word::None => seen.alive && is_latest,

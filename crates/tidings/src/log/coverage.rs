@@ -1,5 +1,6 @@
 //! What can this log answer for, and what is missing?
 
+use super::boots::Asked;
 use super::core::Core;
 use super::index::{Index, Slot};
 use super::losses::missing_in;
@@ -70,7 +71,9 @@ impl Core {
         // told by whatever else was asked of it.
         let told = self.store.gaps().unwrap_or_default();
         let peers = self.peers.ask();
-        let mut gaps = self.boots.lock().missing(cutoff, &peers);
+        let (retention, origin) = (self.options.retention, self.origin);
+        let asked = Asked { cutoff, retention, origin, peers: &peers };
+        let mut gaps = self.boots.lock().missing(&asked);
         gaps.extend(peers.missing(cutoff));
         let index = self.index.read();
         gaps.extend(gaps_in(&index, &told));

@@ -53,8 +53,11 @@ impl Core {
             gate.abandon(self.now());
             gate.desk.is_some()
         };
-        let writes = self.gate.lock().tally.offered > 0 && free;
-        if writes && self.gate.lock().store_answers() {
+        if !free || !self.gate.lock().store_answers() {
+            return;
+        }
+        self.tell_unshared(true);
+        if self.gate.lock().tally.offered > 0 {
             self.write_record(true);
             self.drain();
             self.gate.lock().abandon(self.now());

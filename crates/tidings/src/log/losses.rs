@@ -134,15 +134,20 @@ pub(super) fn missing_in(tally: &Tally) -> Vec<(&'static str, u64)> {
 
 /// The loss records in a block, by boot.
 pub(super) fn records_in(block: &Block) -> Result<Vec<(Origin, Boot, LossBooks)>, FormatError> {
-    let Some(kind) = block.header().types.iter().position(|t| t.name == LOSS_TYPE) else {
+    let records = records_of(block, LOSS_TYPE)?;
+    Ok(records.iter().map(|it| (it.origin, it.boot, LossBooks::of(it))).collect())
+}
+
+/// The events of one type in a block. Costs nothing where there are none.
+pub(super) fn records_of(block: &Block, kind: &str) -> Result<Vec<StoredEvent>, FormatError> {
+    let Some(kind) = block.header().types.iter().position(|t| t.name == kind) else {
         return Ok(Vec::new());
     };
     let mut found = Vec::new();
     for number in 0..block.frames() {
         let frame = block.frame(number)?;
         for i in (0..frame.len()).filter(|i| frame.type_index(*i) == kind) {
-            let record = frame.event(i, Position(0))?;
-            found.push((record.origin, record.boot, LossBooks::of(&record)));
+            found.push(frame.event(i, Position(0))?);
         }
     }
     Ok(found)

@@ -26,6 +26,7 @@ mod pauses;
 mod peers;
 mod retention;
 mod sink;
+mod unshared;
 mod upkeep;
 mod waiters;
 mod waiting;

@@ -3,8 +3,7 @@
 
 use super::append::AppendError;
 use super::core::Core;
-use super::gate::Part;
-use super::index::Index;
+use super::index::{Index, Span};
 use super::ledger::Ledger;
 use super::peers::AskPeers;
 use crate::event::Event;
@@ -105,8 +104,21 @@ impl Core {
     /// Retention let go of these blocks.
     pub(super) fn expired(&self, bases: &[Position], reason: Unshared) {
         if let Some(ledger) = &self.ledger {
-            ledger.lock().give_up(bases, reason);
+            let waiting = ledger.lock().waiting_of(bases);
+            let span = self.received_in(&waiting);
+            ledger.lock().give_up(&waiting, reason, span);
         }
+    }
+
+    /// Earliest and latest `received` in these blocks, as far as it can be read.
+    fn received_in(&self, bases: &[Position]) -> Option<Span> {
+        let index = self.index.read();
+        let slots = bases.iter().filter_map(|base| {
+            index.at_or_after(*base).filter(|slot| slot.base == *base && slot.readable)
+        });
+        slots
+            .map(|slot| slot.received)
+            .reduce(|(from, to), next| (from.min(next.0), to.max(next.1)))
     }
 }
 
@@ -158,22 +170,19 @@ impl Core {
         let out = self.store.published(bases, notes);
         out.inspect_err(|error| self.note_failed_put(error))?;
         if let Some(ledger) = &self.ledger {
-            ledger.lock().share(bases, unshared);
+            let span = if unshared.is_empty() { None } else { self.received_in(bases) };
+            ledger.lock().share(bases, unshared, span);
         }
         Ok(())
     }
 
-    /// Takes in an event of tidings' own, which is stored with the next commit and
+    /// Takes in an event of tidings' own, valid by its making, which is stored with the next commit and
     /// published like any other.
     pub(crate) fn tell(&self, event: &Event) -> Result<(), AppendError> {
-        debug_assert!(event.validate().is_ok(), "tidings breaks its own rules: {event:?}");
         let now = self.now();
         let mut gate = self.gate.lock();
         gate.admits()?;
-        let received = gate.stamp(now);
-        gate.tally.count_own();
-        let part = Part::own(event, gate.tally.offered, received);
-        gate.enqueue(part);
+        gate.take_own(event, now);
         Ok(())
     }
 

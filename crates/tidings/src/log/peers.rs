@@ -39,8 +39,6 @@ pub(crate) struct PeerSeen {
     pub(crate) seen: SeenThrough,
     /// Its latest start.
     pub(crate) boot: Boot,
-    /// Events of that start that it has given up to publish.
-    pub(crate) unshared: u64,
 }
 
 /// A publication that will not come.
@@ -91,9 +89,6 @@ impl PeersSeen {
             if peer.seen.state == PeerState::Unheard {
                 let span = (Some(peer.seen.through), None);
                 missing.push(Missing::of(name, span, None, "unheard"));
-            }
-            if peer.unshared > 0 {
-                missing.push(Missing::of(name, (None, None), Some(peer.unshared), "unshared"));
             }
         }
         let kept = |hole: &&Hole| hole.to.is_none_or(|to| to >= cutoff);

@@ -29,6 +29,8 @@ impl Core {
         let recovered = self.recover();
         self.drain();
         self.tell_losses();
+        self.tell_unshared(false);
+        self.drain();
         recovered.and(retained)
     }
 

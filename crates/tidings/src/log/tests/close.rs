@@ -184,3 +184,53 @@ fn a_log_in_a_directory_is_found_again() {
     assert_eq!(id_of(&append(&log, Event::new("a", "kept").with_key("k"))), id);
     assert!(log.coverage().complete);
 }
+
+#[test]
+fn a_log_that_has_ended_is_read_and_published_until_it_is_closed() {
+    let store = memory();
+    let log = log_over(&store, &shared());
+    append(&log, Event::new("a", "m"));
+    log.append(vec![Event::new("a", "queued")], Ack::Queued, false).unwrap();
+
+    let tally = log.end(SECOND);
+
+    assert_eq!((tally.stored, tally.pending, log.state()), (3, 0, State::Closed));
+    let refused = log.append(vec![Event::new("a", "m")], Ack::Disk, false).unwrap_err();
+    assert!(matches!(refused, AppendError::Closed));
+    assert_eq!(kinds(&log), ["a", "a", "tidings.closed"]);
+    let blocks = published(&log);
+    assert!(blocks.last().unwrap().header().last_of_boot);
+    assert_eq!(store.backlog().unwrap().events, 0);
+    assert_eq!(log.close(SECOND).stored, 3);
+    assert!(matches!(store.backlog(), Err(StoreError::Closed { .. })));
+}
+
+#[test]
+fn whoever_ends_and_closes_at_once_gets_the_same_books() {
+    for _ in 0..50 {
+        let store = memory();
+        let log = log_over(&store, &shared());
+        append(&log, Event::new("a", "m"));
+        let books: Vec<Tally> = std::thread::scope(|scope| {
+            let (end, close) = (|| log.end(SECOND), || log.close(SECOND));
+            let ending = [scope.spawn(end), scope.spawn(end)];
+            let closing = [scope.spawn(close), scope.spawn(close)];
+            ending.into_iter().chain(closing).map(|thread| thread.join().unwrap()).collect()
+        });
+
+        assert!(books.iter().all(|tally| *tally == books[0] && tally.stored == 2), "{books:?}");
+        assert!(matches!(store.backlog(), Err(StoreError::Closed { .. })), "closed once all are");
+    }
+}
+
+#[test]
+fn dropping_a_log_that_has_ended_closes_its_store() {
+    let store = memory();
+    let log = log_over(&store, &LogOptions { background: true, ..shared() });
+    append(&log, Event::new("a", "m"));
+    log.end(SECOND);
+
+    drop(log);
+
+    assert!(matches!(store.backlog(), Err(StoreError::Closed { .. })));
+}

@@ -1,11 +1,14 @@
 //! Does the log keep what it promises, whatever its store does?
 
 mod append;
+mod apply;
 mod close;
 mod faults;
 mod keys;
+mod peers;
 mod retain;
 mod scripted;
+mod sharing;
 mod suspend;
 mod waiting;
 
@@ -64,6 +67,25 @@ fn messages(log: &Log) -> Vec<String> {
 fn assert_balanced(log: &Log) {
     let tally = log.tally();
     assert!(tally.is_balanced(), "{tally}");
+}
+
+/// Options for a log that other machines share.
+fn shared() -> LogOptions {
+    LogOptions { shared: true, ..by_hand() }
+}
+
+/// What waits to be published, in order.
+fn waiting(log: &Log) -> Vec<Block> {
+    let waiting = log.core().waiting(Position(0), u64::MAX).unwrap();
+    waiting.into_iter().map(|waiting| waiting.block.unwrap()).collect()
+}
+
+/// Publishes all that waits in a log; what that would put where others see it.
+fn published(log: &Log) -> Vec<Block> {
+    let waiting = log.core().waiting(Position(0), u64::MAX).unwrap();
+    let bases: Vec<Position> = waiting.iter().map(|waiting| waiting.base).collect();
+    log.core().shared_out(&bases, &[], &[]).unwrap();
+    waiting.into_iter().map(|waiting| waiting.block.unwrap()).collect()
 }
 
 /// A block as a queue in this process would put it.
