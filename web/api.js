@@ -58,7 +58,8 @@ async function ask(path, options, signal) {
  *   timestamp: string, memberid: string, severity: string}} Event
  * @typedef {{from?: string|null, to?: string|null, events?: number|null, reason: string}} Missing
  * @typedef {{oldest: string|null, newest: string|null, retention: number,
- *   complete: boolean, gaps: Missing[], cut_by?: string}} Coverage
+ *   complete: boolean, gaps: Missing[], cut_by?: string,
+ *   seen_through?: {member: string, origin: string, through: string, state: string}[]}} Coverage
  * @typedef {{events: Event[], page: {next: string|null}, coverage: Coverage,
  *   matched: number|null, total: number|null, read_as?: string|null,
  *   last_match_before?: {id: string, timestamp: string}|null}} List

@@ -22,9 +22,12 @@ const REASONS = {
   store_failed: "writing failed", spool_failed: "the spool failed", damaged: "the stored block is damaged", missing_tail: "the end of the store file is missing",
   tail_unknown: "nobody knows whether the end of the store file is the end of the log",
   end_unknown: "the server stopped without a word; what came last is unknown", expired: "no longer kept",
+  unheard: "another server is silent", watch_stale: "nothing comes in from the other servers",
+  hole: "something published never came", unshared: "they are on that server alone",
 };
-/** What the store finds; all other reasons are told by loss records as well. */
-const FOUND_BY_STORE = ["damaged", "missing_tail", "tail_unknown", "end_unknown", "expired"];
+/** What the store or the cluster finds; all other reasons are told by loss records as well. */
+const FOUND_BY_STORE = ["damaged", "missing_tail", "tail_unknown", "end_unknown", "expired",
+  "unheard", "watch_stale", "hole", "unshared"];
 
 /** @param {string} severity */
 export function severityMark(severity) {
