@@ -5,26 +5,38 @@
 //! costs freshness, not events: what waits stays on the disk.
 
 mod applier;
+mod backoff;
 mod bell;
 mod commons;
+mod linger;
+mod outlet;
+mod packing;
+mod plan;
+mod presenter;
 mod publisher;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::component::{Component, ComponentError};
 use crate::id::Position;
-use crate::log::{Arrivals, Log};
-use crate::pause::{PauseReason, PauseSet};
+use crate::log::Log;
+use crate::pause::PauseReason;
 use crate::sharing::Sharing;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex, spawn, thread::JoinHandle};
 use applier::Applier;
 use bell::Bell;
+use outlet::Outlet;
 use publisher::Publisher;
+use status::Incoming;
 
+pub use backoff::BACKOFF_MAX;
 pub use commons::{Commons, Watching};
+pub use linger::PUBLICATIONS_PER_SECOND_MAX;
 pub use status::{Applied, ClusterStatus, Peer, Publishing, QuotaEstimate, WatchState};
 
 /// How often a member says how it is.
@@ -94,13 +106,14 @@ struct Shared {
     options: ClusterOptions,
     /// Wakes the publishing side.
     bell: Arc<Bell>,
+    outlet: Outlet,
     ending: AtomicBool,
-    /// How far own events are published or named as unshared.
-    out: Arrivals,
-    pauses: Mutex<PauseSet>,
+    /// Held while it steps, through calls to the commons.
     publisher: Mutex<Publisher>,
     /// There from the first step on.
     applier: Mutex<Option<Applier>>,
+    /// What the applying side tells of itself.
+    incoming: Mutex<Incoming>,
 }
 
 impl Cluster {
@@ -118,20 +131,20 @@ impl Cluster {
         if options.linger > LINGER_MAX {
             return Err(JoinError::Linger { given: options.linger });
         }
-        if !log.core().is_shared() {
+        if !log.is_shared() {
             return Err(JoinError::NotShared);
         }
         let background = options.background;
         let shared = Arc::new(Shared {
             log: log.clone(),
             commons,
+            publisher: Mutex::new(Publisher::new(log, options.linger)),
             options,
             bell: Arc::default(),
+            outlet: Outlet::default(),
             ending: AtomicBool::new(false),
-            out: Arrivals::default(),
-            pauses: Mutex::default(),
-            publisher: Mutex::default(),
             applier: Mutex::new(None),
+            incoming: Mutex::default(),
         });
         let cluster = Cluster { shared, threads: Mutex::default() };
         if background {
@@ -166,14 +179,39 @@ impl Cluster {
     /// Resolves once everything before this position has been published or named
     /// as unshared; never, while etcd is away. Wakes nobody who has stopped waiting.
     pub async fn shared_through(&self, position: Position) {
-        self.shared.shared_through(position).await;
+        self.shared.outlet.shared_through(position).await;
     }
 
     /// Publishes what waits, for as long as the deadline allows, says goodbye and
     /// ends. Called after [`Log::end`], so that the end of the boot is told too.
     /// Returns the second books.
     pub fn leave(&self, deadline: Duration) -> Sharing {
-        self.shared.leave(deadline)
+        let shared = &self.shared;
+        // The goodbye itself takes a moment too.
+        shared.outlet.leave_within(deadline * 3 / 4);
+        shared.bell.ring();
+        if shared.options.background {
+            shared.outlet.wait_for_goodbye(deadline);
+        } else {
+            while !shared.outlet.has_said_goodbye() {
+                // Whoever steps it has no time to wait.
+                if !shared.publish_step().is_zero() {
+                    shared.outlet.leave_now();
+                }
+            }
+        }
+        self.end();
+        shared.log.core().set_peers(None);
+        let sharing = shared.log.sharing().unwrap_or_default();
+        tracing::info!(books = %sharing, "left the cluster");
+        sharing
+    }
+
+    fn end(&self) {
+        self.shared.ending.store(true, Ordering::Release);
+        self.shared.bell.ring();
+        // Not joined: a call to etcd may take its whole deadline.
+        self.threads.lock().clear();
     }
 
     /// Does once what the publishing thread does; says how long it would rest.
@@ -199,10 +237,7 @@ impl fmt::Debug for Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        self.shared.ending.store(true, Ordering::Release);
-        self.shared.bell.ring();
-        // Not joined: a call to etcd may take its whole deadline.
-        self.threads.lock().clear();
+        self.end();
     }
 }
 
@@ -221,16 +256,17 @@ impl Component for Cluster {
     }
 
     fn suspend(&self, reason: PauseReason) {
-        self.shared.suspend(reason);
+        self.shared.outlet.suspend(reason, self.shared.log.core().now());
     }
 
     fn change_reason(&self, was: PauseReason, is: PauseReason) {
-        self.shared.suspend(is);
-        self.shared.resume(was);
+        self.suspend(is);
+        self.shared.outlet.resume(was);
     }
 
     fn resume(&self, reason: PauseReason) -> Result<(), ComponentError> {
-        self.shared.resume(reason);
+        self.shared.outlet.resume(reason);
+        self.shared.bell.ring();
         Ok(())
     }
 }
@@ -240,38 +276,6 @@ impl Shared {
         self.ending.load(Ordering::Acquire)
     }
 
-    fn status(&self) -> ClusterStatus {
-        ClusterStatus {
-            commons: self.commons.describe(),
-            publishing: Publishing { reasons: *self.pauses.lock(), ..Publishing::default() },
-            sharing: self.log.sharing().unwrap_or_default(),
-            applied: Applied::default(),
-            watching: WatchState::default(),
-            peers: Vec::new(),
-            quota: None,
-        }
-    }
-
-    async fn shared_through(&self, position: Position) {
-        let mut waiter = 0;
-        std::future::poll_fn(|context| self.out.poll(position, &mut waiter, context)).await;
-    }
-
-    fn suspend(&self, reason: PauseReason) {
-        self.pauses.lock().insert(reason);
-    }
-
-    fn resume(&self, reason: PauseReason) {
-        self.pauses.lock().remove(reason);
-        self.bell.ring();
-    }
-
-    fn leave(&self, _deadline: Duration) -> Sharing {
-        self.ending.store(true, Ordering::Release);
-        self.bell.ring();
-        self.log.sharing().unwrap_or_default()
-    }
-
     fn publish_step(&self) -> Duration {
         self.publisher.lock().step(self)
     }
@@ -279,5 +283,10 @@ impl Shared {
     fn apply_step(&self, wait: Duration) {
         let mut applier = self.applier.lock();
         applier.get_or_insert_with(|| Applier::new(self)).step(self, wait);
+    }
+
+    /// The time of the log's clock that only goes forward.
+    fn monotonic(&self) -> Duration {
+        self.log.core().options.clock.monotonic()
     }
 }

@@ -1,24 +1,433 @@
 //! How do own events get to the others? One publication at a time, in order.
+//!
+//! Publications have numbers of their own, dense in each boot. What is put under a
+//! number never changes: a [`Plan`] is noted before the first try, and says after a
+//! crash which blocks to put together again. One block alone, whole, needs no plan:
+//! it is what is put first where there is none. So an idle member's event goes out
+//! without a second write to the disk.
 
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::backoff::Backoff;
+use super::linger::{Linger, PUBLICATION_SPACING};
+use super::outlet::Orders;
+use super::packing::{LeftOut, PUBLICATION_EVENTS_MAX, Packed, Packer, Publication, Reach};
+use super::plan::{PROGRESS_NOTE, Plan, Progress};
+use super::presenter::Presenter;
 use super::{PRESENCE_BEAT, Shared};
+use crate::clock::Timestamp;
+use crate::id::Position;
+use crate::log::{Core, Log};
+use crate::pause::PauseReason;
+use crate::severity::Severity;
+use crate::sharing::Unshared;
+use crate::store::{Note, Outcome, StoreError, Waiting};
+
+/// Of the blocks in question, all events that nobody has counted yet.
+const ALL: u64 = u64::MAX;
 
 /// What the publishing thread knows.
-#[derive(Debug, Default)]
 pub(super) struct Publisher {
-    /// Its place among those who wait for the log to grow.
-    waiter: u64,
+    packer: Packer,
+    linger: Linger,
+    backoff: Backoff,
+    presenter: Presenter,
+    /// `None` until the note was read.
+    progress: Option<Progress>,
+    /// Until one publication of this process is settled: an earlier process may
+    /// have put something under the next number.
+    inherits: bool,
+    /// Numbers that were found taken, one after the other.
+    taken_numbers: u64,
+    parcel: Option<Parcel>,
+    /// More waits than the last publication could take.
+    is_full: bool,
+    oldest_waiting: Option<Timestamp>,
+    /// Nothing is tried before this, on the clock that only goes forward.
+    rests_until: Duration,
+    /// Its number among those who wait for the log to grow.
+    listener: u64,
+}
+
+/// A publication on its way.
+struct Parcel {
+    publication: Publication,
+    /// As an earlier process planned it.
+    inherited: Option<Plan>,
+    /// A try of an earlier process may have arrived.
+    is_inherited: bool,
+    /// It can be made again after a crash.
+    is_planned: bool,
+    /// A try of this process may have arrived.
+    may_be_there: bool,
+    settled: Option<Settled>,
+}
+
+/// What became of a publication: to be written into the books.
+struct Settled {
+    unshared: Vec<(Unshared, u64)>,
+    /// Its number is used up.
+    takes_number: bool,
 }
 
 impl Publisher {
+    pub(super) fn new(log: &Log, linger: Duration) -> Publisher {
+        let core = log.core();
+        Publisher {
+            packer: Packer::new(core.origin),
+            linger: Linger::new(linger),
+            backoff: Backoff::new(u64::from_be_bytes(core.boot.to_bytes())),
+            presenter: Presenter::default(),
+            progress: None,
+            inherits: true,
+            taken_numbers: 0,
+            parcel: None,
+            is_full: false,
+            oldest_waiting: None,
+            rests_until: Duration::ZERO,
+            listener: 0,
+        }
+    }
+
     /// Does what is due; says how long it may rest unless the bell rings.
     pub(super) fn step(&mut self, shared: &Shared) -> Duration {
-        let core = shared.log.core();
-        let end = core.index.read().next();
-        let waker = shared.bell.waker();
-        let grown = core.arrivals.poll(end, &mut self.waiter, &mut Context::from_waker(&waker));
-        if grown.is_ready() { shared.options.linger } else { PRESENCE_BEAT }
+        let orders = shared.outlet.orders();
+        let now = shared.monotonic();
+        if orders.hurry {
+            self.rests_until = now;
+            self.presenter.hurry();
+        }
+        let rest = self.rests_until.saturating_sub(now);
+        if orders.rests {
+            if orders.leaves_in.is_some() {
+                shared.outlet.said_goodbye();
+            }
+            return PRESENCE_BEAT;
+        }
+        if !rest.is_zero() {
+            return rest;
+        }
+        match self.work(shared, now, orders) {
+            Ok(rest) => {
+                self.backoff.succeed();
+                if shared.outlet.answered() {
+                    tracing::info!("sharing events with the other members again");
+                    self.presenter.hurry();
+                }
+                rest
+            }
+            Err(error) => self.rest_after(shared, now, orders, &error),
+        }
     }
+
+    fn rest_after(
+        &mut self,
+        shared: &Shared,
+        now: Duration,
+        orders: Orders,
+        error: &StoreError,
+    ) -> Duration {
+        let reason = error.pause().unwrap_or(PauseReason::StoreDown);
+        let at = shared.log.core().now();
+        let failed_before = shared.outlet.failed(reason, error.to_string(), at);
+        if !failed_before {
+            tracing::warn!(%error, "cannot share events with the other members, will try again");
+        }
+        if orders.leaves_in.is_some_and(|left| failed_before || left.is_zero()) {
+            shared.outlet.said_goodbye();
+        }
+        let rest = self.backoff.fail();
+        self.rests_until = now + rest;
+        rest
+    }
+
+    fn work(
+        &mut self,
+        shared: &Shared,
+        now: Duration,
+        orders: Orders,
+    ) -> Result<Duration, StoreError> {
+        let core = shared.log.core();
+        self.recall(core)?;
+        let published = self.publish(shared, now, orders.leaves_in.is_some());
+        self.tell_how_far(shared);
+        let rest = published?;
+        if orders.leaves_in.is_some_and(|left| left.is_zero() || core.first_waiting().is_none()) {
+            self.present(shared, now, true)?;
+            shared.outlet.said_goodbye();
+        } else if self.presenter.is_due(now) {
+            self.present(shared, now, false)?;
+        }
+        Ok(rest.min(self.presenter.rest(now)))
+    }
+
+    fn present(&mut self, shared: &Shared, now: Duration, left: bool) -> Result<(), StoreError> {
+        let boot = shared.log.core().boot;
+        let last = self.progress.and_then(|progress| progress.last);
+        let published = last.filter(|(of, _)| *of == boot).map_or(0, |(_, number)| number);
+        self.presenter.show(shared, now, published, left)
+    }
+
+    /// How far publishing had come when the last process ended.
+    fn recall(&mut self, core: &Core) -> Result<(), StoreError> {
+        if self.progress.is_some() {
+            return Ok(());
+        }
+        let progress = match core.recall(PROGRESS_NOTE) {
+            Ok(None) => Progress::default(),
+            Ok(Some(value)) => Progress::decode(&value).unwrap_or_else(|error| {
+                tracing::error!(%error, "how far publishing had come is not known any more");
+                Progress::default()
+            }),
+            Err(error @ StoreError::DamagedNote { .. }) => {
+                tracing::error!(%error, "how far publishing had come is not known any more");
+                Progress::default()
+            }
+            Err(error) => return Err(error),
+        };
+        self.progress = Some(progress);
+        Ok(())
+    }
+
+    /// Brings one publication further, or says how long there is nothing to do.
+    fn publish(
+        &mut self,
+        shared: &Shared,
+        now: Duration,
+        leaves: bool,
+    ) -> Result<Duration, StoreError> {
+        let core = shared.log.core();
+        if self.parcel.is_none()
+            && let Some(rest) = self.pick(shared, now, leaves)?
+        {
+            return Ok(rest);
+        }
+        self.note_plan(core)?;
+        self.put(shared, now)?;
+        self.settle(core)?;
+        Ok(Duration::ZERO)
+    }
+
+    /// Takes up what is to be published next; else how long to rest.
+    fn pick(
+        &mut self,
+        shared: &Shared,
+        now: Duration,
+        leaves: bool,
+    ) -> Result<Option<Duration>, StoreError> {
+        let core = shared.log.core();
+        let seen = core.index.read().next();
+        let Some(first) = core.first_waiting() else {
+            return Ok(Some(self.listen(shared, seen)));
+        };
+        let waiting = core.sharing().unwrap_or_default().waiting;
+        let is_full = leaves || self.is_full || waiting >= PUBLICATION_EVENTS_MAX;
+        let rest = self.linger.rest(now, is_full);
+        if !rest.is_zero() {
+            // Meanwhile as much may come as fills a publication.
+            return Ok(Some(rest.min(PUBLICATION_SPACING)));
+        }
+        let waiting = core.waiting(first, PUBLICATION_EVENTS_MAX)?;
+        self.oldest_waiting = oldest_in(&waiting).or(self.oldest_waiting);
+        let progress = self.progress.unwrap_or_default();
+        let inherited = progress.plan.filter(|_| self.inherits);
+        let reach = match inherited {
+            Some(plan) => Reach::Planned(plan),
+            None if self.inherits => Reach::First,
+            None => Reach::Full(Severity::TRACE),
+        };
+        let number = |boot| match inherited {
+            Some(plan) => plan.number,
+            None => progress.next_number(boot),
+        };
+        match self.packer.pack(&waiting, reach, number) {
+            Some(Packed::Publication(publication)) => {
+                self.take_up(publication, inherited);
+                return Ok(None);
+            }
+            Some(Packed::LeftOut(left_out)) => leave_out(core, &left_out)?,
+            None => self.use_up_plan(),
+        }
+        Ok(Some(Duration::ZERO))
+    }
+
+    fn take_up(&mut self, publication: Publication, inherited: Option<Plan>) {
+        let durable = self.progress.unwrap_or_default().plan;
+        let is_ours = publication.name.is_some();
+        let is_planned =
+            !is_ours || inherited.is_some() || (durable.is_none() && publication.needs_no_plan());
+        self.parcel = Some(Parcel {
+            is_inherited: self.inherits && is_ours,
+            is_planned,
+            inherited,
+            publication,
+            may_be_there: false,
+            settled: None,
+        });
+    }
+
+    /// Nothing is left of what was planned: its number is used up, for a try of it
+    /// may have arrived.
+    fn use_up_plan(&mut self) {
+        if let Some(progress) = &mut self.progress
+            && let Some(plan) = progress.plan.take()
+        {
+            progress.last = Some((plan.boot, plan.number));
+            // And nobody has tried the next one.
+            self.inherits = false;
+        }
+    }
+
+    fn note_plan(&mut self, core: &Core) -> Result<(), StoreError> {
+        let (Some(parcel), Some(progress)) = (&mut self.parcel, &mut self.progress) else {
+            return Ok(());
+        };
+        if parcel.is_planned {
+            return Ok(());
+        }
+        // Also if that fails: it may be noted all the same, so that another plan in
+        // its place has to be noted too.
+        progress.plan = parcel.publication.plan();
+        let noted = core.note(&[Note { name: PROGRESS_NOTE, value: &progress.encode() }]);
+        match noted {
+            Ok(()) => parcel.is_planned = true,
+            // Nothing was tried: what waits then is looked at anew.
+            Err(_) => self.parcel = None,
+        }
+        noted
+    }
+
+    fn put(&mut self, shared: &Shared, now: Duration) -> Result<(), StoreError> {
+        let Some(parcel) = self.parcel.as_mut().filter(|parcel| parcel.settled.is_none()) else {
+            return Ok(());
+        };
+        let events = parcel.publication.events;
+        parcel.settled = Some(match shared.commons.put(&parcel.publication.block) {
+            Ok(_) => parcel.published(),
+            Err(error @ StoreError::Conflict { .. }) => {
+                let Some(settled) = parcel.judge(&error) else {
+                    self.skip_number();
+                    return Ok(());
+                };
+                settled
+            }
+            Err(error) if error.pause().is_none() => {
+                tracing::error!(%error, events, "events are refused and will not be shared");
+                let takes_number = parcel.may_be_there || parcel.is_inherited;
+                Settled { unshared: vec![(Unshared::Rejected, ALL)], takes_number }
+            }
+            Err(error) => {
+                parcel.may_be_there |= error.outcome() == Outcome::Unknown;
+                // What certainly did not arrive may be put together anew.
+                if !parcel.may_be_there && !parcel.is_inherited {
+                    self.parcel = None;
+                }
+                return Err(error);
+            }
+        });
+        self.linger.begin(now);
+        Ok(())
+    }
+
+    /// What an earlier process put under this number is not here any more: what
+    /// waits goes out under another. Numbers are skipped faster and faster, should
+    /// nobody know any more how far they had come.
+    fn skip_number(&mut self) {
+        self.taken_numbers = (self.taken_numbers * 2).max(1);
+        let parcel = self.parcel.take();
+        let name = parcel.and_then(|parcel| parcel.publication.name);
+        if let (Some((boot, number)), Some(progress)) = (name, &mut self.progress) {
+            let last = number.saturating_add(self.taken_numbers - 1);
+            tracing::warn!(%boot, number, "another publication has this number, skipped it");
+            progress.last = Some((boot, last));
+        }
+    }
+
+    /// Writes into the books what became of the publication.
+    fn settle(&mut self, core: &Core) -> Result<(), StoreError> {
+        let Some(parcel) = &self.parcel else { return Ok(()) };
+        let Some(settled) = &parcel.settled else { return Ok(()) };
+        let publication = &parcel.publication;
+        let mut progress = self.progress.unwrap_or_default();
+        if publication.name.is_some() {
+            let used = publication.name.filter(|_| settled.takes_number);
+            progress = Progress { last: used.or(progress.last), plan: None };
+        }
+        let note = progress.encode();
+        let notes = [Note { name: PROGRESS_NOTE, value: &note }];
+        let notes = if publication.name.is_some() { &notes[..] } else { &[] };
+        core.shared_out(&publication.bases, &settled.unshared, notes)?;
+        self.progress = Some(progress);
+        self.is_full = publication.is_full;
+        if publication.name.is_some() {
+            self.inherits = false;
+            self.taken_numbers = 0;
+        }
+        self.parcel = None;
+        Ok(())
+    }
+
+    /// Has the bell rung when the log grows beyond what was seen; says how long to
+    /// rest if it does not.
+    fn listen(&mut self, shared: &Shared, seen: Position) -> Duration {
+        self.is_full = false;
+        self.oldest_waiting = None;
+        let core = shared.log.core();
+        let waker = shared.bell.waker();
+        let news = core.arrivals.poll(seen, &mut self.listener, &mut Context::from_waker(&waker));
+        // A log that is closed always has news, and never any events.
+        match news {
+            Poll::Ready(()) if core.index.read().next() > seen => Duration::ZERO,
+            Poll::Ready(()) | Poll::Pending => PRESENCE_BEAT,
+        }
+    }
+
+    fn tell_how_far(&self, shared: &Shared) {
+        let core = shared.log.core();
+        // In this order: what is in the index was in the books before.
+        let end = core.index.read().next();
+        let first = core.first_waiting();
+        shared.outlet.shared_up_to(first.unwrap_or(end), self.oldest_waiting);
+    }
+}
+
+impl Parcel {
+    fn published(&self) -> Settled {
+        let shed = self.publication.shed;
+        let unshared = if shed > 0 { vec![(Unshared::Shed, shed)] } else { Vec::new() };
+        Settled { unshared, takes_number: true }
+    }
+
+    /// What follows from another publication under its number; `None` if it may be
+    /// put under the next.
+    fn judge(&self, error: &StoreError) -> Option<Settled> {
+        let events = self.publication.events;
+        match self.inherited {
+            // An earlier process had put a block there that has gone since.
+            None if self.is_inherited => return None,
+            Some(plan) if events < plan.events => {
+                tracing::warn!(%error, events, planned = plan.events,
+                    "taken for published: part of what was put there has gone here since");
+                return Some(self.published());
+            }
+            _ => {}
+        }
+        tracing::error!(%error, events, "events will not be shared");
+        Some(Settled { unshared: vec![(Unshared::Conflict, ALL)], takes_number: true })
+    }
+}
+
+fn oldest_in(waiting: &[Waiting]) -> Option<Timestamp> {
+    waiting.iter().find_map(|one| Some(one.block.as_ref().ok()?.header().received.0))
+}
+
+fn leave_out(core: &Core, left_out: &LeftOut) -> Result<(), StoreError> {
+    let LeftOut { bases, events, why, cause } = left_out;
+    if *why == Unshared::Shed {
+        tracing::debug!(events, %cause, "events are not shared");
+    } else {
+        tracing::error!(events, from = %bases[0], %cause, "events will not be shared");
+    }
+    core.shared_out(bases, &[(*why, ALL)], &[])
 }

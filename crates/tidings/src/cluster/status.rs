@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::Shared;
 use crate::clock::Timestamp;
 use crate::id::{Boot, Origin};
 use crate::log::PeerState;
 use crate::pause::PauseSet;
 use crate::sharing::Sharing;
+use crate::store::Sink;
 
 /// What is known of the cluster right now. Asking costs no call to etcd.
 #[derive(Clone, Debug, Serialize)]
@@ -109,4 +111,32 @@ pub struct QuotaEstimate {
     pub quota_bytes: u64,
     /// The lowest severity number that is still published; 1 for all.
     pub published_from: u8,
+}
+
+/// What the applying side tells of itself.
+#[derive(Debug, Default)]
+pub(super) struct Incoming {
+    pub(super) applied: Applied,
+    pub(super) watching: WatchState,
+    pub(super) peers: Vec<Peer>,
+}
+
+impl Shared {
+    pub(super) fn status(&self) -> ClusterStatus {
+        let incoming = self.incoming.lock();
+        ClusterStatus {
+            commons: self.commons.describe(),
+            publishing: self.outlet.publishing(),
+            sharing: self.log.sharing().unwrap_or_default(),
+            applied: incoming.applied,
+            watching: incoming.watching,
+            peers: incoming.peers.clone(),
+            quota: None,
+        }
+    }
+
+    /// The revision up to which everything is applied.
+    pub(super) fn applied_through(&self) -> i64 {
+        self.incoming.lock().watching.revision
+    }
 }

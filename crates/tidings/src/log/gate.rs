@@ -117,6 +117,8 @@ pub(super) struct Gate {
     pub(super) in_commit: u64,
     /// Its parts.
     parts_in_commit: Vec<u64>,
+    /// `received` of the oldest of them.
+    oldest_in_commit: Timestamp,
     /// A commit whose outcome nobody knows.
     pub(super) frozen: Option<Frozen>,
     /// A put of somebody else's block ended unknown: the index may lack it.
@@ -144,6 +146,7 @@ impl Gate {
             desk: Some(desk),
             in_commit: 0,
             parts_in_commit: Vec::new(),
+            oldest_in_commit: last_received,
             frozen: None,
             index_unsure: false,
             keys: HashSet::new(),
@@ -228,6 +231,16 @@ impl Gate {
         now
     }
 
+    /// What was received before this is stored or lost, and unless the clock is set
+    /// back far, nothing more will be.
+    pub(super) fn settled_through(&self, now: Timestamp) -> Timestamp {
+        let waiting = self.waiting.iter().map(|part| part.received).min();
+        let in_commit = (self.in_commit > 0).then_some(self.oldest_in_commit);
+        let holds = now.after(RECEIVED_HOLD_MAX) >= self.last_received;
+        let next = if holds { now.max(self.last_received) } else { now };
+        waiting.into_iter().chain(in_commit).fold(next, Timestamp::min)
+    }
+
     /// Takes a part in; its events are counted by the caller. Returns its number,
     /// under which whoever waits can ask for its outcome.
     pub(super) fn enqueue(&mut self, mut part: Part) -> u64 {
@@ -263,6 +276,8 @@ impl Gate {
         self.in_commit = group.events();
         self.parts_in_commit.clear();
         self.parts_in_commit.extend(group.parts.iter().map(|part| part.id));
+        let oldest = group.parts.iter().map(|part| part.received).min();
+        self.oldest_in_commit = oldest.unwrap_or(self.oldest_in_commit);
         group
     }
 

@@ -6,6 +6,7 @@ use super::core::Core;
 use super::index::{Index, Span};
 use super::ledger::Ledger;
 use super::peers::AskPeers;
+use crate::clock::Timestamp;
 use crate::event::Event;
 use crate::id::Position;
 use crate::sharing::{Sharing, Unshared};
@@ -145,6 +146,13 @@ impl Core {
     /// Where the oldest block begins that waits; `None` when nothing does.
     pub(crate) fn first_waiting(&self) -> Option<Position> {
         self.ledger.as_ref().and_then(|ledger| ledger.lock().first_waiting())
+    }
+
+    /// Every event of the log's own that was received before this is in the store,
+    /// and in the second books, or lost.
+    pub(crate) fn settled_through(&self) -> Timestamp {
+        let now = self.now();
+        self.gate.lock().settled_through(now)
     }
 
     /// Notes something durably.

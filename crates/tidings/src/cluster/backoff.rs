@@ -1,0 +1,68 @@
+//! How long does one rest that has failed?
+
+use std::time::Duration;
+
+/// The rest after a first failure.
+pub(super) const BACKOFF_MIN: Duration = Duration::from_millis(100);
+/// The rest after many.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// Rests that double, each a little shorter than that by chance, so that a hundred
+/// members do not come back at the same moment.
+#[derive(Debug)]
+pub(super) struct Backoff {
+    failures: u32,
+    random: u64,
+}
+
+impl Backoff {
+    /// The seed only keeps members apart.
+    pub(super) fn new(seed: u64) -> Backoff {
+        Backoff { failures: 0, random: seed }
+    }
+
+    /// How long to rest after one more failure: between half and all of the span
+    /// that is due.
+    pub(super) fn fail(&mut self) -> Duration {
+        let doubled = BACKOFF_MIN.saturating_mul(1 << self.failures.min(16));
+        self.failures += 1;
+        let span = doubled.min(BACKOFF_MAX);
+        // Numerical Recipes' LCG: any spread will do.
+        let next = self.random.wrapping_mul(6_364_136_223_846_793_005);
+        self.random = next.wrapping_add(1_442_695_040_888_963_407);
+        let share = u32::try_from(self.random >> 32).unwrap_or(u32::MAX);
+        span / 2 + (span / 2).mul_f64(f64::from(share) / f64::from(u32::MAX))
+    }
+
+    /// It works again.
+    pub(super) fn succeed(&mut self) {
+        self.failures = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rests_double_up_to_a_limit_and_begin_anew_after_a_success() {
+        for seed in 0..50 {
+            let mut backoff = Backoff::new(seed);
+            for doubled in [100, 200, 400, 800, 1600, 3200, 5000, 5000] {
+                let span = Duration::from_millis(doubled);
+                let rest = backoff.fail();
+                assert!(rest >= span / 2 && rest <= span, "seed {seed}: {rest:?} of {span:?}");
+            }
+            (0..100).for_each(|_| assert!(backoff.fail() <= BACKOFF_MAX));
+            backoff.succeed();
+            assert!(backoff.fail() <= BACKOFF_MIN, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn two_members_do_not_rest_equally_long() {
+        let (mut one, mut other) = (Backoff::new(1), Backoff::new(2));
+
+        assert!((0..8).any(|_| one.fail() != other.fail()));
+    }
+}
