@@ -2,33 +2,15 @@
 
 use std::time::Duration;
 
-use tidings::block::Block;
-use tidings::store::etcd::{EtcdWatch, PRESENCE_FORMAT, Presence, Seen};
+use tidings::store::etcd::{EtcdWatch, Presence, Seen};
 use tidings::store::{Outcome, Sink};
+use tidings::testing::Blocks;
 use tidings::testing::etcd::{self, EtcdMember, patiently};
-use tidings::testing::{Blocks, blocks::START};
+
+use crate::presence_of;
 
 /// Ends every wait of a test that has gone wrong.
 const LONG: Duration = Duration::from_mins(1);
-
-/// The member that has recorded this block, with so many publications.
-fn presence_of(block: &Block, published: u64) -> Presence {
-    let run = &block.header().runs[0];
-    Presence {
-        format: PRESENCE_FORMAT,
-        member: "db1".to_owned(),
-        origin: run.origin,
-        boot: run.boot,
-        version: "0.1.0".to_owned(),
-        at: START,
-        through: START,
-        published,
-        waiting: 0,
-        unshared: [("shed".to_owned(), 3)].into(),
-        applied: 1,
-        left: false,
-    }
-}
 
 /// What is seen next but for the marks of a list, in few words.
 #[track_caller]

@@ -129,6 +129,17 @@ impl EtcdCluster {
         self.members[index].signal("-CONT");
         self.frozen[index] = false;
     }
+
+    /// Lets all go on that are frozen, brings all back that do not run, and waits
+    /// until they serve.
+    pub fn heal(&mut self) {
+        for index in 0..self.members.len() {
+            if self.frozen[index] {
+                self.thaw(index);
+            }
+        }
+        self.run_all();
+    }
 }
 
 impl EtcdMember {
