@@ -56,7 +56,7 @@ async function ask(path, options, signal) {
 /**
  * @typedef {Object<string, any> & {id: string, type: string, message: string,
  *   timestamp: string, memberid: string, severity: string}} Event
- * @typedef {{from?: string|null, to?: string|null, events?: number|null, reason: string}} Missing
+ * @typedef {{origin?: string|null, from?: string|null, to?: string|null, events?: number|null, reason: string}} Missing
  * @typedef {{oldest: string|null, newest: string|null, retention: number,
  *   complete: boolean, gaps: Missing[], cut_by?: string,
  *   seen_through?: {member: string, origin: string, through: string, state: string}[]}} Coverage

@@ -62,7 +62,8 @@ function missingSum(coverage) {
 function showMissing(coverage, utc) {
   byId("missing-list").replaceChildren(...coverage.gaps.map((gap) => {
     const span = missingSpan(gap, utc);
-    return el("li", {}, ...span, `${span.length ? " " : ""}${missingText(gap)}`);
+    const who = coverage.seen_through?.find((seen) => seen.origin === gap.origin);
+    return el("li", {}, ...span, `${span.length ? " " : ""}${missingText(gap)}`, who ? shown(` (${who.member})`) : "");
   }));
   byId("missing").showModal();
 }

@@ -104,7 +104,8 @@ Examples:
   tidings members --silent 1h --exit-code -o json | jq -r .name
 
 A member that has said nothing in the whole window is not known: -S all looks
-further back.";
+further back. Of a server with --etcd it also lists the servers that share the log:
+when each was heard, up to when its events are here, how far its clock is off.";
 
 /// Examples in the help of `tidings types`.
 pub(super) const TYPES_HELP: &str = "\

@@ -174,6 +174,8 @@ pub struct StatsBody {
     pub tally: Books,
     /// What is on its disk.
     pub store: Store,
+    /// Its part in a cluster, if it does not stand alone.
+    pub cluster: Option<Cluster>,
     /// What its log can answer for.
     pub coverage: Coverage,
     /// The server's time of day.
@@ -208,6 +210,47 @@ pub struct Books {
     pub lost: std::collections::BTreeMap<String, u64>,
     /// Neither stored nor lost yet.
     pub pending: u64,
+}
+
+/// A server's part in a cluster.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Cluster {
+    /// What it is shared through.
+    pub commons: String,
+    /// How that is.
+    pub etcd: Etcd,
+    /// The second books.
+    pub sharing: Sharing,
+    /// When the oldest event that waits was received.
+    pub oldest_waiting: Option<Timestamp>,
+}
+
+/// How etcd is, as far as a server knows.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Etcd {
+    /// `ok`, `failing`, `recovering`.
+    pub state: String,
+    /// In words, what follows `etcd`.
+    pub words: String,
+    /// Since when it fails, or answers again.
+    pub since: Option<Timestamp>,
+    /// What etcd said.
+    pub cause: Option<String>,
+    /// When one that answers again is trusted.
+    pub trusted_from: Option<Timestamp>,
+}
+
+/// The second books: queued = published + unshared + waiting.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Sharing {
+    /// Every event that was to be published.
+    pub queued: u64,
+    /// Where the other servers can get it.
+    pub published: u64,
+    /// By reason.
+    pub unshared: std::collections::BTreeMap<String, u64>,
+    /// Neither published nor given up yet.
+    pub waiting: u64,
 }
 
 /// What is on a server's disk.

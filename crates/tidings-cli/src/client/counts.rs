@@ -6,6 +6,7 @@ use tidings::Timestamp;
 
 use crate::view::histogram::Histogram;
 use crate::view::names::NameSeen;
+use crate::view::servers::Server;
 use crate::view::summary::Coverage;
 
 /// Counts over time.
@@ -37,6 +38,8 @@ pub enum NamesOf {
 pub struct Names {
     /// Each as the server sent it, and what that means.
     pub seen: Vec<(Box<RawValue>, NameSeen)>,
+    /// The servers that share the log; none if the server stands alone.
+    pub servers: Vec<Server>,
     /// There are more than a server tells.
     pub truncated: bool,
     /// The server's time of day.
@@ -51,6 +54,8 @@ pub(super) struct NamesBody {
     #[serde(alias = "members", alias = "types")]
     names: Vec<Box<RawValue>>,
     #[serde(default)]
+    servers: Vec<Server>,
+    #[serde(default)]
     truncated: bool,
     now: Timestamp,
     coverage: Coverage,
@@ -59,9 +64,9 @@ pub(super) struct NamesBody {
 impl NamesBody {
     pub(super) fn read(self) -> Result<Names, serde_json::Error> {
         let read = |raw: Box<RawValue>| Ok((raw.clone(), serde_json::from_str(raw.get())?));
-        let NamesBody { names, truncated, now, coverage } = self;
+        let NamesBody { names, servers, truncated, now, coverage } = self;
         let seen = names.into_iter().map(read).collect::<Result<_, serde_json::Error>>()?;
-        Ok(Names { seen, truncated, now, coverage })
+        Ok(Names { seen, servers, truncated, now, coverage })
     }
 }
 

@@ -11,6 +11,7 @@ use crate::times::format_span;
 use crate::view::json;
 use crate::view::names::{NameSeen, table};
 use crate::view::out::Out;
+use crate::view::servers::{self, Server};
 use crate::view::summary::{Wall, counted, grouped};
 
 /// Prints members or types, all or those that are silent.
@@ -23,6 +24,7 @@ pub(super) fn run(of: NamesOf, args: &NamesArgs, context: &Context<'_>) -> Resul
     let mut names = context.client()?.names(of, &wanted.params())?;
     let known = names.seen.len();
     names.seen.retain(|(_, name)| args.silent.is_none_or(|span| name.silent() >= span));
+    names.servers.retain(|server| args.silent.is_none_or(|span| server.silent() >= span));
     let mut out = Out::plain();
     print(&mut out, of, &names, args.counts.output, &wanted.wall(names.now))
         .and_then(|()| out.finish())
@@ -50,10 +52,17 @@ fn print(
         CountsFormat::Json => {
             names.seen.iter().try_for_each(|(raw, _)| json::print(out, &json::compact(raw.get())))
         }
-        CountsFormat::Text if names.seen.is_empty() => Ok(()),
         CountsFormat::Text => {
             let seen: Vec<&NameSeen> = names.seen.iter().map(|(_, name)| name).collect();
-            out.write_all(table(title, &seen, wall).as_bytes())
+            let servers: Vec<&Server> = names.servers.iter().collect();
+            let mut tables = Vec::new();
+            if !seen.is_empty() {
+                tables.push(table(title, &seen, wall));
+            }
+            if !servers.is_empty() {
+                tables.push(servers::table(&servers, wall));
+            }
+            out.write_all(tables.join("\n").as_bytes())
         }
     }
 }

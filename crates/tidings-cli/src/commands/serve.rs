@@ -1,5 +1,7 @@
 //! `tidings serve`: stores events, answers over HTTP, shows the page.
 
+mod closing;
+
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -7,15 +9,16 @@ use std::time::Duration;
 
 use tidings::store::BlockStore;
 use tidings::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
-use tidings::{Log, LogOptions, Tally};
+use tidings::{Log, LogOptions};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::exit::{Exit, Failure};
-use crate::server::limits::{BLOCKING_THREADS_MAX, STOP_CLOSE, STOP_CLOSE_AT_ONCE, STOP_GRACE};
-use crate::server::{self, App, Disk, Hosts, Served};
+use crate::server::limits::{BLOCKING_THREADS_MAX, STOP_CLOSE, STOP_GRACE, STOP_LEAVE};
+use crate::server::{self, App, Commons, Disk, Hosts, Served};
 use crate::settings::ServeSettings;
+use closing::Parts;
 
 /// Serves until a signal says stop; then drains and prints the books.
 ///
@@ -25,15 +28,14 @@ use crate::settings::ServeSettings;
 /// requests off, or the disk did not answer in time.
 pub fn run(settings: &ServeSettings) -> Result<(), Failure> {
     start_logging();
-    if settings.etcd.is_some() {
-        let message = "this version knows the settings of etcd, and does not share events yet";
-        return Err(Failure::new(Exit::Usage, message));
-    }
     // The port first: a server that cannot listen must not touch the data.
     let listeners = listen(&settings.listen)?;
     let (log, disk) = open(settings)?;
+    let commons = settings.etcd.as_ref().map(|etcd| Commons::join(etcd, &log)).transpose()?;
+    let parts = Parts { log, disk, commons: commons.map(Arc::new) };
+    parts.tell_what_waits();
     let runtime = runtime()?;
-    let ended = runtime.block_on(serve(settings, listeners, &log, disk));
+    let ended = runtime.block_on(serve(settings, listeners, &parts));
     // What still blocks is a write that hangs; waiting for it would hang too.
     runtime.shutdown_background();
     ended
@@ -78,6 +80,7 @@ fn open(settings: &ServeSettings) -> Result<(Log, Arc<Disk>), Failure> {
         member: settings.member.clone(),
         retention: settings.retention,
         retention_bytes: settings.retention_bytes,
+        shared: settings.etcd.is_some(),
         ..LogOptions::default()
     };
     let open = || {
@@ -110,8 +113,7 @@ fn cannot_serve(error: &std::io::Error) -> Failure {
 async fn serve(
     settings: &ServeSettings,
     listeners: Vec<TcpListener>,
-    log: &Log,
-    disk: Arc<Disk>,
+    parts: &Parts,
 ) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(|error| cannot_serve(&error))?;
     let listeners: Vec<tokio::net::TcpListener> = listeners
@@ -122,8 +124,9 @@ async fn serve(
     let (stop, stopping) = watch::channel(false);
     let (hurry_up, hurry) = watch::channel(false);
     let hosts = Hosts::new(&settings.allowed_hosts);
-    let watched = Arc::clone(&disk);
-    let app = App::new(log.clone(), watched, hosts, stopping.clone(), server::openapi_document());
+    let Parts { log, disk, commons } = parts.clone();
+    let document = server::openapi_document();
+    let app = App::new(log, Arc::clone(&disk), commons, hosts, stopping.clone(), document);
     let router = server::router(Arc::new(app));
     greet(settings, &listeners);
     let serving = tokio::spawn(server::serve(listeners, router, stopping, hurry.clone()));
@@ -134,7 +137,7 @@ async fn serve(
         let served = serving.await.unwrap_or(Served::CutOff(0));
         // What the log has taken gets its chance, whatever a probe would say now.
         disk.let_go();
-        close(log, served, hurry, STOP_CLOSE + STOP_GRACE).await
+        closing::close(parts, served, hurry, STOP_CLOSE + STOP_LEAVE + STOP_GRACE).await
     };
     let second = async {
         signals.next().await;
@@ -146,60 +149,6 @@ async fn serve(
         ended = end => ended,
         () = second => Ok(()),
     }
-}
-
-/// Settles what the log has taken, and says how it went. A disk that hangs is
-/// waited for as long as `patience` lasts, and after a second signal no longer
-/// than [`STOP_CLOSE_AT_ONCE`].
-async fn close(
-    log: &Log,
-    served: Served,
-    mut hurry: watch::Receiver<bool>,
-    patience: Duration,
-) -> Result<(), Failure> {
-    let deadline = if *hurry.borrow() { STOP_CLOSE_AT_ONCE } else { STOP_CLOSE };
-    let closing = log.clone();
-    let closing = tokio::task::spawn_blocking(move || closing.close(deadline));
-    let out_of_patience = async {
-        tokio::select! {
-            () = tokio::time::sleep(patience) => {}
-            Ok(_) = hurry.wait_for(|hurry| *hurry) => {
-                tokio::time::sleep(STOP_CLOSE_AT_ONCE).await;
-            }
-        }
-    };
-    tokio::select! {
-        Ok(books) = closing => {
-            say(&format!("books: {books}"));
-            farewell(served, &books)
-        }
-        () = out_of_patience => {
-            let books = log.tally();
-            say(&format!("books: {books}"));
-            let message = format!(
-                "stopped, but the disk does not answer: nobody knows what became of {} events",
-                books.pending
-            );
-            Err(Failure::new(Exit::Failed, message))
-        }
-    }
-}
-
-fn farewell(served: Served, books: &Tally) -> Result<(), Failure> {
-    match served {
-        Served::Drained => say("stopped; every request was answered"),
-        Served::CutOff(connections) => {
-            let message = format!(
-                "stopped; {connections} connections were cut off before their requests ended"
-            );
-            return Err(Failure::new(Exit::Failed, message));
-        }
-    }
-    if books.lost_total() > 0 {
-        let message = format!("{} events were taken and are not stored", books.lost_total());
-        return Err(Failure::new(Exit::Failed, message));
-    }
-    Ok(())
 }
 
 /// SIGTERM and SIGINT.
@@ -249,55 +198,4 @@ fn hours(span: Duration) -> String {
 /// A line on stderr; nobody is left to tell when that is closed.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
-}
-
-#[cfg(test)]
-mod tests {
-    use tidings::store::memory::MemoryStore;
-    use tidings::testing::{Fault, FaultyStore};
-    use tidings::{Ack, Event};
-
-    use super::*;
-
-    /// A log with one event that its store will never take.
-    fn log_over_a_hung_store() -> (Arc<FaultyStore<MemoryStore>>, Log) {
-        let store = Arc::new(FaultyStore::new(MemoryStore::new().unwrap()));
-        store.fail_from(1, Fault::Hang);
-        let log = Log::over(store.clone(), LogOptions::default()).unwrap();
-        log.append(vec![Event::new("a", "x")], Ack::Queued, false).unwrap();
-        store.wait_until_hanging(1);
-        (store, log)
-    }
-
-    #[tokio::test]
-    async fn a_hung_disk_is_not_waited_for_and_its_events_are_counted() {
-        let (store, log) = log_over_a_hung_store();
-        let (_hurry_up, hurry) = watch::channel(false);
-
-        let patience = Duration::from_millis(10);
-        let failure = close(&log, Served::Drained, hurry, patience).await.unwrap_err();
-
-        assert_eq!(failure.exit, Exit::Failed);
-        assert!(failure.message.contains("became of 1 events"), "{}", failure.message);
-        store.release();
-    }
-
-    #[tokio::test]
-    async fn a_second_signal_ends_the_waiting_for_a_hung_disk() {
-        let (store, log) = log_over_a_hung_store();
-        let (hurry_up, hurry) = watch::channel(false);
-        hurry_up.send_replace(true);
-
-        let failure = close(&log, Served::Drained, hurry, Duration::MAX).await.unwrap_err();
-
-        assert_eq!(failure.exit, Exit::Failed);
-        store.release();
-    }
-
-    #[test]
-    fn connections_that_were_cut_off_are_admitted() {
-        let failure = farewell(Served::CutOff(3), &Tally::default()).unwrap_err();
-
-        assert!(failure.message.contains("3 connections"), "{}", failure.message);
-    }
 }

@@ -1,5 +1,6 @@
 //! `tidings status`: how is the server, and how far back does its log reach?
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tidings::Timestamp;
 
 use super::Context;
 use crate::args::{StatusArgs, StatusFormat};
-use crate::client::answers::{Books, Stats, StatsBody};
+use crate::client::answers::{Books, Cluster, Etcd, Stats, StatsBody};
 use crate::exit::{Exit, Failure};
 use crate::times::{format_span, signed_between};
 use crate::view::escape::escaped;
@@ -88,7 +89,7 @@ impl Found<'_> {
             counted(store.blocks, "block"),
             size(store.bytes)
         );
-        let rows = [
+        let mut rows = vec![
             ("server", server),
             ("member", member),
             ("state", state(said, &wall)),
@@ -98,6 +99,11 @@ impl Found<'_> {
             ("store", store),
             ("clock", self.clock()),
         ];
+        if let Some(cluster) = &said.cluster {
+            // Behind what they go with: the later one first, as rows move.
+            rows.insert(6, ("shared", shared(cluster, &wall)));
+            rows.insert(4, ("etcd", etcd(cluster, said.now, &wall)));
+        }
         let mut text = String::new();
         for (name, words) in rows {
             // Writing to a string cannot fail.
@@ -148,21 +154,56 @@ fn disk(said: &StatsBody, wall: &Wall) -> String {
     }
 }
 
+/// `etcd http://10.0.0.1:2379 (prefix tidings) is down, since 09:30: no answer`
+fn etcd(cluster: &Cluster, now: Timestamp, wall: &Wall) -> String {
+    let Etcd { state, words, since, cause, trusted_from } = &cluster.etcd;
+    let name = escaped(&cluster.commons);
+    let since = since.map(|since| format!(", since {}", wall.clock(since))).unwrap_or_default();
+    match state.as_str() {
+        "ok" => format!("{name} answers"),
+        "recovering" => {
+            let left = trusted_from.map_or(Duration::ZERO, |from| from.since(now));
+            format!("{name} answers again{since}, trusted in {}", format_span(left))
+        }
+        _ => {
+            let cause = cause.as_ref().map(|cause| format!(": {}", escaped(cause)));
+            format!("{name} {}{since}{}", escaped(words), cause.unwrap_or_default())
+        }
+    }
+}
+
+/// `queued 7 = published 5 + unshared 0 + waiting 2, the oldest since 09:30`
+fn shared(Cluster { sharing, oldest_waiting, .. }: &Cluster, wall: &Wall) -> String {
+    let mut words =
+        format!("queued {} = published {}", grouped(sharing.queued), grouped(sharing.published));
+    write_reasons(&mut words, "unshared", &sharing.unshared);
+    let _ = write!(words, " + waiting {}", grouped(sharing.waiting));
+    if let Some(oldest) = oldest_waiting.filter(|_| sharing.waiting > 0) {
+        let _ = write!(words, ", the oldest since {}", wall.clock(oldest));
+    }
+    words
+}
+
 /// `offered 7 = stored 5 + refused 2 (buffer_full 2) + lost 0 + pending 0`
 fn books(books: &Books) -> String {
     let mut words =
         format!("offered {} = stored {}", grouped(books.offered), grouped(books.stored));
     for (name, reasons) in [("refused", &books.refused), ("lost", &books.lost)] {
-        let total = grouped(reasons.values().sum());
-        let _ = write!(words, " + {name} {total}");
-        let told: Vec<String> =
-            reasons.iter().map(|(name, count)| format!("{} {count}", escaped(name))).collect();
-        if !told.is_empty() {
-            let _ = write!(words, " ({})", told.join(", "));
-        }
+        write_reasons(&mut words, name, reasons);
     }
     let _ = write!(words, " + pending {}", grouped(books.pending));
     words
+}
+
+/// ` + refused 2 (buffer_full 2)`
+fn write_reasons(words: &mut String, name: &str, reasons: &BTreeMap<String, u64>) {
+    let total = grouped(reasons.values().sum());
+    let _ = write!(words, " + {name} {total}");
+    let told: Vec<String> =
+        reasons.iter().map(|(name, count)| format!("{} {count}", escaped(name))).collect();
+    if !told.is_empty() {
+        let _ = write!(words, " ({})", told.join(", "));
+    }
 }
 
 #[cfg(test)]
@@ -246,6 +287,36 @@ clock   the server is 3s behind this machine
 
             assert!(text.contains(&format!("disk    {words}\n")), "{text}");
         }
+    }
+
+    #[test]
+    fn a_server_that_shares_its_log_tells_of_etcd_and_of_the_second_books() {
+        let told = |etcd: &str| {
+            let cluster = format!(
+                r#""state":"running","cluster":{{"commons":"etcd http://e:2379","etcd":{etcd},
+                "sharing":{{"queued":1009,"published":1000,"unshared":{{"shed":4}},"waiting":5}},
+                "oldest_waiting":"2026-11-22T09:20:00Z"}}"#
+            );
+            found(&cluster).text(&TimeZone::UTC)
+        };
+
+        let text = told(r#"{"state":"ok","words":"answers"}"#);
+        assert!(text.contains("disk    answers\netcd    etcd http://e:2379 answers\n"), "{text}");
+        let books = "shared  queued 1,009 = published 1,000 + unshared 4 (shed 4) + waiting 5, \
+                     the oldest since 09:20\nstore ";
+        assert!(text.contains(books), "{text}");
+        let text = told(
+            r#"{"state":"failing","words":"refuses the credentials",
+                "since":"2026-11-22T09:30:00Z","cause":"invalid\u001b user"}"#,
+        );
+        let words =
+            "etcd    etcd http://e:2379 refuses the credentials, since 09:30: invalid\\x1b user\n";
+        assert!(text.contains(words), "{text}");
+        let text = told(
+            r#"{"state":"recovering","words":"answers again","since":"2026-11-22T09:59:58Z",
+                "trusted_from":"2026-11-22T10:00:08Z"}"#,
+        );
+        assert!(text.contains("answers again, since 09:59, trusted in 8s\n"), "{text}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use tidings::store::Ends;
 use tidings::{Clock, Coverage, Log};
 use tokio::sync::{Semaphore, watch};
 
+use super::commons::Commons;
 use super::disk::Disk;
 use super::guard::Hosts;
 use super::limits::{BODIES_BYTES_MAX, FOLLOWERS_MAX, QUERIES_MAX, QUERY_TURN_TIMEOUT};
@@ -20,6 +21,8 @@ const RETRY_READ_SECONDS: u32 = 5;
 pub struct App {
     pub(super) log: Log,
     pub(super) disk: Arc<Disk>,
+    /// `None` for a server that stands alone.
+    pub(super) commons: Option<Arc<Commons>>,
     pub(super) clock: Clock,
     pub(super) hosts: Hosts,
     pub(super) metrics: Metrics,
@@ -34,10 +37,11 @@ pub struct App {
 }
 
 impl App {
-    /// Over an open log, and the disk under it.
+    /// Over an open log, the disk under it, and what it is shared through.
     pub fn new(
         log: Log,
         disk: Arc<Disk>,
+        commons: Option<Arc<Commons>>,
         hosts: Hosts,
         stopping: watch::Receiver<bool>,
         openapi: String,
@@ -46,6 +50,7 @@ impl App {
             clock: log.options().clock.clone(),
             log,
             disk,
+            commons,
             hosts,
             metrics: Metrics::default(),
             stopping,
@@ -116,7 +121,7 @@ mod tests {
         let log = Log::over(store.clone(), options).unwrap();
         let disk = Arc::new(Disk::new(store, &log));
         let (_stop, stopping) = watch::channel(false);
-        let app = App::new(log, disk, Hosts::default(), stopping, String::new());
+        let app = App::new(log, disk, None, Hosts::default(), stopping, String::new());
         let _hung = app.queries.acquire_many(u32::try_from(QUERIES_MAX).unwrap()).await.unwrap();
 
         let refused = app.read(|log| log.query(&Query::default())).await.unwrap_err();

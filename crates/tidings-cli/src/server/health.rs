@@ -60,8 +60,14 @@ fn report(app: &App, uri: &Uri) -> Result<Response, Problem> {
     }
     let mark = |good: bool| if good { "[+]" } else { "[-]" };
     let (coverage, disk) = (app.log.coverage(), app.disk.state());
+    let (mut etcd, mut sharing) = (String::new(), String::new());
+    if let Some(commons) = &app.commons {
+        let told = commons.told();
+        etcd = format!("{} etcd: {}\n", mark(told.etcd.is_ok()), told.etcd.words());
+        sharing = format!("sharing: {}\n", told.sharing);
+    }
     let body = format!(
-        "{} log: {why}\n{} disk: {}\n{} server: {}\n{} coverage: {}\nbooks: {}\n{}\n",
+        "{} log: {why}\n{} disk: {}\n{etcd}{} server: {}\n{} coverage: {}\nbooks: {}\n{sharing}{}\n",
         mark(taking),
         mark(disk.is_ok()),
         disk.words(),

@@ -34,7 +34,7 @@ const BATCH_PARAMETERS: [&str; 2] = ["ack", "strict"];
     path = "/api/v1/events",
     tag = "record",
     params(
-        ("ack" = Option<String>, Query, description = "`disk` (default): answered when the events are durable here; `queued`: as soon as they are taken, with 202"),
+        ("ack" = Option<String>, Query, description = "`disk` (default): answered when the events are durable here; `queued`: as soon as they are taken, with 202; `shared`: when the other servers can get them too, or with 202 and `\"shared\": false` after 5 s (needs `--etcd`)"),
         ("strict" = Option<bool>, Query, description = "All events or none: 422 if one of them cannot be taken"),
         ("lines" = Option<bool>, Query, description = "text/plain only: one event a line"),
         ("type" = Option<String>, Query, description = "text/plain only: the type of the events, `message` by default"),
@@ -46,7 +46,7 @@ const BATCH_PARAMETERS: [&str; 2] = ["ack", "strict"];
     responses(
         (status = 200, description = "Many: `{accepted, duplicates, rejected: [{index, error}]}`"),
         (status = 201, description = "One: `{id, duplicate}`"),
-        (status = 202, description = "Taken with `ack=queued`, not durable yet"),
+        (status = 202, description = "Taken with `ack=queued`, not durable yet; or with `ack=shared`, durable here and not shared yet"),
         (status = 400, description = "It does not parse"),
         (status = 409, description = "Another event has this key"),
         (status = 413, description = "Over a limit, which is named"),
@@ -66,7 +66,7 @@ pub(super) async fn post_events(
         return spoken::take(&app, None, uri.query(), &headers, body).await;
     }
     let params = Params::read(uri.query(), &BATCH_PARAMETERS)?;
-    let how = How::read(&params)?;
+    let how = How::read(&params, &app)?;
     let whole = body::read(&app.bodies, &headers, body).await?;
     if format == Format::Ndjson {
         let (offered, _room) = whole.parse(|bytes| {
@@ -81,7 +81,7 @@ pub(super) async fn post_events(
     match document.map_err(|bad| take::problem_of_body(&bad))? {
         Document::One(entry) => {
             let accepted = take::one(&app, *entry, how, "json").await?;
-            Ok(take::answer_one(accepted, how))
+            Ok(take::answer_one(&accepted, how))
         }
         Document::Many(entries) => {
             take::many(&app, entries.into_iter().collect(), how, "json").await

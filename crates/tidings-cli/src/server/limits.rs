@@ -53,11 +53,15 @@ pub const FOLLOW_EVENTS_MAX: usize = 64;
 pub const FOLLOW_COMMENT_EVERY: Duration = Duration::from_secs(15);
 /// What a follower is told to wait before it connects again, in milliseconds.
 pub const FOLLOW_RETRY_MILLIS: u64 = 2000;
+/// So long `?ack=shared` waits until the events are published.
+pub const SHARED_WAIT: Duration = Duration::from_secs(5);
 /// After the first signal, requests in flight have this long to finish.
 pub const STOP_DRAIN: Duration = Duration::from_secs(10);
 /// After that, the log has this long to settle what it has taken.
 pub const STOP_CLOSE: Duration = Duration::from_secs(10);
 /// The same after a second signal.
 pub const STOP_CLOSE_AT_ONCE: Duration = Duration::from_secs(1);
+/// Before the log is closed, what waits for etcd is published for so long at most.
+pub const STOP_LEAVE: Duration = Duration::from_secs(3);
 /// What a clean stop may take beyond its deadlines: one write to the disk.
 pub const STOP_GRACE: Duration = Duration::from_secs(5);

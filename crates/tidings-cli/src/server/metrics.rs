@@ -12,11 +12,12 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tidings::{LossReason, Refusal, State as LogState};
+use tidings::{LossReason, Refusal, State as LogState, Unshared};
 
 use super::app::App;
 use super::limits::FOLLOWERS_MAX;
 use super::problem::Problem;
+use super::sharing::{ClusterTold, ServerState};
 use super::stats::VERSION;
 
 /// Upper ends of the buckets of request durations, in seconds.
@@ -126,6 +127,9 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Pro
     }
     page.family("tidings_follow_clients", "gauge", "Clients that follow.");
     page.value("", FOLLOWERS_MAX.saturating_sub(app.followers.available_permits()));
+    if let Some(commons) = &app.commons {
+        write_cluster(&mut page, &commons.told());
+    }
     app.metrics.counted(|counted| write_http(&mut page, counted));
     let media = "text/plain; version=0.0.4; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, media)], page.text).into_response())
@@ -156,6 +160,46 @@ fn write_log(page: &mut Page, app: &App) {
     };
     for reason in tidings::PauseReason::ALL {
         page.value(&format!("reason=\"{}\"", reason.name()), u8::from(paused.contains(reason)));
+    }
+}
+
+fn write_cluster(page: &mut Page, told: &ClusterTold) {
+    page.family("tidings_etcd_up", "gauge", "Whether etcd takes and brings events.");
+    page.value("", u8::from(told.etcd.is_ok()));
+    let sharing = &told.sharing;
+    page.family("tidings_etcd_queued_total", "counter", "Events to be published.");
+    page.value("", sharing.queued);
+    page.family("tidings_etcd_published_total", "counter", "Of these, published.");
+    page.value("", sharing.published);
+    page.family("tidings_etcd_unshared_total", "counter", "Of these, given up.");
+    for reason in Unshared::ALL {
+        page.value(&format!("reason=\"{}\"", reason.name()), sharing.unshared(reason));
+    }
+    page.family("tidings_etcd_waiting", "gauge", "Of these, neither published nor given up.");
+    page.value("", sharing.waiting);
+    let applied = &told.applied;
+    page.family("tidings_etcd_applied_total", "counter", "Events of others that were taken in.");
+    page.value("", applied.events);
+    page.family("tidings_etcd_skipped_total", "counter", "What others put and was passed over.");
+    let skipped =
+        [("duplicate", applied.duplicates), ("over_age", applied.over_age), ("odd", applied.odd)];
+    for (reason, count) in skipped {
+        page.value(&format!("reason=\"{reason}\""), count);
+    }
+    page.family("tidings_etcd_holes_total", "counter", "Publications waited for in vain.");
+    page.value("", applied.holes);
+    page.family("tidings_etcd_watch_stale", "gauge", "Whether others' events may be missing.");
+    page.value("", u8::from(told.watch.stale));
+    page.family("tidings_etcd_servers", "gauge", "Servers that share the log.");
+    for (state, name) in ServerState::ALL {
+        let count = told.servers.iter().filter(|server| server.state == state).count();
+        page.value(&format!("state=\"{name}\""), count);
+    }
+    if let Some(quota) = told.quota {
+        page.family("tidings_etcd_estimated_bytes", "gauge", "Bytes of a whole retention.");
+        page.value("", quota.bytes);
+        page.family("tidings_etcd_quota_bytes", "gauge", "Bytes that etcd takes.");
+        page.value("", quota.quota_bytes);
     }
 }
 

@@ -3,6 +3,11 @@
 
 mod app;
 mod body;
+#[cfg(feature = "etcd")]
+mod commons;
+#[cfg(not(feature = "etcd"))]
+#[path = "alone.rs"]
+mod commons;
 mod disk;
 #[doc(hidden)]
 pub mod door;
@@ -26,6 +31,9 @@ mod params;
 mod pieces;
 mod problem;
 mod question;
+mod shared;
+#[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "nobody has anything to tell"))]
+mod sharing;
 mod spoken;
 mod stalled;
 mod stats;
@@ -46,6 +54,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use app::App;
+pub use commons::Commons;
 pub use disk::Disk;
 pub use guard::Hosts;
 pub use listen::{Served, serve};

@@ -15,15 +15,17 @@ use super::parameters::{Span, Which, with_which_and_span};
 use super::params::Params;
 use super::problem::Problem;
 use super::question::About;
+use super::sharing::Server;
 
-/// Members that spoke, with counts and for how long they have been silent.
+/// Members that spoke, with counts and for how long they have been silent; and the
+/// servers that share the log.
 #[utoipa::path(
     get,
     path = "/api/v1/members",
     tag = "ask",
     params(Which, Span),
     responses(
-        (status = 200, description = "`{members: [{name, count, first, last, silent_for}], now, coverage, read_as}`, by name; `silent_for` in seconds", body = serde_json::Value),
+        (status = 200, description = "`{members: [{name, count, first, last, silent_for}], servers: [{member, origin, boot, version, state, silent_for, through, skew_seconds, waiting, unshared}], now, coverage, read_as}`, by name; `silent_for` in seconds; `servers` only with `--etcd`", body = serde_json::Value),
         (status = 400, description = "An unknown parameter"),
         (status = 422, description = "A value breaks a rule; its parameter is named")
     )
@@ -31,9 +33,10 @@ use super::question::About;
 pub(super) async fn members(
     State(app): State<Arc<App>>,
     uri: Uri,
-) -> Result<Json<Members>, Problem> {
+) -> Result<Json<MembersBody>, Problem> {
     let (members, context) = ask(&app, &uri, NameOf::Member).await?;
-    Ok(Json(Members { members, context }))
+    let servers = app.commons.as_ref().map(|commons| commons.told().servers);
+    Ok(Json(MembersBody { members, servers, context }))
 }
 
 /// Types that occurred, with counts and for how long none has come.
@@ -48,9 +51,12 @@ pub(super) async fn members(
         (status = 422, description = "A value breaks a rule; its parameter is named")
     )
 )]
-pub(super) async fn types(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<Types>, Problem> {
+pub(super) async fn types(
+    State(app): State<Arc<App>>,
+    uri: Uri,
+) -> Result<Json<TypesBody>, Problem> {
     let (types, context) = ask(&app, &uri, NameOf::Type).await?;
-    Ok(Json(Types { types, context }))
+    Ok(Json(TypesBody { types, context }))
 }
 
 async fn ask(app: &App, uri: &Uri, by: NameOf) -> Result<(Vec<Seen>, Context), Problem> {
@@ -65,14 +71,16 @@ async fn ask(app: &App, uri: &Uri, by: NameOf) -> Result<(Vec<Seen>, Context), P
 }
 
 #[derive(Serialize)]
-pub(super) struct Members {
+pub(super) struct MembersBody {
     members: Vec<Seen>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    servers: Option<Vec<Server>>,
     #[serde(flatten)]
     context: Context,
 }
 
 #[derive(Serialize)]
-pub(super) struct Types {
+pub(super) struct TypesBody {
     types: Vec<Seen>,
     #[serde(flatten)]
     context: Context,

@@ -243,7 +243,7 @@ fn hash(seed: u64, bytes: &[u8]) -> u64 {
     mixed ^ mixed >> 32
 }
 
-/// Says whether events are taken, as 9volt did.
+/// Says whether events are taken and shared, as 9volt did.
 #[utoipa::path(
     get,
     path = "/status/check",
@@ -255,7 +255,11 @@ fn hash(seed: u64, bytes: &[u8]) -> u64 {
 )]
 pub(super) async fn status_check(State(app): State<Arc<App>>) -> Response {
     let (status, word) = match app.log.state() {
-        LogState::Running => (StatusCode::OK, "OK".to_owned()),
+        // What 9volt meant: that its etcd takes events.
+        LogState::Running => match app.commons.as_ref().and_then(|it| it.etcd().failure()) {
+            Some(failure) => (StatusCode::INTERNAL_SERVER_ERROR, failure),
+            None => (StatusCode::OK, "OK".to_owned()),
+        },
         LogState::Paused { reasons, .. } => {
             (StatusCode::INTERNAL_SERVER_ERROR, reasons.to_string())
         }

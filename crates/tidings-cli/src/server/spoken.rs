@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
 use serde::Serialize;
 use tidings::{Event, Invalid, MESSAGE_BYTES_MAX, Severity, StoredEvent, Timestamp};
 
@@ -102,7 +101,7 @@ pub(super) async fn take(
 ) -> Result<Response, Problem> {
     let in_path = path_type.is_some();
     let params = Params::read(query, if in_path { &PARAMETERS[1..] } else { &PARAMETERS })?;
-    let how = How::read(&params)?;
+    let how = How::read(&params, app)?;
     let template = template(app.clock.now(), path_type, &params, headers)?;
     let lines = params.switch("lines")?;
     if lines && template.key().is_some() {
@@ -124,8 +123,8 @@ pub(super) async fn take(
     let entry = entry.map_err(|bad| take::problem_of_body(&bad))?;
     let accepted = take::one(app, entry.clone(), how, "text").await?;
     match entry {
-        Ok(event) if in_path => Ok(answer_event(app, event, accepted, how)),
-        _ => Ok(take::answer_one(accepted, how)),
+        Ok(event) if in_path => Ok(answer_event(app, event, &accepted, how)),
+        _ => Ok(take::answer_one(&accepted, how)),
     }
 }
 
@@ -138,7 +137,7 @@ fn fits(message: &str) -> Result<(), Invalid> {
     Err(Invalid { field: "message", problem: tidings::Problem::TooLong { bytes, limit } })
 }
 
-fn answer_event(app: &App, event: Event, accepted: Accepted, how: How) -> Response {
+fn answer_event(app: &App, event: Event, accepted: &Accepted, how: How) -> Response {
     let member = event.member().unwrap_or(app.log.member()).to_owned();
     let stored = StoredEvent {
         timestamp: event.timestamp().unwrap_or(accepted.received),
@@ -152,7 +151,7 @@ fn answer_event(app: &App, event: Event, accepted: Accepted, how: How) -> Respon
         position: tidings::Position::default(),
     };
     let shown = Recorded { event: &stored, duplicate: accepted.duplicate };
-    (how.status(StatusCode::CREATED), [take::location(accepted.id)], Json(shown)).into_response()
+    take::created(shown, accepted, how)
 }
 
 /// An event as it is stored, and whether it was there already.

@@ -12,16 +12,17 @@ use super::app::App;
 use super::disk::DiskState;
 use super::params::Params;
 use super::problem::Problem;
+use super::sharing::ClusterTold;
 
 /// The version of this program.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The state, the books, the store and the coverage.
+/// The state, the books, the store, the part in a cluster, and the coverage.
 #[utoipa::path(
     get,
     path = "/api/v1/stats",
     tag = "ask",
-    responses((status = 200, description = "`{version, member, origin, boot, state, disk, tally, store, coverage, now}`", body = serde_json::Value))
+    responses((status = 200, description = "`{version, member, origin, boot, state, disk, tally, store, cluster, coverage, now}`; `cluster` only with `--etcd`", body = serde_json::Value))
 )]
 pub(super) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<Stats>, Problem> {
     Params::read(uri.query(), &[])?;
@@ -42,6 +43,7 @@ pub(super) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<
             first: ends.first,
             next: ends.next,
         },
+        cluster: app.commons.as_ref().map(|commons| commons.told()),
         coverage,
         now: app.clock.now(),
     }))
@@ -61,6 +63,8 @@ pub(super) struct Stats {
     disk: DiskState,
     tally: Tally,
     store: Store,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<ClusterTold>,
     coverage: Coverage,
     now: Timestamp,
 }

@@ -7,19 +7,23 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tidings::store::{Outcome, StoreError};
-use tidings::{Ack, AppendError, Event, EventBatch, EventId, PauseReason, Taken};
+use tidings::{Ack, AppendError, Event, EventBatch, EventId, PauseReason, Position, Taken};
 
 use super::app::{App, blocking};
 use super::params::{Params, invalid};
 use super::problem::{Kind, Problem};
+use super::shared::{Asking, Shared};
 use crate::protocols::{BadBody, Fault, Unread};
 
 /// How the client wants its events taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct How {
     ack: Ack,
+    /// Whether the answer waits until others can get them.
+    shared: bool,
     strict: bool,
 }
 
@@ -28,22 +32,31 @@ impl How {
     ///
     /// # Errors
     ///
-    /// An unknown word, or `ack=shared`, which needs a cluster.
-    pub(super) fn read(params: &Params) -> Result<How, Problem> {
-        let ack = match params.one("ack")? {
-            None | Some("disk") => Ack::Disk,
-            Some("queued") => Ack::Queued,
+    /// An unknown word, or `ack=shared` for a server that stands alone.
+    pub(super) fn read(params: &Params, app: &App) -> Result<How, Problem> {
+        let (ack, shared) = match params.one("ack")? {
+            None | Some("disk") => (Ack::Disk, false),
+            Some("queued") => (Ack::Queued, false),
+            Some("shared") if app.commons.is_some() => (Ack::Disk, true),
             Some("shared") => {
-                let problem = "shared is not available: this server stands alone; use disk";
+                let problem = "shared is not available: this server stands alone, it was \
+                               started without --etcd; use disk";
                 return Err(invalid("ack", problem));
             }
-            Some(_) => return Err(invalid("ack", "is disk or queued")),
+            Some(_) => return Err(invalid("ack", "is disk, queued or shared")),
         };
-        Ok(How { ack, strict: params.switch("strict")? })
+        Ok(How { ack, shared, strict: params.switch("strict")? })
     }
 
-    pub(super) fn status(self, at_once: StatusCode) -> StatusCode {
-        if self.ack == Ack::Queued { StatusCode::ACCEPTED } else { at_once }
+    fn status(self, at_once: StatusCode, shared: Option<&Shared>) -> StatusCode {
+        let not_yet = shared.is_some_and(|shared| !shared.is_so());
+        if self.ack == Ack::Queued || not_yet { StatusCode::ACCEPTED } else { at_once }
+    }
+
+    /// Begins before the events are taken, so that whatever is given up meanwhile is
+    /// noticed.
+    fn asking(self, app: &App) -> Option<Asking<'_>> {
+        if self.shared { Asking::of(app) } else { None }
     }
 }
 
@@ -111,11 +124,13 @@ fn unanswered() -> Problem {
 }
 
 /// One event that is in the log, or will be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Accepted {
     pub(super) id: EventId,
     pub(super) received: tidings::Timestamp,
     pub(super) duplicate: bool,
+    /// Whether others can get it, if that was asked.
+    pub(super) shared: Option<Shared>,
 }
 
 /// Takes one event.
@@ -133,11 +148,16 @@ pub(super) async fn one(
         app.metrics.unread(protocol, 1);
         problem_of(unread)
     })?;
+    let asking = how.asking(app);
     let taken = append(app, vec![event].into(), how.ack, false).await?;
     match taken.into_iter().next() {
-        Some(Taken::Accepted { id, received, duplicate, .. }) => {
+        Some(Taken::Accepted { id, received, duplicate, position }) => {
             app.metrics.ingested(protocol, u64::from(!duplicate));
-            Ok(Accepted { id, received, duplicate })
+            let shared = match asking {
+                Some(asking) => Some(asking.wait(app, after(position), duplicate).await?),
+                None => None,
+            };
+            Ok(Accepted { id, received, duplicate, shared })
         }
         Some(Taken::Invalid(invalid)) => Err(problem_of(invalid.into())),
         Some(Taken::KeyConflict { id }) => Err(Problem::new(Kind::KeyConflict, CONFLICT)
@@ -150,13 +170,34 @@ pub(super) async fn one(
 const CONFLICT: &str = "another event is there under the same key; its id is given";
 
 /// The answer to one event: its id, and whether it was there already.
-pub(super) fn answer_one(accepted: Accepted, how: How) -> Response {
+pub(super) fn answer_one(accepted: &Accepted, how: How) -> Response {
     let body = json!({"id": accepted.id, "duplicate": accepted.duplicate});
-    (how.status(StatusCode::CREATED), [location(accepted.id)], Json(body)).into_response()
+    created(body, accepted, how)
+}
+
+/// The answer to one event with this body.
+pub(super) fn created(body: impl Serialize, accepted: &Accepted, how: How) -> Response {
+    let shared = accepted.shared.as_ref();
+    let status = how.status(StatusCode::CREATED, shared);
+    (status, [location(accepted.id)], Json(Answer { body, shared })).into_response()
+}
+
+/// What is answered, and with `ack=shared` whether others can get it.
+#[derive(Serialize)]
+struct Answer<'a, B> {
+    #[serde(flatten)]
+    body: B,
+    #[serde(flatten)]
+    shared: Option<&'a Shared>,
+}
+
+/// The position behind one.
+fn after(position: Option<Position>) -> Position {
+    position.map_or(Position(0), |at| Position(at.0 + 1))
 }
 
 /// Where an event can be read.
-pub(super) fn location(id: EventId) -> (header::HeaderName, HeaderValue) {
+fn location(id: EventId) -> (header::HeaderName, HeaderValue) {
     let path = format!("/api/v1/events/{id}");
     // An id is hexadecimal digits and dashes.
     let value = HeaderValue::try_from(path).unwrap_or(HeaderValue::from_static("/"));
@@ -181,13 +222,18 @@ pub(super) async fn many(
     if how.strict && !rejected.is_empty() {
         return Err(none_taken(rejected));
     }
+    let asking = how.asking(app);
     let taken =
         if batch.is_empty() { Vec::new() } else { append(app, batch, how.ack, how.strict).await? };
     let (mut accepted, mut duplicates, mut not_taken) = (0_u64, 0_u64, false);
+    let mut through = Position(0);
     for (index, taken) in indexes.into_iter().zip(taken) {
         match taken {
             Taken::Accepted { duplicate: true, .. } => duplicates += 1,
-            Taken::Accepted { .. } => accepted += 1,
+            Taken::Accepted { position, .. } => {
+                accepted += 1;
+                through = through.max(after(position));
+            }
             Taken::Invalid(invalid) => {
                 rejected.push((index, unread_json(index, &Unread::from(invalid))));
             }
@@ -204,7 +250,12 @@ pub(super) async fn many(
     app.metrics.ingested(protocol, accepted);
     let body =
         json!({"accepted": accepted, "duplicates": duplicates, "rejected": in_order(rejected)});
-    Ok((how.status(StatusCode::OK), Json(body)).into_response())
+    let shared = match asking {
+        Some(asking) => Some(asking.wait(app, through, duplicates > 0).await?),
+        None => None,
+    };
+    let shared = shared.as_ref();
+    Ok((how.status(StatusCode::OK, shared), Json(Answer { body, shared })).into_response())
 }
 
 fn in_order(mut rejected: Vec<(usize, Value)>) -> Value {

@@ -26,7 +26,7 @@ async fn answer(log: &Log, method: &str, path: &str, body: &'static str) -> Resp
     // A server that nobody stops.
     std::mem::forget(stop);
     let disk = Arc::new(Disk::new(Arc::new(log.clone()), log));
-    let app = App::new(log.clone(), disk, Hosts::default(), stopping, String::new());
+    let app = App::new(log.clone(), disk, None, Hosts::default(), stopping, String::new());
     let app = Arc::new(app);
     let request = Request::builder().method(method).uri(path).header("host", "localhost");
     let service = TowerToHyperService::new(router(app));

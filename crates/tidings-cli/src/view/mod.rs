@@ -10,6 +10,7 @@ pub mod names;
 pub mod out;
 pub mod progress;
 pub mod row;
+pub mod servers;
 pub mod summary;
 pub mod width;
 

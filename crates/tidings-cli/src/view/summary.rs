@@ -34,11 +34,25 @@ pub struct Coverage {
     pub gaps: Vec<Gap>,
     /// What forced events out before their time.
     pub cut_by: Option<String>,
+    /// The other servers that share the log, if there are any.
+    #[serde(default)]
+    pub seen_through: Vec<SeenThrough>,
+}
+
+/// Another server, as coverage names it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SeenThrough {
+    /// What it calls itself.
+    pub member: String,
+    /// The id of its log.
+    pub origin: String,
 }
 
 /// Something that should be in the log and is not.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Gap {
+    /// The log of whoever took the events, if that is known.
+    pub origin: Option<String>,
     /// From when, if that is known.
     pub from: Option<Timestamp>,
     /// Until when, if that is known.
@@ -74,6 +88,12 @@ impl Coverage {
         let before = |gap: &Gap| gap.to.zip(window.since).is_some_and(|(to, since)| to < since);
         let after = |gap: &Gap| gap.from.zip(window.until).is_some_and(|(at, until)| at >= until);
         self.gaps.iter().filter(|gap| !before(gap) && !after(gap)).collect()
+    }
+
+    /// The name of the server whose events a gap lacks, if it is another one.
+    fn server(&self, gap: &Gap) -> Option<&str> {
+        let seen = self.seen_through.iter().find(|seen| Some(&seen.origin) == gap.origin.as_ref());
+        seen.map(|seen| seen.member.as_str())
     }
 
     /// Whether an answer about this window may lack something.
@@ -124,7 +144,8 @@ pub fn reach(coverage: &Coverage, window: Window, wall: &Wall) -> String {
         }
         0 => words.push_str(", nothing missing"),
         count => {
-            let told = missing.iter().take(GAPS_TOLD_MAX).map(|gap| gap.told(wall));
+            let told = missing.iter().take(GAPS_TOLD_MAX);
+            let told = told.map(|gap| gap.told(coverage.server(gap), wall));
             let mut told: Vec<String> = told.collect();
             if count > GAPS_TOLD_MAX {
                 told.push(format!("and {} more gaps", count - GAPS_TOLD_MAX));
@@ -137,10 +158,23 @@ pub fn reach(coverage: &Coverage, window: Window, wall: &Wall) -> String {
 
 impl Gap {
     /// `12 events Sat 18:00 to Sat 18:05 (buffer full)`
-    fn told(&self, wall: &Wall) -> String {
-        let count = match self.events {
-            Some(events) => counted(events, "event"),
-            None => "nobody knows how many events".to_owned(),
+    fn told(&self, server: Option<&str>, wall: &Wall) -> String {
+        let mut count = match (self.events, self.reason.as_str()) {
+            (Some(events), _) => counted(events, "event"),
+            (None, "unheard" | "watch_stale") => "whatever happened".to_owned(),
+            (None, _) => "nobody knows how many events".to_owned(),
+        };
+        match (server, self.reason.as_str()) {
+            (Some(server), _) => count.extend([" on ", &escaped(server)]),
+            (None, "watch_stale") => count.push_str(" on the other servers"),
+            (None, "unheard") => count.push_str(" on another server"),
+            (None, _) => {}
+        }
+        let why = match self.reason.as_str() {
+            "watch_stale" => "etcd tells nothing new".into(),
+            "hole" => "what was published never came".into(),
+            "unshared" => "not shared".into(),
+            other => escaped(other).replace('_', " "),
         };
         let when = match (self.from, self.to) {
             (Some(from), Some(to)) => format!(" {} to {}", wall.clock(from), wall.clock(to)),
@@ -148,7 +182,7 @@ impl Gap {
             (None, Some(to)) => format!(" before {}", wall.clock(to)),
             (None, None) => String::new(),
         };
-        format!("{count}{when} ({})", escaped(&self.reason).replace('_', " "))
+        format!("{count}{when} ({why})")
     }
 }
 
@@ -274,6 +308,40 @@ mod tests {
         assert_eq!(told, "the log is empty, and something is missing");
         assert!(reach(&cut, Window::default(), &wall()).contains("cut by its size limit"));
         assert!(cut.is_incomplete_in(Window::default()));
+    }
+
+    #[test]
+    fn what_other_servers_owe_is_said_with_their_name() {
+        let gap = |reason: &str, origin: &str, events: &str| {
+            format!(
+                r#"{{"origin":{origin},"from":"2026-11-22T09:00:00Z","to":null,
+                    "events":{events},"reason":"{reason}"}}"#
+            )
+        };
+        let told = |gap: String| {
+            let coverage = coverage(&format!(
+                r#"{{"oldest":null,"newest":null,"complete":false,"gaps":[{gap}],
+                    "seen_through":[{{"member":"db2","origin":"0b","state":"unheard"}}]}}"#
+            ));
+            reach(&coverage, Window::default(), &wall()).replace("the log is empty; missing: ", "")
+        };
+
+        assert_eq!(
+            told(gap("unheard", r#""0b""#, "null")),
+            "whatever happened on db2 after 09:00 (unheard)"
+        );
+        assert_eq!(
+            told(gap("watch_stale", "null", "null")),
+            "whatever happened on the other servers after 09:00 (etcd tells nothing new)"
+        );
+        assert_eq!(
+            told(gap("hole", r#""0b""#, "null")),
+            "nobody knows how many events on db2 after 09:00 (what was published never came)"
+        );
+        assert_eq!(
+            told(gap("unshared", r#""0b""#, "12")),
+            "12 events on db2 after 09:00 (not shared)"
+        );
     }
 
     #[test]

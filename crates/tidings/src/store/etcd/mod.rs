@@ -227,14 +227,23 @@ impl Sink for EtcdStore {
     }
 }
 
-impl Drop for EtcdStore {
-    fn drop(&mut self) {
+impl EtcdStore {
+    /// Gives the claims back, so that the next process with the same data need not
+    /// wait until they run out. Dropping the store does the same; this is for who
+    /// shares it. A later put claims anew.
+    pub fn let_go(&self) {
         let inner = Arc::clone(&self.inner);
         let farewell = async move {
             // What is not given back in time runs out by itself.
             let _ = timeout(FAREWELL_DEADLINE, inner.claims.give_back(&inner.session)).await;
         };
         let _ = self.remote.wait_for(farewell);
+    }
+}
+
+impl Drop for EtcdStore {
+    fn drop(&mut self) {
+        self.let_go();
     }
 }
 
