@@ -1,15 +1,19 @@
 //! May we in? Users, roles, tokens, certificates.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use tidings::Clock;
 use tidings::PauseReason;
-use tidings::store::etcd::{EtcdOptions, EtcdStore, EtcdTls, EtcdUser, LOGIN_REST};
+use tidings::store::etcd::{EtcdOptions, EtcdStore, EtcdTls, EtcdUser, LOGIN_REST, WATCH_SILENCE};
 use tidings::store::{Outcome, Sink, StoreError};
 use tidings::testing::{Blocks, blocks::START};
 
 use tidings::testing::etcd::{self, EtcdMember, patiently};
+
+use crate::next_block;
 
 /// A member with users: root, and writer with the password `secret` and one role.
 fn with_users(flags: &[&str]) -> EtcdMember {
@@ -92,6 +96,84 @@ fn a_token_that_etcd_has_forgotten_is_renewed_by_the_call_that_finds_out() {
 }
 
 #[test]
+fn a_token_that_runs_out_is_renewed() {
+    if !etcd::is_here("a_token_that_runs_out_is_renewed") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let script = "openssl genrsa -out key 2048; openssl rsa -in key -pubout -out pub";
+    shell(dir.path(), script);
+    let (public, private) = (dir.path().join("pub"), dir.path().join("key"));
+    let (public, private) = (public.display(), private.display());
+    let token = format!("jwt,pub-key={public},priv-key={private},sign-method=RS256,ttl=1s");
+    let member = with_users(&["--auth-token", &token]);
+    let options = EtcdOptions { clock: Clock::system(), ..as_writer(&member, "secret") };
+    let store = EtcdStore::connect(options).unwrap();
+    let (clock, mut blocks) = (Clock::system(), Blocks::new(1));
+    let mut watch = store.watch(None);
+    let began = clock.monotonic();
+
+    // Each in one go: nobody is told of a token.
+    while clock.monotonic().saturating_sub(began) < Duration::from_secs(4) {
+        let block = blocks.of(1);
+        patiently(|| store.put(&block)).unwrap();
+        assert_eq!(next_block(&mut watch), block);
+    }
+    assert!(blocks.made() > 4);
+}
+
+#[test]
+fn a_changed_password_pauses_until_the_file_says_the_new_one() {
+    if !etcd::is_here("a_changed_password_pauses_until_the_file_says_the_new_one") {
+        return;
+    }
+    let member = with_users(&[]);
+    let options = as_writer(&member, "secret");
+    let store = EtcdStore::connect(options.clone()).unwrap();
+    let mut blocks = Blocks::new(1);
+    store.put(&blocks.of(1)).unwrap();
+    // `user passwd` would ask on a terminal.
+    member.ctl_as_root(&["user", "delete", "writer"]);
+    member.ctl_as_root(&["user", "add", "writer:new"]);
+    member.ctl_as_root(&["user", "grant-role", "writer", "tidings"]);
+    let block = blocks.of(1);
+
+    assert_denied(&store.put(&block).unwrap_err(), "invalid user ID or password");
+    fs::write(member.path("password"), "new").unwrap();
+    options.clock.advance(LOGIN_REST);
+
+    store.probe().unwrap();
+    assert!(!store.put(&block).unwrap().duplicate);
+}
+
+#[test]
+fn a_watch_whose_role_is_taken_goes_on_when_it_is_given_back() {
+    if !etcd::is_here("a_watch_whose_role_is_taken_goes_on_when_it_is_given_back") {
+        return;
+    }
+    let mut member = with_users(&[]);
+    let options = EtcdOptions { clock: Clock::system(), ..as_writer(&member, "secret") };
+    let store = EtcdStore::connect(options).unwrap();
+    let mut blocks = Blocks::new(1);
+    let mut watch = store.watch(None);
+    let (one, two) = (blocks.of(1), blocks.of(1));
+    store.put(&one).unwrap();
+    assert_eq!(next_block(&mut watch), one);
+    member.ctl_as_root(&["user", "revoke-role", "writer", "tidings"]);
+    // A watch is asked for its rights when it is opened.
+    member.kill();
+    member.run();
+    while watch.silent_for().unwrap() < 2 * WATCH_SILENCE {
+        assert!(watch.next(Duration::from_millis(100)).is_none());
+    }
+
+    member.ctl_as_root(&["user", "grant-role", "writer", "tidings"]);
+    patiently(|| store.put(&two)).unwrap();
+
+    assert_eq!(next_block(&mut watch), two);
+}
+
+#[test]
 fn a_role_that_is_taken_pauses_and_heals_when_it_is_given_back() {
     if !etcd::is_here("a_role_that_is_taken_pauses_and_heals_when_it_is_given_back") {
         return;
@@ -112,7 +194,7 @@ fn a_role_that_is_taken_pauses_and_heals_when_it_is_given_back() {
 }
 
 /// A certificate authority, and a certificate for etcd and one for its clients.
-fn make_certificates(dir: &std::path::Path) {
+fn make_certificates(dir: &Path) {
     let script = r#"
         set -e
         key="-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
@@ -124,6 +206,11 @@ fn make_certificates(dir: &std::path::Path) {
           openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
             -extfile ext -out $name.pem
         done"#;
+    shell(dir, script);
+}
+
+#[track_caller]
+fn shell(dir: &Path, script: &str) {
     let out = Command::new("bash").args(["-c", script]).current_dir(dir).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
 }

@@ -11,9 +11,26 @@ mod spool;
 mod values;
 mod watches;
 
+use std::time::Duration;
+
 use tidings::block::Block;
-use tidings::store::etcd::{PRESENCE_FORMAT, Presence};
+use tidings::store::etcd::{EtcdWatch, PRESENCE_FORMAT, Presence, Seen};
 use tidings::testing::blocks::START;
+
+/// Ends every wait of a test that has gone wrong.
+const LONG: Duration = Duration::from_mins(1);
+
+/// The block that comes next; the marks of a list are passed over.
+#[track_caller]
+fn next_block(watch: &mut EtcdWatch) -> Block {
+    loop {
+        match watch.next(LONG).expect("something comes") {
+            Seen::Block { block, .. } => return block,
+            Seen::Listing | Seen::Listed { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
 
 /// The member that has recorded this block, with so many publications.
 fn presence_of(block: &Block, published: u64) -> Presence {

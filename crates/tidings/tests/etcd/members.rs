@@ -12,10 +12,8 @@ use tidings::store::{Sink, StoreError};
 use tidings::testing::Blocks;
 use tidings::testing::etcd::{self, EtcdCluster, patiently};
 
-use crate::presence_of;
+use crate::{LONG, next_block, presence_of};
 use tidings::{Clock, PauseReason};
-
-const LONG: Duration = Duration::from_mins(1);
 
 /// Far beyond every deadline, and far below the minute for which a call hangs that
 /// has none.
@@ -27,17 +25,6 @@ const ROUNDS: u64 = if cfg!(feature = "soak") { 40 } else { 1 };
 
 /// What is done to a member.
 type Act = fn(&mut EtcdCluster, usize);
-
-#[track_caller]
-fn next_block(watch: &mut EtcdWatch) -> Block {
-    loop {
-        match watch.next(LONG).expect("something comes") {
-            Seen::Block { block, .. } => return block,
-            Seen::Listing | Seen::Listed { .. } => {}
-            other => panic!("{other:?}"),
-        }
-    }
-}
 
 #[test]
 fn a_put_a_watch_and_the_status_go_on_without_the_member_they_speak_to() {

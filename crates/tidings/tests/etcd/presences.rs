@@ -1,16 +1,11 @@
 //! Who is there, and what does each say of itself?
 
-use std::time::Duration;
-
 use tidings::store::etcd::{EtcdWatch, Presence, Seen};
 use tidings::store::{Outcome, Sink};
 use tidings::testing::Blocks;
 use tidings::testing::etcd::{self, EtcdMember, patiently};
 
-use crate::presence_of;
-
-/// Ends every wait of a test that has gone wrong.
-const LONG: Duration = Duration::from_mins(1);
+use crate::{LONG, presence_of};
 
 /// What is seen next but for the marks of a list, in few words.
 #[track_caller]

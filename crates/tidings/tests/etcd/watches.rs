@@ -9,20 +9,7 @@ use tidings::store::etcd::{EtcdWatch, Seen, WatchFrom};
 use tidings::testing::Blocks;
 use tidings::testing::etcd::{self, EtcdMember, patiently};
 
-/// Ends every wait of a test that has gone wrong.
-const LONG: Duration = Duration::from_mins(1);
-
-/// What comes next but for the marks of a list.
-#[track_caller]
-fn next_block(watch: &mut EtcdWatch) -> (Block, i64) {
-    loop {
-        match watch.next(LONG).expect("something comes") {
-            Seen::Block { block, revision } => return (block, revision),
-            Seen::Listing | Seen::Listed { .. } => {}
-            other => panic!("{other:?}"),
-        }
-    }
-}
+use crate::{LONG, next_block};
 
 /// Waits until all that is kept has come; answers with it and where the watch is.
 #[track_caller]
@@ -58,7 +45,7 @@ fn a_watch_begins_with_all_that_is_kept_and_goes_on_with_what_comes() {
     for _ in 0..5 {
         let block = blocks.of(2);
         patiently(|| writer.put(&block)).unwrap();
-        assert_eq!(next_block(&mut watch).0, block);
+        assert_eq!(next_block(&mut watch), block);
     }
     assert!(watch.silent_for().is_some());
 }
@@ -79,10 +66,10 @@ fn a_watch_goes_on_from_a_revision_without_listing() {
 
     let mut watch = store.watch(Some(at));
 
-    let (first, revision) = next_block(&mut watch);
-    assert_eq!((first, next_block(&mut watch).0), (two, three.clone()));
+    let Some(Seen::Block { block, revision }) = watch.next(LONG) else { panic!("no list comes") };
+    assert_eq!((block, next_block(&mut watch)), (two, three.clone()));
     let at = WatchFrom { revision, ..at };
-    assert_eq!(next_block(&mut store.watch(Some(at))).0, three);
+    assert_eq!(next_block(&mut store.watch(Some(at))), three);
 }
 
 #[test]
@@ -98,13 +85,13 @@ fn a_watch_survives_the_death_of_its_member() {
     for _ in 0..3 {
         let block = blocks.of(1);
         patiently(|| store.put(&block)).unwrap();
-        assert_eq!(next_block(&mut watch).0, block);
+        assert_eq!(next_block(&mut watch), block);
         member.kill();
         member.run();
     }
     let block = blocks.of(1);
     patiently(|| store.put(&block)).unwrap();
-    assert_eq!(next_block(&mut watch).0, block, "once, and nothing before it again");
+    assert_eq!(next_block(&mut watch), block, "once, and nothing before it again");
 }
 
 #[test]
@@ -128,6 +115,40 @@ fn a_watch_whose_history_is_compacted_lists_anew_and_says_so() {
 }
 
 #[test]
+fn whoever_reads_slower_than_etcd_compacts_is_given_all_anew() {
+    if !etcd::is_here("whoever_reads_slower_than_etcd_compacts_is_given_all_anew") {
+        return;
+    }
+    let member = EtcdMember::start();
+    let store = member.store();
+    let mut watch = store.watch(None);
+    let (_, at) = listed(&mut watch);
+    let mut blocks = Blocks::new(1);
+    // More than what stands ready here, in etcd, and on the way.
+    let kept: Vec<Block> = (0..500).map(|_| blocks.with_text(30, 1500)).collect();
+    for block in &kept {
+        patiently(|| store.put(block)).unwrap();
+    }
+    let last = (at.revision + 500).to_string();
+    member.ctl(&["compact", &last]);
+
+    let (mut seen, mut anew) = (Vec::new(), false);
+    while seen.len() < kept.len() {
+        match watch.next(LONG).expect("something comes") {
+            Seen::Block { block, .. } => seen.push(block),
+            Seen::Listing => {
+                seen.clear();
+                anew = true;
+            }
+            Seen::Listed { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+
+    assert!(anew && seen == kept, "listed anew: {anew}");
+}
+
+#[test]
 fn a_delete_deletes_nothing_and_a_hostile_value_is_named_while_the_watch_goes_on() {
     if !etcd::is_here("a_delete_deletes_nothing_and_a_hostile_value_is_named_…") {
         return;
@@ -139,7 +160,7 @@ fn a_delete_deletes_nothing_and_a_hostile_value_is_named_while_the_watch_goes_on
     let mut watch = store.watch(None);
     listed(&mut watch);
     store.put(&one).unwrap();
-    assert_eq!(next_block(&mut watch).0, one);
+    assert_eq!(next_block(&mut watch), one);
     let keys = member.ctl(&["get", "--prefix", "--keys-only", "tidings/event/"]);
     member.ctl(&["put", keys.trim(), "written over"]);
     member.ctl(&["put", "tidings/event/nonsense", "x"]);
@@ -155,7 +176,7 @@ fn a_delete_deletes_nothing_and_a_hostile_value_is_named_while_the_watch_goes_on
 
     assert!(named[0].ends_with("the key was written over"), "{named:?}");
     assert!(named[1].starts_with("tidings/event/nonsense: "), "{named:?}");
-    assert_eq!(next_block(&mut watch).0, two);
+    assert_eq!(next_block(&mut watch), two);
 }
 
 #[test]
@@ -178,7 +199,7 @@ fn a_watch_over_a_member_that_hangs_is_stale_and_goes_on_when_it_wakes() {
     let block = blocks.of(1);
     patiently(|| store.put(&block)).unwrap();
 
-    assert_eq!(next_block(&mut watch).0, block);
+    assert_eq!(next_block(&mut watch), block);
     assert!(watch.silent_for().unwrap() < stale);
 }
 
@@ -200,7 +221,7 @@ fn a_watch_that_was_away_for_long_reads_much_at_once() {
     let mut watch = store.watch(Some(at));
 
     for block in &missed {
-        assert_eq!(next_block(&mut watch).0, *block);
+        assert_eq!(next_block(&mut watch), *block);
     }
 }
 
@@ -248,7 +269,7 @@ fn a_watch_over_an_etcd_that_is_restored_from_a_backup_lists_anew() {
     for _ in 0..5 {
         let block = lost.of(1);
         patiently(|| watcher.put(&block)).unwrap();
-        assert_eq!(next_block(&mut watch).0, block);
+        assert_eq!(next_block(&mut watch), block);
     }
 
     member.kill();
@@ -259,5 +280,5 @@ fn a_watch_over_an_etcd_that_is_restored_from_a_backup_lists_anew() {
     assert_eq!(listed(&mut watch).0, [kept]);
     let after = lost.of(1);
     patiently(|| watcher.put(&after)).unwrap();
-    assert_eq!(next_block(&mut watch).0, after);
+    assert_eq!(next_block(&mut watch), after);
 }
