@@ -298,3 +298,62 @@ fn racing_callers_and_machines_store_each_key_once() {
     assert_balanced(&here);
     assert!(here.sharing().unwrap().is_balanced());
 }
+
+/// What a machine would see of another that publishes `count` blocks.
+fn history(options: &LogOptions, count: usize, dice: &mut fastrand::Rng) -> Vec<Block> {
+    let log = elsewhere(options);
+    for i in 0..count {
+        let event = Event::new("a", i.to_string());
+        // The machine is in the key: no two bring the same event.
+        let key = format!("{} {i}", log.origin());
+        append(&log, if dice.bool() { event.with_key(key) } else { event });
+        options.clock.advance(SECOND);
+    }
+    published(&log)
+}
+
+/// Every event in order of arrival: boot and number.
+fn in_order(log: &Log) -> Vec<(Boot, u64)> {
+    let mut events = log.query(&Query { limit: 10_000, ..Query::default() }).unwrap().events;
+    events.sort_by_key(|stored| stored.position);
+    events.into_iter().map(|stored| (stored.boot, stored.seq)).collect()
+}
+
+#[test]
+fn blocks_that_come_over_and_over_through_failures_and_restarts_stand_once_and_in_order() {
+    let acts = [Act::Fails, Act::UnknownStored, Act::UnknownLost, Act::DiskFull];
+    for seed in 0..60_u64 {
+        let (mut dice, options) = (fastrand::Rng::with_seed(seed), shared());
+        let sent = [20, 20].map(|count| history(&options, count, &mut dice));
+        let store = Scripted::new();
+        let mut here = log_over(&store, &options);
+        let mut reached = [0, 0];
+        while reached != [20, 20] {
+            let side = dice.usize(..2);
+            // As after a restart: from somewhere before what was reached.
+            let from = reached[side] - dice.usize(..=reached[side].min(3));
+            let to = (from + dice.usize(..5)).min(20);
+            if dice.u8(..3) == 0 {
+                store.will(&[acts[dice.usize(..acts.len())]]);
+            }
+            if here.core().apply(sent[side][from..to].to_vec(), &[]).is_ok() {
+                reached[side] = reached[side].max(to);
+            }
+            let _ = here.maintain();
+            if dice.u8(..10) == 0 {
+                std::mem::forget(here);
+                here = log_over(&store, &options);
+            }
+        }
+        for blocks in &sent {
+            let run = blocks[0].header().runs[0];
+            let found: Vec<u64> = in_order(&here)
+                .into_iter()
+                .filter(|(boot, _)| *boot == run.boot)
+                .map(|e| e.1)
+                .collect();
+            assert_eq!(found, (1..=20).collect::<Vec<u64>>(), "seed {seed}");
+        }
+        assert_eq!(here.sharing().unwrap().waiting, store.backlog().unwrap().events);
+    }
+}
