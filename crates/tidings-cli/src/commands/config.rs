@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_a_configuration_file() {
-        let variables = [("HOME", "/home/op"), ("TIDINGS_MEMBER", "db # \"1\"")];
+        let etcd = ("TIDINGS_ETCD", "http://a:2379,http://b:2379");
+        let variables = [("HOME", "/home/op"), ("TIDINGS_MEMBER", "db # \"1\""), etcd];
         let settings = |variables: &[(&str, &str)]| {
             Settings::load(None, variables.iter().copied().collect()).unwrap()
         };
@@ -81,7 +82,9 @@ mod tests {
         std::fs::write(file.path(), &text).unwrap();
         let read = Settings::load(Some(file.path()), Environment::default()).unwrap();
 
-        assert_eq!(read.serve(&ServeFlags::default()).unwrap().member, "db # \"1\"", "{text}");
+        let serve = read.serve(&ServeFlags::default()).unwrap();
+        assert_eq!(serve.member, "db # \"1\"", "{text}");
+        assert_eq!(serve.etcd.unwrap().endpoints, ["http://a:2379", "http://b:2379"], "{text}");
         assert!(text.contains("# TIDINGS_MEMBER\n"), "{text}");
     }
 }

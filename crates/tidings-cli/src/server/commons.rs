@@ -190,3 +190,66 @@ fn etcd(health: &Health, status: &ClusterStatus) -> EtcdTold {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tidings::cluster::{Applied, Publishing, WatchState};
+    use tidings::{PauseReason, PauseSet, Timestamp};
+
+    use super::*;
+
+    fn status(reasons: &[PauseReason], stale: bool) -> ClusterStatus {
+        let reasons: PauseSet = reasons.iter().copied().collect();
+        let cause = (!reasons.is_empty()).then(|| "somebody else writes it".to_owned());
+        ClusterStatus {
+            commons: "etcd".to_owned(),
+            publishing: Publishing { reasons, since: None, cause, oldest_waiting: None },
+            sharing: Sharing::default(),
+            applied: Applied::default(),
+            watching: WatchState { stale, ..WatchState::default() },
+            peers: Vec::new(),
+            quota: None,
+        }
+    }
+
+    fn failing(reason: PauseReason) -> Health {
+        let (cause, since) = ("no answer".to_owned(), Timestamp::from_nanos(0));
+        Health::Failing { reason, cause, answers: false, since }
+    }
+
+    #[track_caller]
+    fn assert_told(health: &Health, status: &ClusterStatus, failure: Option<&str>) {
+        let told = etcd(health, status);
+        assert_eq!(told.failure().as_deref(), failure);
+        assert_eq!(told.is_ok(), failure.is_none());
+    }
+
+    #[test]
+    fn an_etcd_is_well_when_it_answers_takes_and_tells() {
+        assert_told(&Health::Ok, &status(&[], false), None);
+        assert_eq!(etcd(&Health::Ok, &status(&[], false)).words(), "answers");
+    }
+
+    #[test]
+    fn what_probes_say_counts_before_what_follows_from_it() {
+        let paused = status(&[PauseReason::StoreDown], true);
+
+        assert_told(&failing(PauseReason::StoreDown), &paused, Some("etcd is down"));
+        let auth = status(&[PauseReason::Auth], true);
+        assert_told(&failing(PauseReason::Auth), &auth, Some("etcd refuses the credentials"));
+        let since = Timestamp::from_nanos(0);
+        let recovering = Health::Recovering { reason: PauseReason::StoreDown, since };
+        assert_told(&recovering, &paused, Some("etcd answers again, not trusted yet"));
+    }
+
+    #[test]
+    fn an_etcd_that_answers_and_takes_or_tells_nothing_is_not_well() {
+        let refused = status(&[PauseReason::StoreDown], false);
+        assert_told(&Health::Ok, &refused, Some("etcd takes no events of this server"));
+        let words = etcd(&Health::Ok, &refused).words();
+        assert_eq!(words, "takes no events of this server (somebody else writes it)");
+        let full = status(&[PauseReason::StoreFull], false);
+        assert_told(&Health::Ok, &full, Some("etcd is full"));
+        assert_told(&Health::Ok, &status(&[], true), Some("etcd tells nothing of the others"));
+    }
+}
