@@ -5,7 +5,7 @@ use tidings::query::{FollowCursor, ListKey, PageCursor};
 use tidings::testing::Blocks;
 use tidings::testing::blocks::taken_apart;
 use tidings::testing::etcd::value_of;
-use tidings::{Boot, EventId, Order, Origin, Position};
+use tidings::{Boot, EventId, Order, Origin, Passed, Position, Stretch};
 
 use crate::targets::NOW;
 use crate::targets::shared::named;
@@ -89,9 +89,13 @@ fn names() -> Vec<Vec<u8>> {
     let origin = Origin::from_bytes([7; 16]);
     let boot = Boot::from_bytes([9; 8]);
     let key = ListKey { time: NOW, origin, boot, seq: 42 };
+    let stretches = vec![Stretch { boot, from: 0, to: 300, received: NOW }];
+    let passed = Passed { cluster: 7, horizon: NOW, whole: true, stretches };
     let said = [
         PageCursor { key, order: Order::Ascending }.to_string(),
-        FollowCursor { origin, next: Position(42) }.to_string(),
+        FollowCursor::new(origin, Position(42)).to_string(),
+        FollowCursor { passed: Some(passed.into()), ..FollowCursor::new(origin, Position(42)) }
+            .to_string(),
         EventId::new(NOW, boot, 42).to_string(),
         origin.to_string(),
         boot.to_string(),

@@ -3,10 +3,14 @@
 
 use std::io::Cursor;
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tidings::query::{FollowCursor, ListKey, PageCursor};
-use tidings::{Boot, EventId, Order, Origin, Position, Severity, Timestamp};
+use tidings::{
+    Boot, EventId, Order, Origin, PASSED_STRETCHES_MAX, Passed, Position, Severity, Stretch,
+    Timestamp,
+};
 use tidings_cli::client::stream::Stream;
 use tidings_cli::exit::Exit;
 use tidings_cli::settings::{Environment, ServeFlags, Settings};
@@ -45,8 +49,16 @@ fn made(data: &[u8]) {
     let order = if numbers[40].is_multiple_of(2) { Order::Ascending } else { Order::Descending };
     let page = PageCursor { key, order };
     assert_eq!(page.to_string().parse(), Ok(page));
-    let follow = FollowCursor { origin, next: Position(word(32)) };
-    assert_eq!(follow.to_string().parse(), Ok(follow));
+    let follow = FollowCursor::new(origin, Position(word(32)));
+    let horizon = Timestamp::from_nanos((word(0) >> 2).cast_signed());
+    let received = horizon.after(Duration::from_secs(word(8) >> 32));
+    let stretch = Stretch { boot: key.boot, from: word(8), to: word(32), received };
+    let stretches = vec![stretch; usize::from(numbers[40]) % (PASSED_STRETCHES_MAX + 1)];
+    let passed = Passed { cluster: word(24), horizon, whole: numbers[40] > 127, stretches };
+    let in_a_cluster = FollowCursor { passed: Some(passed.into()), ..follow.clone() };
+    for cursor in [follow, in_a_cluster] {
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+    }
     let id = EventId::new(key.time, key.boot, key.seq);
     assert_eq!(id.to_string().parse(), Ok(id));
     let (from, until) = id.added();

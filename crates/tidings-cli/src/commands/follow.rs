@@ -86,12 +86,12 @@ impl Following<'_> {
     }
 
     fn list_what_was(&mut self, selection: &Selection) -> Result<(), Failure> {
-        let begins: Option<FollowCursor> = self.cursor.as_deref().and_then(|c| c.parse().ok());
+        let begins = self.cursor.as_deref().and_then(|c| c.parse::<FollowCursor>().ok());
+        let begins = begins.map(|cursor| cursor.next.0);
         let mut listing = Listing::begin(self.client, selection, None, false, true)?;
         let listed = &mut self.listed;
         listing.print_with(&mut self.out, selection, &mut |row| {
-            let again =
-                row.event.position.zip(begins).is_none_or(|(at, begins)| at >= begins.next.0);
+            let again = row.event.position.zip(begins).is_none_or(|(at, begins)| at >= begins);
             listed.extend(row.event.id().filter(|_| again));
         })?;
         self.flush()?;

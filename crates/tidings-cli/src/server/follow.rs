@@ -114,7 +114,7 @@ fn format_of(params: &Params, headers: &HeaderMap) -> Result<Format, Problem> {
 }
 
 /// Where the client wants to begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Start {
     Now,
     Since(Timestamp),
@@ -150,13 +150,13 @@ impl Start {
         filter: &Arc<tidings::Filter>,
         first: Position,
     ) -> Result<(Follower, Option<Value>), Problem> {
-        let from = match self {
+        let from = match &self {
             Start::Now => FollowFrom::Now,
-            Start::Since(at) => FollowFrom::Since(at),
-            Start::After(cursor) | Start::GoOn(cursor) => FollowFrom::Cursor(cursor),
+            Start::Since(at) => FollowFrom::Since(*at),
+            Start::After(cursor) | Start::GoOn(cursor) => FollowFrom::Cursor(cursor.clone()),
         };
         let gone = |detail: &str| Problem::new(Kind::Gone, detail).with("oldest", first.0);
-        if let Start::After(cursor) = self
+        if let Start::After(cursor) = &self
             && cursor.origin == app.log.origin()
             && cursor.next < first
         {
@@ -164,7 +164,7 @@ impl Start {
         }
         match (blocking(|| app.log.follow(from, filter.clone())), self) {
             (Ok(follower), Start::After(asked) | Start::GoOn(asked))
-                if asked.next > follower.cursor().next =>
+                if asked.origin == app.log.origin() && asked.next > follower.cursor().next =>
             {
                 // The log lost its end, and with it what this client may have seen
                 // and what it has not.
@@ -179,8 +179,8 @@ impl Start {
                 let gap = json!({"from": null, "to": first, "reason": "another_log"});
                 Ok((follower, Some(gap)))
             }
-            (Err(QueryError::ForeignCursor { .. }), _) => {
-                Err(gone("the cursor belongs to another log than this server has"))
+            (Err(QueryError::ForeignCursor { hint, .. }), _) => {
+                Err(gone(&format!("the cursor belongs to another log than this server has{hint}")))
             }
             (Err(error), _) => Err(Problem::internal(&error)),
         }

@@ -13,6 +13,7 @@ use super::ledger::Ledger;
 use super::outgoing::open_ledger;
 use super::peers::PeersSlot;
 use super::retention::UpkeepSeen;
+use super::shares::Shares;
 use super::{AppendError, LogOptions};
 use crate::block::Block;
 use crate::clock::{Steady, Timestamp};
@@ -38,6 +39,7 @@ pub(crate) struct Core {
     pub(super) boots: Mutex<Boots>,
     pub(crate) cache: Mutex<Cache>,
     pub(crate) arrivals: Arrivals,
+    pub(crate) shares: Shares,
     /// Held through a whole `maintain`, reads and writes included: it only keeps
     /// two of them apart. Comes before the gate.
     pub(super) upkeep: Mutex<Steady>,
@@ -76,6 +78,7 @@ impl Core {
             boots: Mutex::new(boots),
             cache: Mutex::default(),
             arrivals,
+            shares: Shares::default(),
             upkeep: Mutex::new(Steady::since(now, options.clock.monotonic())),
             upkeep_seen: Mutex::default(),
             ledger,
@@ -139,7 +142,7 @@ impl Core {
     pub(super) fn catch_up(&self) -> Result<(), StoreError> {
         let from = self.index.read().next();
         let mut fresh = Index::starting_at(from);
-        load(self.store.as_ref(), &mut fresh, |_, _| ())?;
+        load(self.store.as_ref(), &mut fresh, |base, header| self.shares.note(base, header))?;
         self.queued_late(from, &fresh)?;
         for slot in fresh.slots() {
             self.index.write().insert(*slot);
@@ -156,6 +159,7 @@ impl Core {
 
     /// Takes in a block that was stored at `base`.
     pub(super) fn took(&self, base: Position, block: &Block) {
+        self.shares.note(base, block.header());
         let slot = Slot::new(base, block.bytes().len() as u64, block.header());
         self.index.write().insert(slot);
         self.cache.lock().insert(base, block.clone());

@@ -22,9 +22,11 @@ mod index;
 mod ledger;
 mod losses;
 mod outgoing;
+mod passed;
 mod pauses;
 mod peers;
 mod retention;
+mod shares;
 mod sink;
 mod unshared;
 mod upkeep;
@@ -58,9 +60,12 @@ pub use coverage::{COVERAGE_GAPS_MAX, Coverage, Missing};
 #[allow(unused_imports, reason = "only a cluster applies, and not every build has one")]
 pub(crate) use incoming::Applied;
 pub(crate) use index::{Slot, mask_of};
+pub(crate) use passed::Stretches;
+pub use passed::{PASSED_STRETCHES_MAX, Passed, Stretch};
 #[allow(unused_imports, reason = "only a cluster tells, and not every build has one")]
 pub(crate) use peers::{AskPeers, Hole, PeerSeen, PeersSeen};
 pub use peers::{PeerState, SeenThrough};
+pub(crate) use shares::{GoOn, Told};
 
 /// The member of a log that was given none.
 pub const DEFAULT_MEMBER: &str = "tidings";

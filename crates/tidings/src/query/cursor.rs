@@ -6,13 +6,18 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::Order;
 use crate::clock::Timestamp;
 use crate::id::{Boot, Origin, Position};
+use crate::log::{PASSED_STRETCHES_MAX, Passed, Stretch};
 
-/// The version of cursors that is written.
+/// The version of cursors that mean something in one log only.
 const CURSOR_VERSION: u8 = 1;
+/// The version of follow cursors that say what was [`Passed`] as well.
+const PASSED_VERSION: u8 = 2;
 const CRC_BYTES: usize = 4;
 
 /// Where an event stands in every list, the same on every member.
@@ -38,12 +43,22 @@ pub struct PageCursor {
 }
 
 /// Where a follower stands. As text: URL-safe, opaque, begins with `f`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FollowCursor {
     /// The log it counts in.
     pub origin: Origin,
     /// The next position to look at.
     pub next: Position,
+    /// What another member of the log's cluster needs to go on from here. `None`
+    /// without a cluster, and for a place so old that nobody knows any more.
+    pub passed: Option<Arc<Passed>>,
+}
+
+impl FollowCursor {
+    /// A cursor that means something in this log only.
+    pub const fn new(origin: Origin, next: Position) -> FollowCursor {
+        FollowCursor { origin, next, passed: None }
+    }
 }
 
 /// A cursor that cannot be used here.
@@ -93,12 +108,11 @@ impl FromStr for PageCursor {
 
     fn from_str(text: &str) -> Result<PageCursor, BadCursor> {
         let read = || {
-            let (order, rest) =
-                read_sealed(text, &PAGE)?.split_first().map(|(o, r)| (*o, r.to_vec()))?;
-            let mut rest = rest.as_slice();
-            let order = match order {
-                0 => Order::Descending,
-                1 => Order::Ascending,
+            let (CURSOR_VERSION, bytes) = read_sealed(text, &PAGE)? else { return None };
+            let mut rest = bytes.as_slice();
+            let order = match take(&mut rest)? {
+                [0] => Order::Descending,
+                [1] => Order::Ascending,
                 _ => return None,
             };
             let key = ListKey {
@@ -115,9 +129,13 @@ impl FromStr for PageCursor {
 
 impl fmt::Display for FollowCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = vec![CURSOR_VERSION];
+        let version = if self.passed.is_some() { PASSED_VERSION } else { CURSOR_VERSION };
+        let mut bytes = vec![version];
         bytes.extend_from_slice(&self.origin.to_bytes());
         bytes.extend_from_slice(&self.next.0.to_be_bytes());
+        if let Some(passed) = &self.passed {
+            write_passed(&mut bytes, passed);
+        }
         write_sealed(f, &FOLLOW, bytes)
     }
 }
@@ -127,30 +145,102 @@ impl FromStr for FollowCursor {
 
     fn from_str(text: &str) -> Result<FollowCursor, BadCursor> {
         let read = || {
-            let bytes = read_sealed(text, &FOLLOW)?;
+            let (version, bytes) = read_sealed(text, &FOLLOW)?;
             let mut rest = bytes.as_slice();
             let origin = Origin::from_bytes(take(&mut rest)?);
             let next = Position(u64::from_be_bytes(take(&mut rest)?));
-            rest.is_empty().then_some(FollowCursor { origin, next })
+            let passed = match version {
+                CURSOR_VERSION => None,
+                PASSED_VERSION => Some(Arc::new(read_passed(&mut rest)?)),
+                _ => return None,
+            };
+            rest.is_empty().then_some(FollowCursor { origin, next, passed })
         };
         read().ok_or_else(|| bad(text, &FOLLOW, &PAGE))
     }
 }
 
-fn write_sealed(f: &mut fmt::Formatter<'_>, kind: &Kind, mut bytes: Vec<u8>) -> fmt::Result {
-    bytes.extend_from_slice(&crc(kind, &bytes).to_be_bytes());
-    write!(f, "{}", char::from(kind.letter))?;
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+fn write_passed(bytes: &mut Vec<u8>, passed: &Passed) {
+    bytes.extend_from_slice(&passed.cluster.to_be_bytes());
+    bytes.extend_from_slice(&passed.horizon.as_nanos().to_be_bytes());
+    bytes.push(u8::from(passed.whole));
+    for stretch in &passed.stretches {
+        bytes.extend_from_slice(&stretch.boot.to_bytes());
+        write_number(bytes, stretch.from);
+        write_number(bytes, stretch.to);
+        write_number(bytes, stretch.received.since(passed.horizon).as_secs());
+    }
 }
 
-/// What stands between version and checksum.
-fn read_sealed(text: &str, kind: &Kind) -> Option<Vec<u8>> {
+fn read_passed(rest: &mut &[u8]) -> Option<Passed> {
+    let cluster = u64::from_be_bytes(take(rest)?);
+    let horizon = Timestamp::from_nanos(i64::from_be_bytes(take(rest)?));
+    let whole = match take(rest)? {
+        [0] => false,
+        [1] => true,
+        _ => return None,
+    };
+    let mut stretches = Vec::new();
+    while !rest.is_empty() && stretches.len() < PASSED_STRETCHES_MAX {
+        let boot = Boot::from_bytes(take(rest)?);
+        let (from, to) = (read_number(rest)?, read_number(rest)?);
+        let seconds = read_number(rest)?;
+        let received = horizon.after(Duration::from_secs(seconds));
+        if received.since(horizon).as_secs() != seconds {
+            return None;
+        }
+        stretches.push(Stretch { boot, from, to, received });
+    }
+    Some(Passed { cluster, horizon, whole, stretches })
+}
+
+/// Seven bits a byte, low ones first; all bytes but the last have the high bit.
+fn write_number(bytes: &mut Vec<u8>, mut number: u64) {
+    while number > 0x7f {
+        bytes.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number.to_le_bytes()[0]);
+}
+
+fn read_number(rest: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..u64::BITS).step_by(7) {
+        let [byte] = take(rest)?;
+        let bits = u64::from(byte & 0x7f);
+        number |= bits << shift;
+        // One text for one cursor.
+        let padded = byte == 0 && shift > 0;
+        if padded || bits << shift >> shift != bits {
+            return None;
+        }
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+fn write_sealed(f: &mut fmt::Formatter<'_>, kind: &Kind, mut bytes: Vec<u8>) -> fmt::Result {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes.extend_from_slice(&crc(kind, &bytes).to_be_bytes());
+    let mut text = String::with_capacity(1 + 2 * bytes.len());
+    text.push(char::from(kind.letter));
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    f.write_str(&text)
+}
+
+/// The version, and what stands between it and the checksum.
+fn read_sealed(text: &str, kind: &Kind) -> Option<(u8, Vec<u8>)> {
     let hex = text.as_bytes().strip_prefix(&[kind.letter])?;
     let bytes: Vec<u8> = hex.chunks(2).map(byte_of).collect::<Option<_>>()?;
     let (content, sum) = bytes.split_at_checked(bytes.len().checked_sub(CRC_BYTES)?)?;
     let (version, content_after) = content.split_first()?;
-    let whole = *version == CURSOR_VERSION && sum == crc(kind, content).to_be_bytes();
-    whole.then(|| content_after.to_vec())
+    let whole = sum == crc(kind, content).to_be_bytes();
+    whole.then(|| (*version, content_after.to_vec()))
 }
 
 fn byte_of(digits: &[u8]) -> Option<u8> {
@@ -193,14 +283,49 @@ mod tests {
     }
 
     fn follow() -> FollowCursor {
-        FollowCursor { origin: Origin::from_bytes([7; 16]), next: Position(42) }
+        FollowCursor::new(Origin::from_bytes([7; 16]), Position(42))
+    }
+
+    fn in_a_cluster() -> FollowCursor {
+        let horizon = Timestamp::from_nanos(5_000_000_000);
+        let stretch = |boot: u8, from, to| Stretch {
+            boot: Boot::from_bytes([boot; 8]),
+            from,
+            to,
+            received: horizon.after(Duration::from_hours(20)),
+        };
+        let stretches = vec![stretch(1, 0, 127), stretch(2, 128, u64::MAX)];
+        let passed = Passed { cluster: u64::MAX, horizon, whole: true, stretches };
+        FollowCursor { passed: Some(Arc::new(passed)), ..follow() }
     }
 
     #[test]
     fn cursors_survive_text() {
         assert_eq!(page().to_string().parse(), Ok(page()));
         assert_eq!(follow().to_string().parse(), Ok(follow()));
+        assert_eq!(in_a_cluster().to_string().parse(), Ok(in_a_cluster()));
         assert!(page().to_string().starts_with('p') && follow().to_string().starts_with('f'));
+    }
+
+    /// Cursors stand in files and scripts.
+    #[test]
+    fn without_a_cluster_the_text_is_what_it_always_was() {
+        let text = "f0107070707070707070707070707070707000000000000002a6c9c8a46";
+        assert_eq!((follow().to_string().as_str(), text.parse()), (text, Ok(follow())));
+    }
+
+    #[test]
+    fn a_cursor_of_a_later_version_is_refused() {
+        struct Later;
+        impl fmt::Display for Later {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut bytes = vec![PASSED_VERSION + 1];
+                bytes.extend_from_slice(&[0; 24]);
+                write_sealed(f, &FOLLOW, bytes)
+            }
+        }
+
+        assert!(Later.to_string().parse::<FollowCursor>().is_err());
     }
 
     #[test]
@@ -214,7 +339,7 @@ mod tests {
 
     #[test]
     fn no_changed_character_goes_unnoticed() {
-        let text = follow().to_string();
+        let text = in_a_cluster().to_string();
         for at in 0..text.len() {
             for new in ['0', 'e', 'p', 'x', 'é'] {
                 let mut changed: Vec<char> = text.chars().collect();

@@ -10,6 +10,7 @@ use super::QueryError;
 use super::cursor::FollowCursor;
 use super::filter::{Filter, Plan};
 use super::scan::frame_range;
+use super::standing::{Begin, Standing};
 use crate::block::{Block, FormatError};
 use crate::clock::Timestamp;
 use crate::event::StoredEvent;
@@ -20,11 +21,12 @@ use crate::log::{Core, Log, Slot, reason_of_hole};
 pub const FOLLOW_BLOCKS_MAX: usize = 64;
 
 /// Where a follower begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FollowFrom {
     /// With the next event that arrives.
     Now,
-    /// Where another follower stopped.
+    /// Where another follower stopped, in this log or in that of another member of
+    /// the same cluster.
     Cursor(FollowCursor),
     /// With the first event received at or after this time.
     Since(Timestamp),
@@ -37,11 +39,13 @@ pub enum Followed {
     Event(Box<StoredEvent>, FollowCursor),
     /// Positions that it should have seen and cannot.
     Gap {
-        /// From here.
-        from: Position,
+        /// From here; `None` for what another member showed or did not show before
+        /// this one goes on, which nobody can count here.
+        from: Option<Position>,
         /// To here, excluded.
         to: Position,
-        /// `expired`, `damaged`, `missing_tail`.
+        /// `expired`, `damaged`, `missing_tail`; `other_member` when it is not known
+        /// here what the follower has seen there.
         reason: &'static str,
         /// Goes on after the gap.
         cursor: FollowCursor,
@@ -55,6 +59,9 @@ pub struct Follower {
     core: Arc<Core>,
     plan: Arc<Plan>,
     next: Position,
+    standing: Standing,
+    /// The first thing that it sees is that something may be missing.
+    begins_with_gap: bool,
     /// Nothing received before this is wanted until the first that is not.
     since: Option<Timestamp>,
 }
@@ -71,25 +78,33 @@ impl Log {
     /// A cursor that is ahead of the log, because the log lost its end, goes on
     /// with the next event that arrives.
     ///
+    /// A cursor of another member of the log's cluster goes on here: what was seen
+    /// there is passed over, also when it arrives here later, and everything else
+    /// is seen once. Where this log no longer knows what was seen there, a gap
+    /// `other_member` comes first.
+    ///
     /// # Errors
     ///
-    /// The cursor belongs to another log.
+    /// The cursor belongs to another log that is not in the same cluster, or says
+    /// nothing that this log could go on from.
     #[expect(clippy::needless_pass_by_value, reason = "a follower may keep its filter")]
     pub fn follow(&self, from: FollowFrom, filter: Arc<Filter>) -> Result<Follower, QueryError> {
         let core = Arc::clone(self.core());
         let end = core.index.read().next();
         let first = core.index.read().slots().first().map_or(end, |slot| slot.base);
-        let (next, since) = match from {
-            FollowFrom::Now => (end, None),
-            FollowFrom::Since(at) => (first, Some(at.max(core.cutoff()))),
-            FollowFrom::Cursor(cursor) if cursor.origin == core.origin => {
-                (cursor.next.min(end), None)
-            }
-            FollowFrom::Cursor(cursor) => {
-                return Err(QueryError::ForeignCursor { theirs: cursor.origin, ours: core.origin });
-            }
+        let (begin, since) = match from {
+            FollowFrom::Now => (Begin::at(end), None),
+            FollowFrom::Since(at) => (Begin::at(first), Some(at.max(core.cutoff()))),
+            FollowFrom::Cursor(cursor) => (Begin::after(&cursor, &core)?, None),
         };
-        Ok(Follower { core, plan: Arc::new(Plan::new(&filter)), next, since })
+        Ok(Follower {
+            plan: Arc::new(Plan::new(&filter)),
+            next: begin.next.min(end),
+            standing: begin.standing,
+            begins_with_gap: begin.gap,
+            since,
+            core,
+        })
     }
 }
 
@@ -104,6 +119,10 @@ impl Follower {
     pub fn poll(&mut self, limit: usize) -> Result<Vec<Followed>, QueryError> {
         let mut seen = Vec::new();
         let mut opened = 0;
+        if std::mem::take(&mut self.begins_with_gap) {
+            let (to, cursor) = (self.next, self.cursor_here());
+            seen.push(Followed::Gap { from: None, to, reason: "other_member", cursor });
+        }
         while seen.len() < limit && opened < FOLLOW_BLOCKS_MAX {
             let (slot, end) = {
                 let index = self.core.index.read();
@@ -146,6 +165,10 @@ impl Follower {
         }
         *opened += 1;
         let block = self.core.block(slot)?;
+        if block.as_ref().is_some_and(|block| self.standing.has_passed_all(block.header())) {
+            self.next = end;
+            return Ok(None);
+        }
         if block.is_none() {
             let known = self.core.index.read().at_or_after(slot.base);
             let damaged = known.is_some_and(|now| now.base == slot.base && !now.readable);
@@ -196,12 +219,16 @@ impl Follower {
                 continue;
             }
             self.since = None;
-            if received < cutoff {
+            let (_, boot, seq) = frame.name(i);
+            self.standing.look_at(after, boot, seq);
+            if self.standing.has_passed(boot, seq, received) {
+                self.next = after;
+            } else if received < cutoff {
                 self.gap(after, "expired", seen);
             } else if plan.matches(&frame, i)? {
                 let event = Box::new(frame.event(i, base)?);
                 self.next = after;
-                seen.push(Followed::Event(event, self.cursor()));
+                seen.push(Followed::Event(event, self.cursor_here()));
             }
             self.next = after;
             if seen.len() >= limit {
@@ -226,14 +253,14 @@ impl Follower {
         if self.since.is_some() && reason == "expired" {
             return;
         }
-        let cursor = self.cursor();
+        let cursor = self.cursor_here();
         match seen.last_mut() {
             Some(Followed::Gap { to: end, reason: same, cursor: old, .. })
                 if *end == from && *same == reason =>
             {
                 (*end, *old) = (to, cursor);
             }
-            _ => seen.push(Followed::Gap { from, to, reason, cursor }),
+            _ => seen.push(Followed::Gap { from: Some(from), to, reason, cursor }),
         }
     }
 
@@ -244,7 +271,13 @@ impl Follower {
 
     /// Where it stands.
     pub fn cursor(&self) -> FollowCursor {
-        FollowCursor { origin: self.core.origin, next: self.next }
+        let passed = self.standing.clone().passed(&self.core, self.next);
+        FollowCursor { origin: self.core.origin, next: self.next, passed }
+    }
+
+    fn cursor_here(&mut self) -> FollowCursor {
+        let passed = self.standing.passed(&self.core, self.next);
+        FollowCursor { origin: self.core.origin, next: self.next, passed }
     }
 
     /// Waits until something arrives or the log closes; at most `timeout`.

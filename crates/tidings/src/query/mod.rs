@@ -15,6 +15,7 @@ mod names;
 mod parse;
 mod patterns;
 mod scan;
+mod standing;
 mod text;
 mod told;
 mod walk;
@@ -150,13 +151,15 @@ pub enum QueryError {
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A follow cursor of another log.
-    #[error("the cursor belongs to log {theirs}, this is {ours}")]
+    /// A follow cursor of another log, which this one cannot go on from.
+    #[error("the cursor belongs to log {theirs}, this is {ours}{hint}")]
     ForeignCursor {
         /// The cursor's log.
         theirs: Origin,
         /// This log.
         ours: Origin,
+        /// Why not.
+        hint: &'static str,
     },
     /// A histogram of too many steps.
     #[error(

@@ -29,13 +29,13 @@ fn gaps(log: &Log) -> Vec<(&'static str, Option<u64>)> {
 }
 
 fn followed(log: &Log) -> Vec<String> {
-    let from = FollowCursor { origin: log.origin(), next: Position(0) };
+    let from = FollowCursor::new(log.origin(), Position(0));
     let mut follower = log.follow(FollowFrom::Cursor(from), Arc::default()).unwrap();
     let seen = follower.poll(1000).unwrap();
     assert!(follower.caught_up());
     let name = |followed: &Followed| match followed {
         Followed::Event(event, _) => event.event.message().chars().take(3).collect(),
-        Followed::Gap { from, to, reason, .. } => format!("{reason} {}..{}", from.0, to.0),
+        Followed::Gap { from, to, reason, .. } => format!("{reason} {}..{}", from.unwrap().0, to.0),
     };
     seen.iter().map(name).collect()
 }

@@ -21,7 +21,7 @@ fn drain(follower: &mut Follower, limit: usize) -> Vec<StoredEvent> {
 }
 
 fn from_start(log: &Log) -> FollowFrom {
-    FollowFrom::Cursor(FollowCursor { origin: log.origin(), next: Position(0) })
+    FollowFrom::Cursor(FollowCursor::new(log.origin(), Position(0)))
 }
 
 #[test]
@@ -56,10 +56,10 @@ fn a_follower_sees_everything_once_in_order_wherever_it_is_cut() {
             // Cut: what was not handled is lost on the way, and asked for again.
             if kept < polled.len() || dice.bool() {
                 let cursor = match polled[..kept].last() {
-                    Some(Followed::Event(_, cursor)) => *cursor,
+                    Some(Followed::Event(_, cursor)) => cursor.clone(),
                     _ if kept < polled.len() => match &polled[0] {
                         Followed::Event(_, cursor) => {
-                            FollowCursor { next: Position(cursor.next.0 - 1), ..*cursor }
+                            FollowCursor::new(cursor.origin, Position(cursor.next.0 - 1))
                         }
                         gap @ Followed::Gap { .. } => panic!("{gap:?}"),
                     },
@@ -175,7 +175,7 @@ fn a_cursor_of_another_log_is_refused_and_one_ahead_of_this_log_goes_on_at_its_e
         matches!(foreign, QueryError::ForeignCursor { theirs, .. } if theirs == other.origin())
     );
 
-    let ahead = FollowCursor { origin: log.origin(), next: Position(99) };
+    let ahead = FollowCursor::new(log.origin(), Position(99));
     let mut follower = log.follow(FollowFrom::Cursor(ahead), everything()).unwrap();
     append(&log, vec![Event::new("a", "next")]);
     assert_eq!(messages(&drain(&mut follower, 10)), ["next"]);
@@ -198,7 +198,7 @@ fn what_expired_before_it_was_followed_is_one_gap() {
 
     assert_eq!(hidden, [(0, 5, "expired")], "hidden and not purged yet");
     let Followed::Gap { from, to, reason, cursor } = &seen[0] else { panic!("{seen:?}") };
-    assert_eq!((from.0, to.0, *reason, cursor.next.0), (0, 5, "expired", 5));
+    assert_eq!((from.unwrap().0, to.0, *reason, cursor.next.0), (0, 5, "expired", 5));
     assert!(matches!(&seen[1], Followed::Event(event, _) if event.event.message() == "new"));
     let since = log.follow(FollowFrom::Since(start()), everything());
     assert_eq!(messages(&drain(&mut since.unwrap(), 10)), ["new"]);
@@ -207,7 +207,7 @@ fn what_expired_before_it_was_followed_is_one_gap() {
 fn poll_gaps(log: &Log) -> Vec<(u64, u64, &'static str)> {
     let seen = log.follow(from_start(log), everything()).unwrap().poll(100).unwrap();
     let gap = |followed: &Followed| match followed {
-        Followed::Gap { from, to, reason, .. } => Some((from.0, to.0, *reason)),
+        Followed::Gap { from, to, reason, .. } => Some((from.unwrap().0, to.0, *reason)),
         Followed::Event(..) => None,
     };
     seen.iter().filter_map(gap).collect()

@@ -4,6 +4,7 @@ mod beyond;
 mod damage;
 mod follow;
 mod groups;
+mod hops;
 mod model;
 mod naive;
 mod odd;
