@@ -1,6 +1,7 @@
 //! What is a server that was built without etcd? Always alone: nothing of this is
 //! ever made.
 
+use std::future::Ready;
 use std::time::Duration;
 
 use tidings::{Log, Position, Sharing};
@@ -26,7 +27,7 @@ impl Commons {
         match *self {}
     }
 
-    pub(super) async fn shared_through(&self, _: Position) {
+    pub(super) fn shared_through(&self, _: Position) -> Ready<()> {
         match *self {}
     }
 

@@ -117,6 +117,7 @@ impl Settings {
             linger: value::linger(one("etcd_linger", DEFAULT_ETCD_LINGER).first())?,
             quota_bytes: value::bytes(one("etcd_quota", DEFAULT_ETCD_QUOTA).first())?,
         };
+        #[cfg(feature = "etcd")]
         settings.check()?;
         Ok(Some(settings))
     }
@@ -169,15 +170,6 @@ impl EtcdSettings {
     fn check(&self) -> Result<(), Failure> {
         let checked = self.options(Duration::from_secs(1)).check();
         checked.map_err(|error| Failure::new(crate::exit::Exit::Usage, error.to_string()))
-    }
-}
-
-#[cfg(not(feature = "etcd"))]
-impl EtcdSettings {
-    fn check(&self) -> Result<(), Failure> {
-        let message = "this tidings was built without etcd";
-        Err(Failure::new(crate::exit::Exit::Usage, message)
-            .hint("build it with the feature etcd, which is on by default"))
     }
 }
 

@@ -229,13 +229,13 @@ pub(super) fn prefix(value: Value<'_>) -> Result<String, Failure> {
     }
 }
 
-/// Without the feature nothing is checked: whatever it is, it is refused.
+/// Whatever it is, it is refused.
 #[cfg(not(feature = "etcd"))]
 pub(super) fn endpoint(value: Value<'_>) -> Result<String, Failure> {
-    Ok(value.text.to_owned())
+    Err(value.bad("this tidings was built without etcd"))
 }
 
-/// As [`endpoint`].
+/// Nobody asks: there is no endpoint.
 #[cfg(not(feature = "etcd"))]
 pub(super) fn prefix(value: Value<'_>) -> Result<String, Failure> {
     single(value).map(str::to_owned)
