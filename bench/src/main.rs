@@ -15,6 +15,8 @@ mod ingest;
 mod machine;
 mod measure;
 mod memory;
+#[cfg(feature = "etcd")]
+mod wake;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -30,6 +32,8 @@ const TARGETS: &[Target] = &[
     ("http", http::report),
     #[cfg(feature = "etcd")]
     ("etcd", etcd::report),
+    #[cfg(feature = "etcd")]
+    ("wake", wake::report),
 ];
 
 fn main() -> ExitCode {
