@@ -4,19 +4,28 @@
 //! others through etcd, and takes in what others put there. An outage of etcd
 //! costs freshness, not events: what waits stays on the disk.
 
+mod applied;
 mod applier;
 mod backoff;
+mod batch;
 mod bell;
 mod commons;
+mod incoming;
+mod line;
 mod linger;
+mod order;
 mod outlet;
 mod packing;
+mod peers;
 mod plan;
 mod presenter;
 mod publisher;
+mod restamp;
+mod skew;
 mod status;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::fmt;
 use std::time::Duration;
@@ -30,13 +39,19 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex, spawn, thread::JoinHandle};
 use applier::Applier;
 use bell::Bell;
+use incoming::Incoming;
 use outlet::Outlet;
 use publisher::Publisher;
-use status::Incoming;
 
 pub use backoff::BACKOFF_MAX;
+pub use batch::{APPLY_BLOCKS_MAX, APPLY_BYTES_MAX, APPLY_EVENTS_MAX};
 pub use commons::{Commons, Watching};
+pub use incoming::STALE_AFTER;
+pub use line::HOLE_PATIENCE;
 pub use linger::PUBLICATIONS_PER_SECOND_MAX;
+pub use order::{BOOTS_KNOWN_MAX, HELD_BYTES_MAX, HOLES_KNOWN_MAX};
+pub use peers::PEERS_KNOWN_MAX;
+pub use skew::SKEW_MAX;
 pub use status::{Applied, ClusterStatus, Peer, Publishing, QuotaEstimate, WatchState};
 
 /// How often a member says how it is.
@@ -113,7 +128,7 @@ struct Shared {
     /// There from the first step on.
     applier: Mutex<Option<Applier>>,
     /// What the applying side tells of itself.
-    incoming: Mutex<Incoming>,
+    incoming: Arc<Incoming>,
 }
 
 impl Cluster {
@@ -135,6 +150,9 @@ impl Cluster {
             return Err(JoinError::NotShared);
         }
         let background = options.background;
+        let incoming = Arc::new(Incoming::new(log.core().options.clock.clone()));
+        let asked = Arc::clone(&incoming);
+        log.core().set_peers(Some(Arc::new(move || asked.seen())));
         let shared = Arc::new(Shared {
             log: log.clone(),
             commons,
@@ -144,7 +162,7 @@ impl Cluster {
             outlet: Outlet::default(),
             ending: AtomicBool::new(false),
             applier: Mutex::new(None),
-            incoming: Mutex::default(),
+            incoming,
         });
         let cluster = Cluster { shared, threads: Mutex::default() };
         if background {
@@ -167,6 +185,7 @@ impl Cluster {
             while !shared.ends() {
                 shared.apply_step(APPLY_WAIT);
             }
+            shared.note_applied();
         })?);
         Ok(())
     }
@@ -282,7 +301,25 @@ impl Shared {
 
     fn apply_step(&self, wait: Duration) {
         let mut applier = self.applier.lock();
-        applier.get_or_insert_with(|| Applier::new(self)).step(self, wait);
+        if applier.is_none() {
+            match Applier::new(self) {
+                Ok(new) => *applier = Some(new),
+                Err(error) => {
+                    tracing::warn!(%error, "what is applied cannot be read, it is tried again");
+                    Bell::default().wait(wait);
+                }
+            }
+        }
+        if let Some(applier) = applier.as_mut() {
+            applier.step(self, wait);
+        }
+    }
+
+    /// Notes how far others' publications are applied, if the log still takes notes.
+    fn note_applied(&self) {
+        if let Some(applier) = self.applier.lock().as_mut() {
+            applier.note_all(self);
+        }
     }
 
     /// The time of the log's clock that only goes forward.

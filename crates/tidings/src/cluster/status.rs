@@ -113,30 +113,21 @@ pub struct QuotaEstimate {
     pub published_from: u8,
 }
 
-/// What the applying side tells of itself.
-#[derive(Debug, Default)]
-pub(super) struct Incoming {
-    pub(super) applied: Applied,
-    pub(super) watching: WatchState,
-    pub(super) peers: Vec<Peer>,
-}
-
 impl Shared {
     pub(super) fn status(&self) -> ClusterStatus {
-        let incoming = self.incoming.lock();
         ClusterStatus {
             commons: self.commons.describe(),
             publishing: self.outlet.publishing(),
             sharing: self.log.sharing().unwrap_or_default(),
-            applied: incoming.applied,
-            watching: incoming.watching,
-            peers: incoming.peers.clone(),
+            applied: self.incoming.applied(),
+            watching: self.incoming.watching(),
+            peers: self.incoming.peers(),
             quota: None,
         }
     }
 
     /// The revision up to which everything is applied.
     pub(super) fn applied_through(&self) -> i64 {
-        self.incoming.lock().watching.revision
+        self.incoming.revision()
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Boots(BTreeMap<(Origin, Boot), Seen>);
 #[derive(Debug)]
 struct Seen {
     last_received: Timestamp,
+    /// Its largest sequence number.
+    last_seq: u64,
     /// Its last block was seen.
     ended: bool,
     /// It wrote since this log was opened, so it may well go on.
@@ -82,6 +84,7 @@ impl Boots {
             let name = (run.origin, run.boot);
             let seen = self.0.entry(name).or_insert(Seen {
                 last_received: header.received.1,
+                last_seq: run.last_seq,
                 ended: false,
                 alive,
                 losses: None,
@@ -90,6 +93,7 @@ impl Boots {
                 unread_unshared: None,
             });
             seen.last_received = seen.last_received.max(header.received.1);
+            seen.last_seq = seen.last_seq.max(run.last_seq);
             seen.ended |= header.last_of_boot && last == Some(name);
             seen.alive |= alive;
         }
@@ -123,6 +127,11 @@ impl Boots {
                 seen.unshared.get_or_insert_default().absorb(books);
             }
         }
+    }
+
+    /// The largest sequence number of a boot that the log has.
+    pub(super) fn last_seq(&self, origin: Origin, boot: Boot) -> Option<u64> {
+        self.0.get(&(origin, boot)).map(|seen| seen.last_seq)
     }
 
     /// Forgets boots of which nothing is kept any more.

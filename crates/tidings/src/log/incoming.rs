@@ -15,7 +15,7 @@ use super::core::Core;
 use super::dedupe::key_name;
 use super::sink::refusal;
 use crate::block::{Block, FormatError, Frame, rebuilt};
-use crate::id::Position;
+use crate::id::{Boot, Origin, Position};
 use crate::store::{Batch, KeyRow, Note, Placed, StoreError};
 
 /// What became of blocks that others published.
@@ -71,6 +71,12 @@ impl Core {
         let applied = self.apply_reserved(blocks, keyed, &names, notes);
         self.gate.lock().free_names(names.iter());
         applied
+    }
+
+    /// The largest sequence number that the log has of a boot, other than its own
+    /// present one.
+    pub(crate) fn last_seq(&self, origin: Origin, boot: Boot) -> Option<u64> {
+        self.boots.lock().last_seq(origin, boot)
     }
 
     fn refuse_own(&self, blocks: &[Block]) -> Result<(), StoreError> {

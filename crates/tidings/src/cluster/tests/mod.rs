@@ -1,6 +1,7 @@
 //! Do members share what they promise to share, whatever fails meanwhile?
 
 mod crashes;
+pub(super) mod others;
 mod publishing;
 
 use std::collections::{BTreeMap, BTreeSet};
