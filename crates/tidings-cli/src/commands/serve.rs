@@ -181,6 +181,10 @@ fn greet(settings: &ServeSettings, listeners: &[tokio::net::TcpListener]) {
         say(&format!("tidings {} listens on http://{address}/", env!("CARGO_PKG_VERSION")));
     }
     say(&format!("data is kept in {} for {}", settings.data.display(), hours(settings.retention)));
+    if let Some(etcd) = &settings.etcd {
+        let (members, prefix) = (etcd.endpoints.join(", "), &etcd.prefix);
+        say(&format!("the log is shared through etcd at {members}, under the prefix {prefix}"));
+    }
     if let Some(address) = addresses.first() {
         say("open that address in a browser for the page, or record an event from another shell:");
         say(&format!("  curl -d 'it works' 'http://{address}/e/hello'"));
