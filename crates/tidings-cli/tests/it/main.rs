@@ -22,6 +22,7 @@ mod readme;
 mod run;
 mod secrets;
 mod server;
+mod several;
 mod stop;
 mod streams;
 mod system;
