@@ -29,10 +29,11 @@ pub const HEAP_BYTES_PER_BYTE: usize = 256;
 const MIB: usize = 1024 * 1024;
 
 /// All of them.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     target("block", targets::block::block, 96 * MIB),
     target("header", targets::block::header, 16 * MIB),
     target("value", targets::shared::value, 64 * MIB),
+    target("presence", targets::shared::presence, MIB),
     target("event", targets::events::event, MIB),
     target("array", targets::events::array, 4 * MIB),
     target("ndjson", targets::events::ndjson, 16 * MIB),

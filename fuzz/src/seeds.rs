@@ -1,14 +1,17 @@
 //! Where does the fuzzer begin? What our own writers write, for each target.
 
+use std::collections::BTreeMap;
+
 use tidings::block::Block;
 use tidings::query::{FollowCursor, ListKey, PageCursor};
+use tidings::store::etcd::Presence;
 use tidings::testing::Blocks;
 use tidings::testing::blocks::taken_apart;
-use tidings::testing::etcd::value_of;
+use tidings::testing::etcd::{value_of, value_of_presence};
 use tidings::{Boot, EventId, Order, Origin, Passed, Position, Stretch};
 
 use crate::targets::NOW;
-use crate::targets::shared::named;
+use crate::targets::shared::{named, present};
 
 const SEALED: &[u8] = include_bytes!("../../crates/tidings/tests/fixtures/block-v1.bin");
 const MERGED: &[u8] = include_bytes!("../../crates/tidings/tests/fixtures/block-v1-merged.bin");
@@ -20,6 +23,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "block" => blocks().iter().map(cut_block).collect(),
         "header" => blocks().iter().map(|block| taken_apart(block).0.to_vec()).collect(),
         "value" => values(),
+        "presence" => presences(),
         "event" => events().map(|line| line.as_bytes().to_vec()).collect(),
         "array" => vec![
             format!("[{}]", events().collect::<Vec<_>>().join(",")).into(),
@@ -63,6 +67,12 @@ fn values() -> Vec<Vec<u8>> {
     let envelope = envelope.split(",\"crc\"").next().unwrap_or_default();
     let odd = lines.replace('}', VALUE_NAMES);
     vec![format!("{envelope}\n{lines}").into(), format!("{envelope}\n{odd}").into()]
+}
+
+fn presences() -> Vec<Vec<u8>> {
+    let quiet = Presence { unshared: BTreeMap::new(), left: false, ..present() };
+    let value = |presence| value_of_presence(&presence).expect("a seed is within its limits");
+    vec![value(present()), value(quiet)]
 }
 
 fn events() -> impl Iterator<Item = &'static str> {

@@ -23,10 +23,10 @@ use std::time::Duration;
 
 use crate::block::Block;
 use crate::clock::Timestamp;
-use crate::id::Boot;
+use crate::id::{Boot, Origin};
 use crate::pause::PauseReason;
 use crate::store::StoreError;
-use crate::store::etcd::{BadValue, EtcdOptions, EtcdStore, door};
+use crate::store::etcd::{BadValue, EtcdOptions, EtcdStore, Presence, door};
 use crate::sync::spawn;
 use crate::sync::sync::mpsc::{Receiver, sync_channel};
 
@@ -127,6 +127,24 @@ pub fn value_of(block: &Block, published: Timestamp) -> Option<Vec<u8>> {
 /// It is not what a store puts there.
 pub fn block_of(named: &Block, value: &[u8]) -> Result<Block, BadValue> {
     door::block_of(named, value)
+}
+
+/// The value of a presence, as a store puts it.
+///
+/// # Errors
+///
+/// A text of it is over its limit.
+pub fn value_of_presence(presence: &Presence) -> Result<Vec<u8>, BadValue> {
+    door::value_of_presence(presence)
+}
+
+/// The presence of a value that stands under the key of this origin.
+///
+/// # Errors
+///
+/// It is not what a store puts there.
+pub fn presence_of(origin: Origin, value: &[u8]) -> Result<Presence, BadValue> {
+    door::presence_of(origin, value)
 }
 
 /// The value of an envelope, cut before its checksum, and of plain lines, with a

@@ -293,8 +293,9 @@ impl Inner {
 /// For fuzzing: see [`crate::testing::etcd`].
 #[cfg(feature = "testing")]
 pub(crate) mod door {
-    use super::{BadValue, Block, BlockName, value};
+    use super::{BadValue, Block, BlockName, Presence, presence, value};
     use crate::clock::Timestamp;
+    use crate::id::Origin;
 
     pub(crate) fn value_of(block: &Block, published: Timestamp) -> Option<Vec<u8>> {
         value::write(BlockName::of(block)?, block, published).ok()
@@ -303,6 +304,14 @@ pub(crate) mod door {
     pub(crate) fn block_of(named: &Block, value: &[u8]) -> Result<Block, BadValue> {
         let nameless = || BadValue::Envelope("a merged block has no key".to_owned());
         value::read(BlockName::of(named).ok_or_else(nameless)?, value)
+    }
+
+    pub(crate) fn value_of_presence(presence: &Presence) -> Result<Vec<u8>, BadValue> {
+        presence::write(presence)
+    }
+
+    pub(crate) fn presence_of(origin: Origin, value: &[u8]) -> Result<Presence, BadValue> {
+        presence::read(origin, value)
     }
 
     pub(crate) fn sealed_over(envelope: &[u8], lines: &[u8]) -> Vec<u8> {
