@@ -39,14 +39,6 @@ impl News {
     }
 }
 
-/// Threads that sleep until something behind the gate changes.
-#[derive(Debug, Default)]
-pub(super) struct Sleepers {
-    pub(super) threads: usize,
-    /// Something has, and they have not heard of it.
-    pub(super) changed: bool,
-}
-
 impl Door {
     pub(super) fn new(gate: Gate) -> Door {
         Door { gate: Mutex::new(gate), turn: Condvar::new(), work: Condvar::new() }
@@ -78,22 +70,12 @@ pub(super) struct Held<'a> {
 impl<'a> Held<'a> {
     /// Sleeps until something has changed; wakes may be spurious.
     pub(super) fn wait_for_turn(self) -> Held<'a> {
-        self.sleep(|door, mut gate| {
-            gate.sleepers.threads += 1;
-            let mut gate = door.turn.wait(gate);
-            gate.sleepers.threads -= 1;
-            gate
-        })
+        self.sleep(|door, gate| door.turn.wait(gate))
     }
 
     /// As [`Held::wait_for_turn`], at most `timeout`.
     pub(super) fn wait_for_turn_at_most(self, timeout: Duration) -> Held<'a> {
-        self.sleep(|door, mut gate| {
-            gate.sleepers.threads += 1;
-            let mut gate = door.turn.wait_timeout(gate, timeout);
-            gate.sleepers.threads -= 1;
-            gate
-        })
+        self.sleep(|door, gate| door.turn.wait_timeout(gate, timeout))
     }
 
     /// The log's own thread sleeps until there is work for it, at most `timeout`.

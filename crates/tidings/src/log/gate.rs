@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::STORE_NAME;
 use super::append::{AppendError, OfferedKey};
 use super::committer::{Desk, Frozen};
-use super::door::{News, Sleepers};
+use super::door::News;
 use super::losses::{Telling, UnderWay};
 use super::pauses::Pauses;
 use super::waiters::Waiters;
@@ -126,7 +126,8 @@ pub(super) struct Gate {
     /// Keys between the look into the store and the outcome of their commit.
     pub(super) keys: HashSet<Box<[u8]>>,
     pub(super) waiters: Waiters,
-    pub(super) sleepers: Sleepers,
+    /// Something has that threads may sleep for, and they were not told yet.
+    changed: bool,
     last_part: u64,
     last_received: Timestamp,
     /// The books were closed over a commit that still runs.
@@ -151,7 +152,7 @@ impl Gate {
             index_unsure: false,
             keys: HashSet::new(),
             waiters: Waiters::default(),
-            sleepers: Sleepers::default(),
+            changed: false,
             last_part: 0,
             last_received,
             abandoned: false,
@@ -204,7 +205,7 @@ impl Gate {
     /// Something has changed that a thread may wait for: a free desk, free keys,
     /// another state.
     pub(super) fn announce(&mut self) {
-        self.sleepers.changed = true;
+        self.changed = true;
     }
 
     /// What is to be told when the lock is free.
@@ -213,7 +214,7 @@ impl Gate {
         if can_commit {
             self.waiters.call();
         }
-        let turn = std::mem::take(&mut self.sleepers.changed) && self.sleepers.threads > 0;
+        let turn = std::mem::take(&mut self.changed);
         let has_work = (can_commit && self.has_orphans()) || self.phase != Phase::Open;
         let work = has_work && self.keeper == Keeper::Asleep;
         if work {
@@ -315,7 +316,7 @@ impl Gate {
     /// As [`Gate::free_keys`], by their names.
     pub(super) fn free_names<'n>(&mut self, names: impl Iterator<Item = &'n Box<[u8]>>) {
         for name in names {
-            self.sleepers.changed |= self.keys.remove(name);
+            self.changed |= self.keys.remove(name);
         }
     }
 
