@@ -49,16 +49,6 @@ pub(super) struct Shared {
     for_sealer: Condvar,
     for_workers: Condvar,
     progress: Condvar,
-    sleepers: Sleepers,
-}
-
-/// Who sleeps on which condition; changed under the gate's lock only. A notify
-/// costs a system call even if nobody listens.
-#[derive(Debug, Default)]
-struct Sleepers {
-    sealer: AtomicUsize,
-    workers: AtomicUsize,
-    waiters: AtomicUsize,
 }
 
 impl Shared {
@@ -89,7 +79,6 @@ impl Shared {
             for_sealer: Condvar::new(),
             for_workers: Condvar::new(),
             progress: Condvar::new(),
-            sleepers: Sleepers::default(),
         };
         shared.publish(&shared.gate());
         shared
@@ -164,12 +153,8 @@ impl Shared {
             };
             napped = true;
             let longest = if nap { SEALER_NAP } else { THREAD_TICK };
-            gate = sleep(
-                &self.for_sealer,
-                &self.sleepers.sealer,
-                gate,
-                wait.unwrap_or(longest).min(longest),
-            );
+            let longest = wait.unwrap_or(longest).min(longest);
+            gate = self.for_sealer.wait_timeout(gate, longest);
         }
     }
 
@@ -191,7 +176,7 @@ impl Shared {
                 return Slot::None;
             }
             gate.note_waiting(self.clock.monotonic());
-            gate = sleep(&self.for_sealer, &self.sleepers.sealer, gate, THREAD_TICK);
+            gate = self.for_sealer.wait_timeout(gate, THREAD_TICK);
         }
     }
 
@@ -211,7 +196,7 @@ impl Shared {
             match gate.pick(self.clock.monotonic()) {
                 Pick::Wait(wait) if may_wait => {
                     let wait = wait.unwrap_or(THREAD_TICK).min(THREAD_TICK);
-                    gate = sleep(&self.for_workers, &self.sleepers.workers, gate, wait);
+                    gate = self.for_workers.wait_timeout(gate, wait);
                 }
                 pick => {
                     // The one who leaves passes the word on: what is left may
@@ -253,7 +238,7 @@ impl Shared {
             if left.is_zero() {
                 return false;
             }
-            gate = sleep(&self.progress, &self.sleepers.waiters, gate, left);
+            gate = self.progress.wait_timeout(gate, left);
         }
     }
 
@@ -287,27 +272,19 @@ impl Shared {
     }
 
     pub(super) fn progressed(&self) {
-        if self.sleepers.waiters.load(Ordering::Relaxed) > 0 {
-            self.progress.notify_all();
-        }
+        self.progress.notify_all();
     }
 
     pub(super) fn wake_sealer(&self) {
-        if self.sleepers.sealer.load(Ordering::Relaxed) > 0 {
-            self.for_sealer.notify_all();
-        }
+        self.for_sealer.notify_all();
     }
 
     fn wake_worker(&self) {
-        if self.sleepers.workers.load(Ordering::Relaxed) > 0 {
-            self.for_workers.notify_one();
-        }
+        self.for_workers.notify_one();
     }
 
     fn wake_workers(&self) {
-        if self.sleepers.workers.load(Ordering::Relaxed) > 0 {
-            self.for_workers.notify_all();
-        }
+        self.for_workers.notify_all();
     }
 
     /// Whether this process is a fork of the one that started the queue: its
@@ -329,19 +306,6 @@ impl Shared {
         drop(old);
         true
     }
-}
-
-/// Waits on one of the conditions, counted among those who sleep there.
-fn sleep<'a>(
-    on: &Condvar,
-    sleepers: &AtomicUsize,
-    gate: MutexGuard<'a, Gate>,
-    longest: Duration,
-) -> MutexGuard<'a, Gate> {
-    sleepers.fetch_add(1, Ordering::Relaxed);
-    let gate = on.wait_timeout(gate, longest);
-    sleepers.fetch_sub(1, Ordering::Relaxed);
-    gate
 }
 
 /// Whether the sealer may hand a block over.
