@@ -7,12 +7,12 @@ use crate::store::{Batch, Note};
 use crate::testing::Answer;
 use crate::testing::blocks::splitmix;
 
-/// A short life: events that come one by one and several at once, with and without
-/// a publication between.
+/// A short life: events that come one by one and several at once, blocks that are
+/// published alone and together.
 fn live(member: &Member) {
     for i in 0..6 {
         member.append_some(i);
-        if i % 2 == 1 {
+        if i % 3 != 0 {
             member.clock.advance(SECOND);
             for _ in 0..3 {
                 member.cluster.publish_step();
@@ -78,7 +78,7 @@ fn a_kill_after_every_answer_of_the_commons_loses_nothing_and_shares_nothing_twi
     let answers =
         [Answer::UnknownButStored, Answer::UnknownNotStored, Answer::DiskFull, Answer::Stored];
     for answer in answers {
-        for nth in 0..4 {
+        for nth in 0..6 {
             let member = Member::new();
             let before = vec![Answer::Stored; nth];
             member.door.answer(before.into_iter().chain(vec![answer; 50]));
