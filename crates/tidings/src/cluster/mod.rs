@@ -10,6 +10,7 @@ mod backoff;
 mod batch;
 mod bell;
 mod commons;
+mod guard;
 mod incoming;
 mod line;
 mod linger;
@@ -46,6 +47,9 @@ use publisher::Publisher;
 pub use backoff::BACKOFF_MAX;
 pub use batch::{APPLY_BLOCKS_MAX, APPLY_BYTES_MAX, APPLY_EVENTS_MAX};
 pub use commons::{Commons, Watching};
+pub use guard::{
+    QUOTA_BEAT, QUOTA_SHED_DEBUG_PERCENT, QUOTA_SHED_INFO_PERCENT, QUOTA_WARN_PERCENT,
+};
 pub use incoming::STALE_AFTER;
 pub use line::HOLE_PATIENCE;
 pub use linger::PUBLICATIONS_PER_SECOND_MAX;
@@ -156,7 +160,7 @@ impl Cluster {
         let shared = Arc::new(Shared {
             log: log.clone(),
             commons,
-            publisher: Mutex::new(Publisher::new(log, options.linger)),
+            publisher: Mutex::new(Publisher::new(log, &options)),
             options,
             bell: Arc::default(),
             outlet: Outlet::default(),

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::status::Publishing;
+use super::status::{Publishing, QuotaEstimate};
 use crate::clock::{Clock, Timestamp};
 use crate::id::Position;
 use crate::log::Arrivals;
@@ -30,6 +30,7 @@ struct State {
     since: Option<Timestamp>,
     cause: Option<String>,
     oldest_waiting: Option<Timestamp>,
+    quota: Option<QuotaEstimate>,
     hurry: bool,
     farewell: Farewell,
 }
@@ -110,6 +111,14 @@ impl Outlet {
             cause: state.cause.clone(),
             oldest_waiting: state.oldest_waiting,
         }
+    }
+
+    pub(super) fn estimated(&self, quota: QuotaEstimate) {
+        self.state.lock().quota = Some(quota);
+    }
+
+    pub(super) fn quota(&self) -> Option<QuotaEstimate> {
+        self.state.lock().quota
     }
 
     /// Everything before this position is published or given up, and the oldest

@@ -10,17 +10,17 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::backoff::Backoff;
+use super::guard::Guard;
 use super::linger::{Linger, PUBLICATION_SPACING};
 use super::outlet::Orders;
 use super::packing::{LeftOut, PUBLICATION_EVENTS_MAX, Packed, Packer, Publication, Reach};
 use super::plan::{PROGRESS_NOTE, Plan, Progress};
 use super::presenter::Presenter;
-use super::{PRESENCE_BEAT, Shared};
+use super::{ClusterOptions, PRESENCE_BEAT, Shared};
 use crate::clock::Timestamp;
 use crate::id::Position;
 use crate::log::{Core, Log};
 use crate::pause::PauseReason;
-use crate::severity::Severity;
 use crate::sharing::Unshared;
 use crate::store::{Note, Outcome, StoreError, Waiting};
 
@@ -33,6 +33,7 @@ pub(super) struct Publisher {
     linger: Linger,
     backoff: Backoff,
     presenter: Presenter,
+    guard: Guard,
     /// `None` until the note was read.
     progress: Option<Progress>,
     /// Until one publication of this process is settled: an earlier process may
@@ -72,13 +73,14 @@ struct Settled {
 }
 
 impl Publisher {
-    pub(super) fn new(log: &Log, linger: Duration) -> Publisher {
+    pub(super) fn new(log: &Log, options: &ClusterOptions) -> Publisher {
         let core = log.core();
         Publisher {
             packer: Packer::new(core.origin),
-            linger: Linger::new(linger),
+            linger: Linger::new(options.linger),
             backoff: Backoff::new(u64::from_be_bytes(core.boot.to_bytes())),
             presenter: Presenter::default(),
+            guard: Guard::new(options.quota_bytes, core.options.retention),
             progress: None,
             inherits: true,
             taken_numbers: 0,
@@ -159,6 +161,9 @@ impl Publisher {
         } else if self.presenter.is_due(now) {
             self.present(shared, now, false)?;
         }
+        if orders.leaves_in.is_none() && self.guard.takes_turn(now) {
+            self.look_at_the_quota(shared, now);
+        }
         Ok(rest.min(self.presenter.rest(now)))
     }
 
@@ -167,6 +172,27 @@ impl Publisher {
         let last = self.progress.and_then(|progress| progress.last);
         let published = last.filter(|(of, _)| *of == boot).map_or(0, |(_, number)| number);
         self.presenter.show(shared, now, published, left)
+    }
+
+    /// Not to know how full etcd is keeps nobody from publishing.
+    fn look_at_the_quota(&mut self, shared: &Shared, now: Duration) {
+        let status = match shared.commons.status() {
+            Ok(status) => status,
+            Err(error) => {
+                tracing::debug!(%error, "cannot ask how full etcd is, will try again");
+                return;
+            }
+        };
+        let core = shared.log.core();
+        let oldest = core.index.read().slots().first().map(|slot| slot.received.0);
+        let age = oldest.map_or(Duration::ZERO, |oldest| core.now().since(oldest));
+        let (estimate, event) = self.guard.look(now, &status, age);
+        shared.outlet.estimated(estimate);
+        if let Some(event) = event
+            && let Err(error) = core.tell(&event)
+        {
+            tracing::debug!(%error, "cannot note how full etcd is");
+        }
     }
 
     /// How far publishing had come when the last process ended.
@@ -235,7 +261,7 @@ impl Publisher {
         let reach = match inherited {
             Some(plan) => Reach::Planned(plan),
             None if self.inherits => Reach::First,
-            None => Reach::Full(Severity::TRACE),
+            None => Reach::Full(self.guard.least()),
         };
         let number = |boot| match inherited {
             Some(plan) => plan.number,

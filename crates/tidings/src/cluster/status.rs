@@ -122,7 +122,7 @@ impl Shared {
             applied: self.incoming.applied(),
             watching: self.incoming.watching(),
             peers: self.incoming.peers(),
-            quota: None,
+            quota: self.outlet.quota(),
         }
     }
 

@@ -53,6 +53,8 @@ pub const LOSS_TYPE: &str = "tidings.lost";
 pub const CLOSED_TYPE: &str = "tidings.closed";
 /// The type of a record of events that no other machine will get.
 pub const UNSHARED_TYPE: &str = "tidings.unshared";
+/// The type of an event that says how full the store is that members share.
+pub const QUOTA_TYPE: &str = "tidings.quota";
 
 /// What a producer offers.
 ///

@@ -3,6 +3,7 @@
 mod crashes;
 pub(super) mod others;
 mod publishing;
+mod quota;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
