@@ -4,6 +4,8 @@
 
 mod allocations;
 mod block_format;
+#[cfg(feature = "etcd")]
+mod cluster;
 mod damage;
 mod example;
 mod full_disk;
