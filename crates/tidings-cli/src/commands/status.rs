@@ -154,10 +154,10 @@ fn disk(said: &StatsBody, wall: &Wall) -> String {
     }
 }
 
-/// `etcd http://10.0.0.1:2379 (prefix tidings) is down, since 09:30: no answer`
+/// `http://10.0.0.1:2379 (prefix tidings) is down, since 09:30: no answer`
 fn etcd(cluster: &Cluster, now: Timestamp, wall: &Wall) -> String {
     let Etcd { state, words, since, cause, trusted_from } = &cluster.etcd;
-    let name = escaped(&cluster.commons);
+    let name = escaped(cluster.commons.strip_prefix("etcd ").unwrap_or(&cluster.commons));
     let since = since.map(|since| format!(", since {}", wall.clock(since))).unwrap_or_default();
     match state.as_str() {
         "ok" => format!("{name} answers"),
@@ -301,7 +301,7 @@ clock   the server is 3s behind this machine
         };
 
         let text = told(r#"{"state":"ok","words":"answers"}"#);
-        assert!(text.contains("disk    answers\netcd    etcd http://e:2379 answers\n"), "{text}");
+        assert!(text.contains("disk    answers\netcd    http://e:2379 answers\n"), "{text}");
         let books = "shared  queued 1,009 = published 1,000 + unshared 4 (shed 4) + waiting 5, \
                      the oldest since 09:20\nstore ";
         assert!(text.contains(books), "{text}");
@@ -310,7 +310,7 @@ clock   the server is 3s behind this machine
                 "since":"2026-11-22T09:30:00Z","cause":"invalid\u001b user"}"#,
         );
         let words =
-            "etcd    etcd http://e:2379 refuses the credentials, since 09:30: invalid\\x1b user\n";
+            "etcd    http://e:2379 refuses the credentials, since 09:30: invalid\\x1b user\n";
         assert!(text.contains(words), "{text}");
         let text = told(
             r#"{"state":"recovering","words":"answers again","since":"2026-11-22T09:59:58Z",

@@ -328,7 +328,9 @@ impl Applier {
     /// The log takes nothing: the batch waits, and with it the watch.
     fn note_refusal(&mut self, error: &StoreError, wait: Duration) {
         let cause = error.to_string();
-        if self.refused.as_ref() != Some(&cause) {
+        // A log ends before its part in the cluster does, and then it takes nothing.
+        let ends = matches!(error, StoreError::Closed { .. });
+        if !ends && self.refused.as_ref() != Some(&cause) {
             tracing::warn!(cause, "the log does not take in what others published; it waits");
             self.refused = Some(cause);
         }

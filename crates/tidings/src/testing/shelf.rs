@@ -240,7 +240,7 @@ impl Sink for ShelfMember {
     }
 
     fn probe(&self) -> Result<(), StoreError> {
-        self.reach("reach")
+        self.reach("read")
     }
 
     fn reach(&self) -> Reach {

@@ -215,7 +215,7 @@ impl Sink for EtcdStore {
 
     fn probe(&self) -> Result<(), StoreError> {
         let inner = Arc::clone(&self.inner);
-        self.ask("reach", async move { inner.probe().await }, false)
+        self.ask("read", async move { inner.probe().await }, false)
     }
 
     fn reach(&self) -> Reach {
