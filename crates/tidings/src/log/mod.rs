@@ -57,13 +57,11 @@ pub(crate) use arrivals::Arrivals;
 pub(crate) use core::Core;
 pub(crate) use coverage::reason_of_hole;
 pub use coverage::{COVERAGE_GAPS_MAX, Coverage, Missing};
-#[allow(unused_imports, reason = "only a cluster applies, and not every build has one")]
-pub(crate) use incoming::Applied;
 pub(crate) use index::{Slot, mask_of};
 pub(crate) use passed::Stretches;
 pub use passed::{PASSED_STRETCHES_MAX, Passed, Stretch};
-#[allow(unused_imports, reason = "only a cluster tells, and not every build has one")]
-pub(crate) use peers::{AskPeers, Hole, PeerSeen, PeersSeen};
+#[cfg_attr(not(feature = "etcd"), allow(unused_imports, reason = "only a cluster tells"))]
+pub(crate) use peers::{Hole, PeerSeen, PeersSeen};
 pub use peers::{PeerState, SeenThrough};
 pub(crate) use shares::{GoOn, Told};
 
