@@ -64,7 +64,7 @@ fn a_full_etcd_pauses_writes_not_reads_and_says_what_to_do() {
         0,
         loop {
             let block = blocks.with_text(500, 1500);
-            match store.put(&block) {
+            match patiently(|| store.put(&block)) {
                 Ok(_) => assert!(blocks.made() < 100, "8 MiB are never full"),
                 Err(error) => break (block, error),
             }

@@ -17,6 +17,7 @@ mod put;
 mod remote;
 mod session;
 mod status;
+mod tour;
 mod value;
 mod watch;
 

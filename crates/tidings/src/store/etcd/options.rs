@@ -47,8 +47,8 @@ pub struct EtcdTls {
 #[derive(Clone, Debug)]
 pub struct EtcdOptions {
     /// At least one URL of a member, `http://127.0.0.1:2379`. Calls go to the first
-    /// that answers and stay with it; to the next when it fails, or keeps silent for
-    /// [`super::ETCD_NEXT_AFTER`].
+    /// that answers and stay with it; to the next when it fails, or gives no sign of
+    /// life for [`super::ETCD_NEXT_AFTER`].
     pub endpoints: Vec<String>,
     /// What keys begin with. Default: [`ETCD_PREFIX`].
     pub prefix: String,
