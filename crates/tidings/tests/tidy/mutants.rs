@@ -133,7 +133,7 @@ fn test_files(package: &str, target: &str) -> Vec<(PathBuf, String)> {
 /// Whether a source of this target has the test: in the module of its file, or in
 /// one inside it. A target without a harness names its tests without modules.
 fn is_there(package: &str, target: &str, filter: &str) -> bool {
-    let name = format!("fn {}()", filter.rsplit("::").next().unwrap());
+    let name = format!("fn {}(", filter.rsplit("::").next().unwrap());
     let in_module = |module: &str| {
         // `lines_tests.rs` is the module `tests` of `lines.rs`.
         filter.starts_with(&module.replace("_tests::", "::")) || !filter.contains("::")
