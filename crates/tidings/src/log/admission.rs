@@ -78,8 +78,8 @@ impl Core {
         if offer.keys.is_empty() {
             return Ok(Vec::new());
         }
-        let names = offer.keys.iter().map(|key| &key.name);
-        self.reserve_keys(names, |gate| self.admitted_or_refused(gate, offer.offered()))?;
+        let names = offer.keys.iter().map(|key| key.name.clone());
+        self.reserve_keys(names.collect(), |gate| self.admitted_or_refused(gate, offer.offered()))?;
         let (now, window) = (self.now(), self.options.dedupe_window);
         let find = |key: &OfferedKey| self.store.find_key(&key.name, now, window);
         let found: Result<Vec<_>, StoreError> = offer.keys.iter().map(find).collect();
@@ -95,9 +95,9 @@ impl Core {
 
     /// Waits until nobody else brings these keys, and sees to it that nobody does
     /// until they are free again.
-    pub(super) fn reserve_keys<'n>(
+    pub(super) fn reserve_keys(
         &self,
-        names: impl Iterator<Item = &'n Box<[u8]>> + Clone,
+        names: Vec<Box<[u8]>>,
         admits: impl Fn(&mut Gate) -> Result<(), AppendError>,
     ) -> Result<(), AppendError> {
         let mut gate = self.gate.lock();
@@ -105,8 +105,8 @@ impl Core {
             admits(&mut gate)?;
             // All or none: two that each hold what the other wants would wait for
             // ever.
-            if !names.clone().any(|name| gate.keys.contains(name)) {
-                gate.keys.extend(names.cloned());
+            if !names.iter().any(|name| gate.keys.contains(name)) {
+                gate.keys.extend(names);
                 return Ok(());
             }
             gate = if gate.can_commit() { self.commit(gate) } else { gate.wait_for_turn() };

@@ -67,7 +67,8 @@ impl Core {
         self.refuse_own(&blocks)?;
         let keyed = keys_in(&blocks);
         let names: HashSet<Box<[u8]>> = keyed.iter().map(|key| key.row.name.clone()).collect();
-        self.reserve_keys(names.iter(), |gate| gate.admits()).map_err(refusal)?;
+        self.reserve_keys(names.iter().cloned().collect(), |gate| gate.admits())
+            .map_err(refusal)?;
         let applied = self.apply_reserved(blocks, keyed, &names, notes);
         self.gate.lock().free_names(names.iter());
         applied

@@ -184,8 +184,8 @@ impl Core {
         Ok(())
     }
 
-    /// Takes in an event of tidings' own, valid by its making, which is stored with the next commit and
-    /// published like any other.
+    /// Takes in an event of tidings' own, valid by its making, which is stored with
+    /// the next commit and published like any other.
     #[allow(dead_code, reason = "a cluster that says how full etcd is will ask")]
     pub(crate) fn tell(&self, event: &Event) -> Result<(), AppendError> {
         let now = self.now();

@@ -313,3 +313,25 @@ fn what_nobody_else_will_get_is_told_at_once_and_then_at_its_pace() {
     let tally = log.tally();
     assert!(tally.is_balanced() && tally.own == 2, "{tally}");
 }
+
+#[test]
+fn in_a_data_directory_the_books_and_the_keys_of_others_outlive_the_process() {
+    let (dir, options) = (tempfile::tempdir().unwrap(), shared());
+    let open = || Log::open_with(dir.path(), options.clone()).unwrap();
+    let there = log_over(&memory(), &options);
+    let keyed = || Event::new("order", "1").with_key("k").with_member("client");
+    let first = id_of(&append(&there, keyed()));
+    let log = open();
+    append(&log, Event::new("a", "ours"));
+    log.core().apply(published(&there), &[Note { name: "applied", value: b"1" }]).unwrap();
+    drop(log);
+
+    let log = open();
+
+    assert_books(&log, "queued 2 = published 0 + unshared 0 + waiting 2");
+    assert_eq!(id_of(&append(&log, keyed())), first);
+    assert_eq!(log.core().recall("applied").unwrap().as_deref(), Some(b"1".as_slice()));
+    assert_eq!(published(&log).len(), 2);
+    drop(log);
+    assert_books(&open(), "queued 0 = published 0 + unshared 0 + waiting 0");
+}
