@@ -97,7 +97,7 @@ impl Held {
 pub(super) enum Age {
     Fresh,
     Over,
-    /// So old that its origin's clock may be wrong: wait for news of that clock.
+    /// Too old by its origin's clock, which may be wrong: wait for news of that clock.
     Unsure,
 }
 

@@ -18,6 +18,9 @@ pub const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const BOOTS_KNOWN_MAX: usize = 256;
 /// Holes that are known one by one, at most, all boots together.
 pub const HOLES_KNOWN_MAX: usize = 256;
+/// The first number that nobody publishes under: stores keep them in 63 bits, and
+/// some are left for numbers that are given here.
+pub(super) const NUMBERS_END: u64 = 1 << 62;
 
 /// One start of an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,13 +37,12 @@ pub(super) struct Named {
 }
 
 impl Named {
-    /// `None` for what nobody publishes: merged blocks, and numbers that have no
-    /// successor.
+    /// `None` for what nobody publishes: merged blocks, and numbers without end.
     pub(super) fn of(block: &Block) -> Option<Named> {
         let header = block.header();
         let [run] = header.runs[..] else { return None };
         let boot = BootName { origin: run.origin, boot: run.boot };
-        let number = header.number.filter(|number| (1..u64::MAX).contains(number))?;
+        let number = header.number.filter(|number| (1..NUMBERS_END).contains(number))?;
         Some(Named { boot, number })
     }
 
@@ -51,7 +53,7 @@ impl Named {
         if parts.next() != Some("event") {
             return None;
         }
-        let number = number.parse().ok().filter(|number| (1..u64::MAX).contains(number))?;
+        let number = number.parse().ok().filter(|number| (1..NUMBERS_END).contains(number))?;
         let boot = BootName { origin: origin.parse().ok()?, boot: boot.parse().ok()? };
         Some(Named { boot, number })
     }

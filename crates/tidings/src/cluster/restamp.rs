@@ -7,18 +7,16 @@
 use std::time::Duration;
 
 use super::line::{Age, Dated, Seqs};
+use super::order::NUMBERS_END;
 use super::skew::{SKEW_MAX, Skew};
 use crate::block::{Block, FormatError, Joiner};
 use crate::clock::Timestamp;
 use crate::id::Origin;
-use crate::store::etcd::LEASE_PADDING;
 
-/// Part of a retention by which etcd may keep a publication too long.
-const LEASE_STRETCH: u32 = 24;
 /// Added to the number of a block of our own origin that the log has lost: the log
 /// numbered its blocks before it joined them to publications, so the same number
-/// may stand for another block here. Stores on disk keep no larger numbers.
-const RETURNED: u64 = 1 << 62;
+/// may stand for another block here.
+const RETURNED: u64 = NUMBERS_END;
 
 /// By which clock, and from when on, blocks of one origin are kept.
 #[derive(Clone, Copy, Debug)]
@@ -33,15 +31,13 @@ impl Stamps {
     pub(super) fn date(&self, block: &Block) -> Dated {
         let (first, last) = block.header().received;
         let received = (self.received(first), self.received(last));
-        let cutoff = self.now.before(self.retention);
-        // With right clocks etcd has let it go by then.
-        let gone = self.retention / LEASE_STRETCH + LEASE_PADDING + SKEW_MAX;
-        let age = if received.1 >= cutoff {
+        let age = if received.1 >= self.now.before(self.retention) {
             Age::Fresh
-        } else if self.skew.is_none() && received.1 < cutoff.before(gone) {
-            Age::Unsure
-        } else {
+        } else if self.skew.is_some() {
             Age::Over
+        } else {
+            // etcd still has it: the clock may be far behind.
+            Age::Unsure
         };
         Dated { age, received }
     }
@@ -137,14 +133,13 @@ mod tests {
     }
 
     #[test]
-    fn a_block_that_etcd_should_have_let_go_waits_for_news_of_its_clock() {
+    fn what_is_over_age_by_a_clock_that_nobody_knows_waits_for_news_of_it() {
         let age = |stamps: Stamps, hours| {
             stamps.date(&block(START.before(Duration::from_hours(hours)))).age
         };
         assert_eq!(age(stamps(None), 23), Age::Fresh);
-        assert_eq!(age(stamps(None), 25), Age::Over);
-        assert_eq!(age(stamps(None), 26), Age::Unsure);
-        assert_eq!(age(stamps(skew_to(START)), 26), Age::Over);
+        assert_eq!(age(stamps(None), 25), Age::Unsure);
+        assert_eq!(age(stamps(skew_to(START)), 25), Age::Over);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod access;
 mod claims;
+mod cluster;
 mod faults;
 mod members;
 mod presences;
