@@ -39,6 +39,8 @@ pub(super) struct Applier {
     batch: ApplyBatch,
     /// The etcd whose revisions these are; `None` before everything was listed once.
     cluster: Option<u64>,
+    /// The log knows which it is, for the cursors of followers.
+    cluster_told: bool,
     noted: Option<WatchFrom>,
     noted_at: Duration,
     live: Live,
@@ -107,6 +109,7 @@ impl Applier {
             order,
             batch: ApplyBatch::default(),
             cluster: at.map(|at| at.cluster),
+            cluster_told: false,
             noted: at,
             noted_at: passed,
             live: Live { passed: Duration::ZERO, looked_at: passed },
@@ -118,12 +121,20 @@ impl Applier {
 
     /// Waits for what others put, no longer than this, and takes in what is there.
     pub(super) fn step(&mut self, shared: &Shared, wait: Duration) {
+        self.tell_cluster(shared);
         if self.batch.is_empty() {
             self.read(shared, wait);
         }
         match self.apply(shared) {
             Ok(()) => self.note_now_and_then(shared),
             Err(error) => self.note_refusal(&error, wait),
+        }
+    }
+
+    /// Tells the log in which cluster it is; tried again by the next step.
+    fn tell_cluster(&mut self, shared: &Shared) {
+        if let Some(cluster) = self.cluster.filter(|_| !self.cluster_told) {
+            self.cluster_told = shared.log.core().set_commons(cluster).is_ok();
         }
     }
 
@@ -153,6 +164,7 @@ impl Applier {
             }
             Seen::Listed { at } => {
                 self.order.listed(at.revision);
+                self.cluster_told &= self.cluster == Some(at.cluster);
                 self.cluster = Some(at.cluster);
                 shared.incoming.listed();
             }
