@@ -206,7 +206,7 @@ mod tests {
             publishing: Publishing { reasons, since: None, cause, oldest_waiting: None },
             sharing: Sharing::default(),
             applied: Applied::default(),
-            watching: WatchState { stale, ..WatchState::default() },
+            watching: WatchState { stale, listed: true, ..WatchState::default() },
             peers: Vec::new(),
             quota: None,
         }
