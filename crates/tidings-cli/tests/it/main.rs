@@ -13,6 +13,7 @@ mod cuts;
 mod damage;
 mod disks;
 mod framing;
+mod hops;
 mod lists;
 mod load;
 mod ninevolt;

@@ -13,16 +13,16 @@ use crate::disks::{say, wait_for};
 use crate::server::{Answer, Server, Stopped, tidings};
 
 /// Two servers that share their log through one etcd.
-struct Pair {
+pub(crate) struct Pair {
     etcd: EtcdMember,
-    db1: Server,
-    db2: Server,
+    pub(crate) db1: Server,
+    pub(crate) db2: Server,
     dirs: [TempDir; 2],
 }
 
 impl Pair {
     /// `None`, said aloud, without etcd.
-    fn start(test: &str) -> Option<Pair> {
+    pub(crate) fn start(test: &str) -> Option<Pair> {
         if !is_here(test) {
             return None;
         }
@@ -41,7 +41,7 @@ fn serve(dir: &Path, member: &str, flags: &[&str]) -> Server {
     Server::start_as(command)
 }
 
-fn say_to_all(server: &Server, message: &str) -> Answer {
+pub(crate) fn say_to_all(server: &Server, message: &str) -> Answer {
     server.post("/e/a?ack=shared", "text/plain", message.as_bytes())
 }
 

@@ -18,6 +18,12 @@ pub(crate) struct Stream {
     lines: BufReader<TcpStream>,
 }
 
+impl Frame {
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 /// One Server-Sent Event.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Frame {
@@ -37,6 +43,10 @@ impl Stream {
         stream.status = head.split(' ').nth(1).unwrap().parse().unwrap();
         while stream.line().is_some_and(|line| !line.is_empty()) {}
         stream
+    }
+
+    pub(crate) fn status(&self) -> u16 {
+        self.status
     }
 
     /// The next line; `None` at the end.

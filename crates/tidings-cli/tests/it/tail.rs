@@ -31,7 +31,7 @@ impl Tail {
     }
 
     #[track_caller]
-    fn expect(&self, lines: &[&str]) {
+    pub(crate) fn expect(&self, lines: &[&str]) {
         for expected in lines {
             assert_eq!(self.lines.recv_timeout(PATIENCE).as_deref(), Ok(*expected));
         }

@@ -1,6 +1,7 @@
 //! Do members share what they promise to share, whatever fails meanwhile?
 
 mod crashes;
+mod hops;
 pub(super) mod others;
 mod publishing;
 mod quota;
@@ -48,6 +49,15 @@ impl Member {
         let door = shelf.member();
         let (log, cluster) = started(&store, &door, &clock, &options);
         Member { clock, store, shelf, door, options, log, cluster }
+    }
+
+    /// Another member of the same cluster.
+    fn beside(&self) -> Member {
+        let store = Arc::new(FaultyStore::new(MemoryStore::new().unwrap()));
+        let door = self.shelf.member();
+        let (log, cluster) = started(&store, &door, &self.clock, &self.options);
+        let (clock, options) = (self.clock.clone(), self.options.clone());
+        Member { clock, store, shelf: self.shelf.clone(), door, options, log, cluster }
     }
 
     /// What the process was is gone; what the store and the shelf have is not.
