@@ -78,6 +78,14 @@ impl Keys {
         Named::Aside
     }
 
+    /// The key behind the next so many blocks of the boot of this key; `None` if it
+    /// is no block's.
+    pub(super) fn beyond(&self, key: &[u8], blocks: u64) -> Option<String> {
+        let Named::Block(name) = self.read(key) else { return None };
+        let number = name.number.checked_add(blocks)?.checked_add(1)?;
+        Some(self.event(BlockName { number, ..name }))
+    }
+
     fn block(&self, key: &[u8]) -> Option<BlockName> {
         let key = std::str::from_utf8(key).ok()?;
         let mut parts = key.strip_prefix(&self.events())?.split('/');
@@ -126,6 +134,16 @@ mod tests {
         let keys = Keys::below("p");
         let numbers = [1, 9, 10, 99_999, 100_000, u64::MAX];
         assert!(numbers.map(|number| keys.event(name(number))).is_sorted());
+    }
+
+    #[test]
+    fn so_many_blocks_stand_before_the_key_beyond() {
+        let keys = Keys::below("tidings");
+        let beyond = |number| keys.beyond(keys.event(name(number)).as_bytes(), 64);
+
+        assert_eq!(beyond(7), Some(keys.event(name(72))));
+        assert_eq!(beyond(u64::MAX - 64), None, "no number is behind the last");
+        assert_eq!(keys.beyond(b"tidings/event/x", 64), None);
     }
 
     #[test]

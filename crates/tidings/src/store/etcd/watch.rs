@@ -190,7 +190,7 @@ impl Watcher {
     /// Hands over all that is kept, as of one revision.
     async fn list(&mut self) -> Result<WatchFrom, Break> {
         self.tell(Seen::Listing).await?;
-        let mut pages = Pages::below(self.inner.keys.all());
+        let mut pages = Pages::below(self.inner.keys.clone(), self.inner.keys.all());
         while let Some(page) = pages.next(&self.inner.session).await? {
             self.hear();
             for pair in page.kvs() {
