@@ -86,6 +86,7 @@ fn write_hole(out: &mut Vec<u8>, hole: &Hole) {
     put(out, hole.seqs.before.unwrap_or_default());
     put_time(out, hole.received.0);
     put_time(out, hole.received.1);
+    put_time(out, Some(hole.found));
 }
 
 /// What a note says.
@@ -192,6 +193,7 @@ impl Reader<'_> {
                 before: self.number_if(has(HAS_BEFORE))?,
             },
             received: (self.time_if(has(HAS_FROM))?, self.time_if(has(HAS_TO))?),
+            found: self.time_if(true)?.unwrap_or_default(),
             closed: has(CLOSED),
         })
     }

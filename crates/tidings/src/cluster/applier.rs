@@ -18,6 +18,7 @@ use super::order::{BootName, Here, Named, Order, Popped};
 use super::restamp::Stamps;
 use super::told::Told;
 use crate::block::Block;
+use crate::clock::Timestamp;
 use crate::id::Origin;
 use crate::log::Core;
 use crate::store::etcd::{Seen, WatchFrom};
@@ -71,6 +72,10 @@ impl Asked<'_> {
 }
 
 impl Here for Asked<'_> {
+    fn now(&self) -> Timestamp {
+        self.core.now()
+    }
+
     fn last_seq(&self, boot: BootName) -> Option<u64> {
         self.core.last_seq(boot.origin, boot.boot)
     }

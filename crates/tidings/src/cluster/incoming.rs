@@ -110,7 +110,7 @@ impl Incoming {
         known.holes = order
             .holes()
             .map(|(BootName { origin, boot }, hole)| {
-                let (from, to) = hole.received;
+                let (from, to) = (hole.received.0, Some(hole.until()));
                 Hole { origin, boot, from, to }
             })
             .collect();

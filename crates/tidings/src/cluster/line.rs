@@ -49,9 +49,18 @@ pub(super) struct Hole {
     pub(super) seqs: Seqs,
     /// `received` of its neighbours, where there are any.
     pub(super) received: (Option<Timestamp>, Option<Timestamp>),
+    /// When it was found: what is missing was received before.
+    pub(super) found: Timestamp,
     /// Nothing is taken for it any more: it stands for several, and what is between
     /// them is here.
     pub(super) closed: bool,
+}
+
+impl Hole {
+    /// What is missing was received before this.
+    pub(super) fn until(&self) -> Timestamp {
+        self.received.1.map_or(self.found, |to| to.min(self.found))
+    }
 }
 
 /// The sequence numbers between two others, both excluded.
@@ -123,6 +132,7 @@ pub(super) enum Due {
 
 /// What a line is asked with.
 pub(super) struct Asking<'a> {
+    pub(super) now: Timestamp,
     /// Time of live watching that has passed.
     pub(super) watched: Duration,
     /// There is no room to wait any longer.
@@ -216,7 +226,7 @@ impl Line {
         let (number, waited) = (*number, asking.watched.saturating_sub(first.since));
         if number > self.next && !self.restarts {
             let patient = waited < HOLE_PATIENCE && !asking.pressed;
-            return (!patient).then(|| (self.miss(number - 1), None));
+            return (!patient).then(|| (self.miss(number - 1, asking.now), None));
         }
         let dated = first.block.as_ref().map(|block| (asking.date)(block));
         let unsure = dated.is_some_and(|dated| dated.age == Age::Unsure);
@@ -236,7 +246,7 @@ impl Line {
             _ if number < self.next => Due::Known { events: 0 },
             _ => {
                 self.next = number;
-                self.miss(number)
+                self.miss(number, asking.now)
             }
         };
         Some((due, Some(held.revision)))
@@ -250,21 +260,22 @@ impl Line {
             return Some(Due::Known { events: 0 });
         }
         let waited = asking.watched.saturating_sub(since);
-        (waited >= HOLE_PATIENCE || asking.pressed).then(|| self.miss(number))
+        (waited >= HOLE_PATIENCE || asking.pressed).then(|| self.miss(number, asking.now))
     }
 
     /// Everything from the next number to this one is a hole.
-    fn miss(&mut self, to: u64) -> Due {
+    fn miss(&mut self, to: u64, now: Timestamp) -> Due {
         let numbers = (self.next, to);
         self.next = to.saturating_add(1);
         match self.holes.last_mut() {
             Some(last) if last.numbers.1 + 1 == numbers.0 && !last.closed => {
-                last.numbers.1 = to;
+                (last.numbers.1, last.found) = (to, now);
             }
             _ => self.holes.push(Hole {
                 numbers,
                 seqs: Seqs { after: self.last_seq, before: None },
                 received: (self.received, None),
+                found: now,
                 closed: false,
             }),
         }
@@ -301,13 +312,13 @@ impl Line {
             numbers: (first, number.saturating_sub(1)),
             seqs: Seqs { before: Some(begins), ..hole.seqs },
             received: (hole.received.0, Some(dated.received.0)),
-            closed: false,
+            ..hole
         };
         let right = Hole {
             numbers: (number.saturating_add(1), last),
             seqs: Seqs { after: Some(ends), ..hole.seqs },
             received: (Some(dated.received.1), hole.received.1),
-            closed: false,
+            ..hole
         };
         let rest = [(number > first).then_some(left), (number < last).then_some(right)];
         self.holes.splice(at..=at, rest.into_iter().flatten());
@@ -328,6 +339,7 @@ impl Line {
                 numbers: (first.numbers.0, second.numbers.1),
                 seqs: Seqs { after: first.seqs.after, before: second.seqs.before },
                 received: (first.received.0, second.received.1),
+                found: first.found.max(second.found),
                 closed: true,
             };
             self.holes.splice(..2, [whole]);
@@ -336,7 +348,12 @@ impl Line {
 
     /// Forgets holes whose events would be over age.
     pub(super) fn forget_holes_before(&mut self, cutoff: Timestamp) {
-        self.holes.retain(|hole| hole.received.1.is_none_or(|to| to >= cutoff));
+        self.holes.retain(|hole| hole.until() >= cutoff);
+    }
+
+    /// Whether nothing was ever taken, nor is missed any more.
+    pub(super) fn is_blank(&self) -> bool {
+        self.received.is_none() && self.holes.is_empty()
     }
 }
 

@@ -70,6 +70,8 @@ pub(super) struct Popped {
 
 /// What the order asks of the log that it is for.
 pub(super) trait Here {
+    fn now(&self) -> Timestamp;
+
     /// The largest sequence number of a boot that the log has, whoever put it there.
     fn last_seq(&self, boot: BootName) -> Option<u64>;
 
@@ -200,6 +202,7 @@ impl Order {
             let Some(line) = self.lines.get_mut(&name) else { continue };
             let bytes = line.held_bytes();
             let asking = Asking {
+                now: here.now(),
                 watched,
                 pressed: heaviest == Some(name),
                 date: &|block| here.date(block),
@@ -249,8 +252,10 @@ impl Order {
         let latest = self.latest_of_each();
         self.lines.retain(|name, line| {
             line.forget_holes_before(cutoff);
+            let is_latest = latest.get(&name.origin) == Some(&(line.received, name.boot));
             line.is_busy()
-                || latest.get(&name.origin) == Some(&(line.received, name.boot))
+                || (is_latest && !line.is_blank())
+                || !line.holes.is_empty()
                 || line.received.is_some_and(|received| received >= cutoff)
         });
     }

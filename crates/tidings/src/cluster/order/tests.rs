@@ -25,6 +25,10 @@ struct Log {
 }
 
 impl Here for Log {
+    fn now(&self) -> Timestamp {
+        START
+    }
+
     fn last_seq(&self, boot: BootName) -> Option<u64> {
         self.last_seqs.borrow().get(&boot).copied()
     }
@@ -255,6 +259,44 @@ fn boots_and_holes_without_end_are_known_only_up_to_their_bounds() {
     assert!(order.holes().count() <= HOLES_KNOWN_MAX);
     let at = Some(WatchFrom { cluster: u64::MAX, revision: i64::MAX });
     assert!(applied::write(at, &order.lines).len() < 64 * 1024);
+}
+
+/// What a stranger writes where no block ever was has no neighbours. It was known
+/// for ever once, and so was told for ever.
+#[test]
+fn a_hole_ends_with_the_retention_whatever_stands_around_it() {
+    let mut desk = Desk::new();
+    desk.order.listing(START);
+    desk.put_block(7, None);
+    desk.pop_all();
+    desk.put(9);
+    desk.live = HOLE_PATIENCE;
+    desk.pop_all();
+    desk.put_block(10, None);
+    desk.pop_all();
+    let holes = |desk: &Desk| {
+        let holes = desk.order.holes();
+        holes.map(|(_, hole)| hole.numbers).collect::<Vec<_>>()
+    };
+    desk.order.forget_before(START);
+    assert_eq!(holes(&desk), [(7, 8), (10, 10)]);
+
+    desk.order.forget_before(START.after(LONG));
+
+    assert!(holes(&desk).is_empty());
+}
+
+#[test]
+fn a_boot_without_a_block_is_forgotten_with_its_holes() {
+    let mut desk = Desk::new();
+    desk.put_block(1, None);
+    desk.pop_all();
+    desk.order.forget_before(START);
+    assert_eq!(desk.order.lines.len(), 1);
+
+    desk.order.forget_before(START.after(LONG));
+
+    assert!(desk.order.lines.is_empty());
 }
 
 /// What was put under a number, at which revision, in the order of revisions.

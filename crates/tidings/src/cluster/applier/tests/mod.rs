@@ -243,6 +243,25 @@ fn garbage_is_counted_and_a_hole_and_the_watch_goes_on() {
 }
 
 #[test]
+fn garbage_where_no_block_ever_was_is_told_for_a_retention_and_no_longer() {
+    let desk = Desk::new();
+    desk.shelf.scribble((THEM, BOOT, 3), Err(BadValue::Overwritten));
+    desk.step();
+    let gap = desk.log.coverage().gaps[0].clone();
+    assert_eq!((gap.reason, gap.from, gap.to), ("hole", None, Some(START)));
+    let desk = desk.killed();
+    desk.step();
+    assert_eq!(desk.reasons(), BTreeSet::from(["hole"]));
+
+    desk.shelf.delete((THEM, BOOT, 3));
+    desk.clock.advance(DAY + SECOND);
+    desk.step();
+    desk.step();
+
+    assert!(desk.reasons().is_empty(), "{:?}", desk.log.coverage());
+}
+
+#[test]
 fn a_key_that_goes_takes_nothing_along() {
     let desk = Desk::new();
     desk.publish(1, &[1]);
