@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use tidings::PauseReason;
 use tidings::testing::{Answer, Fault};
 
 /// Members of a cluster.
 pub(super) const MEMBERS: usize = 3;
 /// How far a member's clock is off, at most, in seconds: under five minutes, so
 /// that nobody's times are corrected and lists have one order.
-const SKEW_SECONDS: i64 = 120;
+pub(super) const SKEW_SECONDS: i64 = 120;
+/// The same where times are corrected.
+pub(super) const LARGE_SKEW_SECONDS: i64 = 100_000;
 
 /// What happens; the first number says to which member.
 #[derive(Clone, Debug)]
@@ -51,6 +54,18 @@ pub(super) enum Action {
     /// The commons are out of the member's reach.
     Cut(usize),
     Heal(usize),
+    /// Whoever watches the commons, or the store, says that they are away; or a
+    /// person does.
+    Pause {
+        member: usize,
+        of: Part,
+        reason: PauseReason,
+    },
+    Resume {
+        member: usize,
+        of: Part,
+        reason: PauseReason,
+    },
     /// The commons forget their history.
     Compact,
     /// Somebody writes what is no block where the member's next publication belongs.
@@ -65,6 +80,21 @@ pub(super) enum Action {
     Restart(usize),
     /// Its process dies, and is started again.
     Crash(usize),
+}
+
+/// A part of a member that can be paused by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Log,
+    Cluster,
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    prop::sample::select(vec![Part::Log, Part::Cluster])
+}
+
+fn reason() -> impl Strategy<Value = PauseReason> {
+    prop::sample::select(vec![PauseReason::StoreDown, PauseReason::StoreFull, PauseReason::Manual])
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
@@ -86,7 +116,7 @@ fn answer() -> impl Strategy<Value = Answer> {
     ])
 }
 
-pub(super) fn action() -> impl Strategy<Value = Action> {
+pub(super) fn action(skew_seconds: i64) -> impl Strategy<Value = Action> {
     let wait = prop::sample::select(vec![1_u64, 100, 1_000, 1_000, 5_000, 11_000]);
     let m = || 0..MEMBERS;
     prop_oneof![
@@ -98,7 +128,7 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         12 => m().prop_map(Action::Apply),
         4 => m().prop_map(Action::Maintain),
         8 => wait.prop_map(|millis| Action::Wait(Duration::from_millis(millis))),
-        1 => (m(), -SKEW_SECONDS..=SKEW_SECONDS)
+        1 => (m(), -skew_seconds..=skew_seconds)
             .prop_map(|(member, seconds)| Action::Skew { member, seconds }),
         3 => (m(), 1..4_u64, fault()).prop_map(|(m, nth, fault)| Action::FailOnce(m, nth, fault)),
         1 => (m(), 1..4_u64, fault())
@@ -108,6 +138,10 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         4 => (m(), answer()).prop_map(|(m, answer)| Action::Answer(m, answer)),
         2 => m().prop_map(Action::Cut),
         3 => m().prop_map(Action::Heal),
+        1 => (m(), part(), reason())
+            .prop_map(|(member, of, reason)| Action::Pause { member, of, reason }),
+        2 => (m(), part(), reason())
+            .prop_map(|(member, of, reason)| Action::Resume { member, of, reason }),
         1 => Just(Action::Compact),
         1 => m().prop_map(Action::Scribble),
         2 => (1..4_u64, prop::bool::weighted(0.3))

@@ -7,6 +7,15 @@ use tidings::{Boot, EventId, Origin, Position, StoredEvent};
 
 use super::member::{Member, text};
 
+/// Whether lists have one order everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ordered {
+    /// They have.
+    Alike,
+    /// Clocks were so wrong that each member corrected times by what it knew.
+    Apart,
+}
+
 /// What an event is called for ever.
 pub(super) type Name = (Origin, Boot, u64);
 
@@ -20,7 +29,7 @@ fn is_keyed(stored: &StoredEvent) -> bool {
 
 /// Holds what the members show against each other and against what was promised.
 #[track_caller]
-pub(super) fn check(members: &[Member], published: &HashSet<Name>) {
+pub(super) fn check(members: &[Member], published: &HashSet<Name>, order: Ordered) {
     let shown: Vec<Vec<StoredEvent>> = members.iter().map(Member::shows).collect();
     for (member, shown) in members.iter().zip(&shown) {
         check_books(member);
@@ -29,7 +38,7 @@ pub(super) fn check(members: &[Member], published: &HashSet<Name>) {
         check_shared(member, shown, published);
         check_order_of_boots(shown);
     }
-    check_the_same(members, &shown, published);
+    check_the_same(members, &shown, published, order);
     check_keys(members, &shown, published);
 }
 
@@ -101,12 +110,22 @@ fn check_order_of_boots(shown: &[StoredEvent]) {
 /// Everybody shows what is published, in the same order. Of what was not shared
 /// nobody else shows anything; nor of what came under a key that is here already.
 #[track_caller]
-fn check_the_same(members: &[Member], shown: &[Vec<StoredEvent>], published: &HashSet<Name>) {
+fn check_the_same(
+    members: &[Member],
+    shown: &[Vec<StoredEvent>],
+    published: &HashSet<Name>,
+    order: Ordered,
+) {
     let names: Vec<HashSet<Name>> =
         shown.iter().map(|shown| shown.iter().map(name).collect()).collect();
     let is_everywhere = |stored: &StoredEvent| names.iter().all(|it| it.contains(&name(stored)));
     let list = |shown: &[StoredEvent]| -> Vec<Name> {
-        shown.iter().filter(|stored| is_everywhere(stored)).map(name).collect()
+        let mut list: Vec<Name> =
+            shown.iter().filter(|stored| is_everywhere(stored)).map(name).collect();
+        if order == Ordered::Apart {
+            list.sort_unstable();
+        }
+        list
     };
     let first = list(&shown[0]);
     for (member, shown) in members.iter().zip(shown) {

@@ -10,8 +10,8 @@ use tidings::store::memory::MemoryStore;
 use tidings::store::{BlockStore as _, Sink as _};
 use tidings::testing::{Blocks, Fault, FaultyStore, Shelf, ShelfMember};
 use tidings::{
-    Ack, Boot, Clock, Event, EventId, Log, LogOptions, Origin, PauseReason, Position, Query,
-    Sharing, StoredEvent, Taken, Timestamp, Unshared,
+    Ack, Boot, Clock, Component as _, Event, EventId, Log, LogOptions, Origin, PauseReason,
+    Position, Query, Sharing, StoredEvent, Taken, Timestamp, Unshared,
 };
 
 /// Nothing of a member moves by itself, so nothing is waited for.
@@ -188,6 +188,7 @@ impl Member {
         self.commons.heal();
         for reason in PauseReason::ALL {
             self.log().resume(reason);
+            self.cluster().resume(reason).unwrap();
         }
     }
 

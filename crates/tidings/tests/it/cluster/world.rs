@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidings::Clock;
 use tidings::block::Block;
 use tidings::store::Sink as _;
 use tidings::store::etcd::BadValue;
 use tidings::testing::{Blocks, Shelf, ShelfMember};
+use tidings::{Clock, Component as _};
 
-use super::actions::{Action, MEMBERS};
-use super::agreement::{self, published};
+use super::actions::{Action, MEMBERS, Part};
+use super::agreement::{self, Ordered, published};
 use super::member::{Member, start};
 
 /// All has come to rest if nothing has happened for so many rounds of a second:
@@ -62,6 +62,18 @@ impl World {
             Action::Answer(member, answer) => self.members[member].commons.answer([answer]),
             Action::Cut(member) => self.members[member].commons.cut(),
             Action::Heal(member) => self.members[member].commons.heal(),
+            Action::Pause { member, of: Part::Log, reason } => {
+                self.members[member].log().suspend(reason);
+            }
+            Action::Pause { member, of: Part::Cluster, reason } => {
+                self.members[member].cluster().suspend(reason);
+            }
+            Action::Resume { member, of: Part::Log, reason } => {
+                self.members[member].log().resume(reason);
+            }
+            Action::Resume { member, of: Part::Cluster, reason } => {
+                self.members[member].cluster().resume(reason).unwrap();
+            }
             Action::Compact => self.shelf.compact(),
             Action::Scribble(member) => self.scribble(member),
             Action::Stranger { events, skips } => {
@@ -99,17 +111,17 @@ impl World {
     /// Faults end, all comes to rest, and is held against what was promised; once
     /// more when all have died and the history is gone, and when the commons are
     /// others, and empty.
-    pub(super) fn finish(mut self) {
+    pub(super) fn finish(mut self, order: Ordered) {
         self.come_to_rest();
-        agreement::check(&self.members, &published(&self.shelf));
+        agreement::check(&self.members, &published(&self.shelf), order);
         self.members.iter_mut().for_each(Member::crash);
         self.shelf.compact();
         self.come_to_rest();
         let published = published(&self.shelf);
-        agreement::check(&self.members, &published);
+        agreement::check(&self.members, &published, order);
         self.shelf.wipe();
         self.come_to_rest();
-        agreement::check(&self.members, &published);
+        agreement::check(&self.members, &published, order);
     }
 
     fn come_to_rest(&mut self) {
