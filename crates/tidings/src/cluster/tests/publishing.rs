@@ -232,3 +232,38 @@ fn who_leaves_while_the_commons_are_away_does_not_wait_for_them() {
 
     assert_eq!((sharing.published, sharing.waiting), (0, 2), "{sharing}");
 }
+
+#[test]
+fn who_has_nothing_to_publish_is_woken_by_the_next_event() {
+    let member = Member::new();
+    member.publish_all();
+    let arrivals = &member.log.core().arrivals;
+    assert_eq!(arrivals.waiting(), 0);
+
+    let rest = member.cluster.publish_step();
+    assert!(!rest.is_zero());
+    assert_eq!(arrivals.waiting(), 1);
+    member.append("a");
+
+    assert_eq!(arrivals.waiting(), 0);
+    member.cluster.publish_step();
+    assert_eq!(member.shared_messages(), ["a"]);
+}
+
+#[test]
+fn its_own_threads_publish_what_comes_and_say_goodbye() {
+    let member = Member::with(ClusterOptions { linger: Duration::ZERO, ..Default::default() });
+    for i in 1..=10 {
+        member.append(&i.to_string());
+        crate::sync::block_on(member.cluster.shared_through(Position(i)));
+        assert_eq!(member.shared_messages().len() as u64, i);
+        // As far apart as two publications must be.
+        member.clock.advance(SECOND);
+    }
+    member.log.end(SECOND);
+
+    let sharing = member.cluster.leave(Duration::from_mins(1));
+
+    assert_eq!((sharing.published, sharing.waiting), (11, 0), "{sharing}");
+    assert!(member.shelf.presence(member.store.origin()).unwrap().left);
+}
