@@ -236,7 +236,6 @@ fn who_leaves_while_the_commons_are_away_does_not_wait_for_them() {
 #[test]
 fn who_has_nothing_to_publish_is_woken_by_the_next_event() {
     let member = Member::new();
-    member.publish_all();
     let arrivals = &member.log.core().arrivals;
     assert_eq!(arrivals.waiting(), 0);
 
