@@ -335,3 +335,58 @@ fn in_a_data_directory_the_books_and_the_keys_of_others_outlive_the_process() {
     drop(log);
     assert_books(&open(), "queued 0 = published 0 + unshared 0 + waiting 0");
 }
+
+/// Does it, with time for the log to recover, until it works.
+#[track_caller]
+fn until_done(log: &Log, store: &FaultyStore<MemoryStore>, doing: impl Fn() -> bool) {
+    for _ in 0..5 {
+        if doing() {
+            return;
+        }
+        store.release();
+        let _ = log.maintain();
+    }
+    panic!("it does not recover: {:?}", log.state());
+}
+
+/// Everything that a shared log writes, over a store whose `nth` write fails; says
+/// whether there were so many.
+fn share_over(nth: u64, fault: Fault) -> bool {
+    let (store, options) = (faulty(), shared());
+    let (log, there) = (log_over(&store, &options), log_over(&memory(), &options));
+    append(&there, Event::new("a", "theirs"));
+    let (theirs, queued) =
+        (published(&there), foreign_block(Boot::from_bytes([1; 8]), 1, start(), &["q"]));
+    let ours = || Event::new("a", "ours").with_key("k");
+    store.fail_at(nth, fault);
+
+    until_done(&log, &store, || log.append(vec![ours()], Ack::Disk, false).is_ok());
+    until_done(&log, &store, || log.put(&queued).is_ok());
+    until_done(&log, &store, || log.core().apply(theirs.clone(), &[]).is_ok());
+    let waits = bases(&log)[0];
+    until_done(&log, &store, || log.core().note(&[Note { name: "n", value: b"1" }]).is_ok());
+    until_done(&log, &store, || log.core().shared_out(&[waits], &[], &[]).is_ok());
+    let mut found = messages(&log);
+    found.retain(|message| !message.contains("missing"));
+    found.sort();
+    assert_eq!(found, ["ours", "q", "theirs"], "{nth} {fault:?}");
+    options.clock.advance(25 * HOUR);
+    until_done(&log, &store, || log.maintain().is_ok());
+    until_done(&log, &store, || log.maintain().is_ok());
+
+    let (sharing, backlog) = (log.sharing().unwrap(), store.backlog().unwrap());
+    assert!(sharing.is_balanced() && log.tally().is_balanced(), "{nth} {fault:?}: {sharing}");
+    assert_eq!(sharing.waiting, backlog.events, "{nth} {fault:?}: {sharing}");
+    assert_eq!(sharing.published, 1, "{nth} {fault:?}: {sharing}");
+    assert!(sharing.unshared(Unshared::TooOld) >= 1, "{nth} {fault:?}: {sharing}");
+    store.writes() >= nth
+}
+
+#[test]
+fn any_write_of_a_shared_log_may_fail_and_all_stands_once_and_is_counted_once() {
+    let faults = [Fault::NotStored, Fault::UnknownButDone, Fault::UnknownNotDone, Fault::DiskFull];
+    for fault in faults {
+        let writes = (1..100).take_while(|nth| share_over(*nth, fault)).count();
+        assert!((6..99).contains(&writes), "{fault:?} reached {writes} writes");
+    }
+}
