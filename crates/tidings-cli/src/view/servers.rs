@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tidings::Timestamp;
 
 use super::escape::escaped;
-use super::summary::{Wall, grouped};
+use super::summary::{Wall, grouped, short};
 use super::width::{columns, padded};
 use crate::times::format_span;
 
@@ -51,7 +51,7 @@ impl Server {
         };
         [
             escaped(&self.member).into_owned(),
-            escaped(&self.origin).chars().take(8).collect(),
+            short(&self.origin),
             escaped(&self.state).into_owned(),
             silent,
             if here { "-".to_owned() } else { wall.clock(self.through) },
