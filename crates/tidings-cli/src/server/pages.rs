@@ -60,8 +60,9 @@ pub(super) async fn answer(
     let endless = format != Format::Json && asked.limit.is_none();
     let left = if endless { usize::MAX } else { query.limit };
     if endless && query.order == Order::Ascending && query.until.is_none() {
-        // Without an end, a reader slower than the producers would never arrive.
-        query.until = Some(app.clock.now().after(FUTURE_SKEW_MAX));
+        // Without an end, a reader slower than the producers would never arrive. What
+        // another member with a fast clock received stands as far ahead once more.
+        query.until = Some(app.clock.now().after(2 * FUTURE_SKEW_MAX));
     }
     let shape = Shape { format, verbose, collapse: asked.collapse };
     let mut pages = Pages { app, query, left, sent: 0, shape, ended: false, foot: None };
