@@ -8,6 +8,8 @@
 mod add;
 mod block;
 #[cfg(feature = "etcd")]
+mod cluster;
+#[cfg(feature = "etcd")]
 mod etcd;
 mod events;
 mod http;
@@ -34,6 +36,8 @@ const TARGETS: &[Target] = &[
     ("etcd", etcd::report),
     #[cfg(feature = "etcd")]
     ("wake", wake::report),
+    #[cfg(feature = "etcd")]
+    ("cluster", cluster::report),
 ];
 
 fn main() -> ExitCode {

@@ -4,8 +4,8 @@
 mod bare;
 mod fill;
 mod load;
-mod process;
-mod wire;
+pub(crate) mod process;
+pub(crate) mod wire;
 
 use std::io::{self, Write};
 

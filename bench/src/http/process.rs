@@ -14,18 +14,23 @@ use crate::machine;
 
 /// A server in a process of its own.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// From the start of the process until `/readyz` answered 200.
-    pub(super) start: Duration,
+    pub(crate) start: Duration,
 }
 
 impl Server {
     /// The release program over a data directory, as soon as it is ready.
-    pub(super) fn tidings(data: &Path) -> io::Result<Server> {
+    pub(crate) fn tidings(data: &Path) -> io::Result<Server> {
+        Server::tidings_with(data, &[])
+    }
+
+    /// The same with more flags.
+    pub(crate) fn tidings_with(data: &Path, flags: &[&str]) -> io::Result<Server> {
         let mut command = Command::new(program()?);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(flags);
         let mut server = Server::start(&mut command)?;
         while wire::status(server.address, "/readyz")? != 200 {
             std::thread::yield_now();
@@ -35,7 +40,7 @@ impl Server {
     }
 
     /// The one that parses and stores nothing.
-    pub(super) fn bare() -> io::Result<Server> {
+    pub(crate) fn bare() -> io::Result<Server> {
         Server::start(Command::new(std::env::current_exe()?).arg(bare::CHILD))
     }
 
@@ -54,16 +59,16 @@ impl Server {
     }
 
     /// Processor seconds of all its threads so far, to a hundredth.
-    pub(super) fn cpu(&self) -> f64 {
+    pub(crate) fn cpu(&self) -> f64 {
         machine::cpu_of(self.child.id())
     }
 
-    pub(super) fn resident_bytes(&self) -> f64 {
+    pub(crate) fn resident_bytes(&self) -> f64 {
         machine::resident_bytes_of(self.child.id()) as f64
     }
 
     /// Stops it as an operator does, and waits for its end.
-    pub(super) fn stop(mut self) -> io::Result<()> {
+    pub(crate) fn stop(mut self) -> io::Result<()> {
         let asked = Command::new("kill").arg(self.child.id().to_string()).status()?;
         let ended = self.child.wait()?;
         if asked.success() && ended.success() {

@@ -7,14 +7,14 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-pub(super) const JSON: &str = "application/json";
-pub(super) const NDJSON: &str = "application/x-ndjson";
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const NDJSON: &str = "application/x-ndjson";
 
 /// Bytes that are asked for at once.
 const READ_BYTES: usize = 64 * 1024;
 
 /// A request that posts this body.
-pub(super) fn post(media: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn post(media: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
         "POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media}\r\nContent-Length: {}\r\n\r\n",
         body.len()
@@ -24,20 +24,25 @@ pub(super) fn post(media: &str, body: &[u8]) -> Vec<u8> {
 
 /// A connection that is kept.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     unread: Vec<u8>,
 }
 
 impl Connection {
-    pub(super) async fn open(address: SocketAddr) -> io::Result<Connection> {
+    pub(crate) async fn open(address: SocketAddr) -> io::Result<Connection> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Connection { stream, unread: Vec::new() })
     }
 
     /// Sends a request and reads its answer to the end.
-    pub(super) async fn ask(&mut self, request: &[u8]) -> io::Result<u16> {
+    pub(crate) async fn ask(&mut self, request: &[u8]) -> io::Result<u16> {
+        self.answer(request).await.map(|(status, _)| status)
+    }
+
+    /// The status and the body of the answer.
+    async fn answer(&mut self, request: &[u8]) -> io::Result<(u16, Vec<u8>)> {
         self.stream.write_all(request).await?;
         let head_end = self.read_past(b"\r\n\r\n").await?;
         let head = String::from_utf8_lossy(&self.unread[..head_end]).to_ascii_lowercase();
@@ -48,12 +53,13 @@ impl Connection {
         while self.unread.len() < whole {
             self.read().await?;
         }
-        self.unread.drain(..whole);
-        status.ok_or_else(|| io::Error::other(format!("not an answer: {head}")))
+        let body = self.unread.drain(..whole).skip(head_end).collect();
+        let status = status.ok_or_else(|| io::Error::other(format!("not an answer: {head}")))?;
+        Ok((status, body))
     }
 
     /// Begins to follow: what comes from now on is [`Connection::frame`]s.
-    pub(super) async fn follow(&mut self) -> io::Result<()> {
+    pub(crate) async fn follow(&mut self) -> io::Result<()> {
         let request = b"GET /api/v1/events/stream HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
         self.stream.write_all(request).await?;
         self.read_past(b"event: hello").await?;
@@ -61,7 +67,7 @@ impl Connection {
     }
 
     /// Waits for the end of the next event, and throws it away.
-    pub(super) async fn frame(&mut self) -> io::Result<()> {
+    pub(crate) async fn frame(&mut self) -> io::Result<()> {
         let start = self.read_past(b"data: ").await?;
         self.unread.drain(..start);
         let end = self.read_past(b"\n\n").await?;
@@ -90,12 +96,17 @@ impl Connection {
 }
 
 /// One thread for all connections: the other is left to the server.
-pub(super) fn runtime() -> io::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 /// The status of one GET over a connection of its own.
-pub(super) fn status(address: SocketAddr, path: &str) -> io::Result<u16> {
+pub(crate) fn status(address: SocketAddr, path: &str) -> io::Result<u16> {
+    get(address, path).map(|(status, _)| status)
+}
+
+/// The status and the body of one GET over a connection of its own.
+pub(crate) fn get(address: SocketAddr, path: &str) -> io::Result<(u16, Vec<u8>)> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    runtime()?.block_on(async { Connection::open(address).await?.ask(request.as_bytes()).await })
+    runtime()?.block_on(async { Connection::open(address).await?.answer(request.as_bytes()).await })
 }
