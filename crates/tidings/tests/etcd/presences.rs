@@ -90,6 +90,25 @@ fn a_copy_of_a_data_directory_does_not_speak_for_the_original() {
 }
 
 #[test]
+fn whoever_lost_its_claim_while_it_slept_speaks_no_more() {
+    if !etcd::is_here("whoever_lost_its_claim_while_it_slept_speaks_no_more") {
+        return;
+    }
+    let member = EtcdMember::start();
+    let (sleeper, other) = (member.store(), member.store());
+    let block = Blocks::new(1).of(1);
+    patiently(|| sleeper.show(&presence_of(&block, 1))).unwrap();
+    // What happens to the claim of a process that sleeps too long.
+    member.ctl(&["del", "--prefix", "tidings/claim/"]);
+    patiently(|| other.show(&presence_of(&block, 2))).unwrap();
+
+    let error = sleeper.show(&presence_of(&block, 3)).unwrap_err();
+
+    assert!(error.to_string().contains("is written by"), "{error}");
+    assert_eq!(next(&mut other.watch(None)), "2 of db1");
+}
+
+#[test]
 fn a_presence_that_is_said_again_and_again_uses_no_lease_up() {
     if !etcd::is_here("a_presence_that_is_said_again_and_again_uses_no_lease_up") {
         return;
