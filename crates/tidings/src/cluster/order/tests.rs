@@ -13,7 +13,7 @@ use crate::cluster::line::{Age, HOLE_PATIENCE};
 use crate::cluster::tests::others::{START, publication};
 use crate::store::etcd::WatchFrom;
 
-const ROUNDS: u64 = if cfg!(feature = "soak") { 20_000 } else { 300 };
+const ROUNDS: u64 = if cfg!(feature = "soak") { 5_000 } else { 300 };
 const LONG: Duration = Duration::from_mins(1);
 
 /// A log that knows what it was told, and has an opinion of each `received`.
