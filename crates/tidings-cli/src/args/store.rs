@@ -69,7 +69,7 @@ pub struct EtcdArgs {
     /// The key of this certificate, in PEM
     #[arg(long, value_name = "FILE")]
     pub etcd_key: Option<String>,
-    /// Under steady load publish so often at most; at most 10s [default: 1s]
+    /// How long a publication waits for more events under steady load; at most 10s [default: 1s]
     #[arg(long, value_name = "SPAN")]
     pub etcd_linger: Option<String>,
     /// etcd's own quota: near it the least severe events are no longer shared [default: 2GiB]
