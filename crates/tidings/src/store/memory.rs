@@ -23,7 +23,7 @@ pub struct MemoryStore {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct State {
     closed: bool,
     next: u64,
@@ -50,6 +50,13 @@ impl MemoryStore {
     #[cfg(feature = "testing")]
     pub fn reopen(&self) {
         self.state.lock().closed = false;
+    }
+
+    /// Another store that holds the same: as a copy of a directory does.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn copy(&self) -> MemoryStore {
+        MemoryStore { origin: self.origin, state: Mutex::new(self.state.lock().clone()) }
     }
 
     fn open(&self) -> Result<MutexGuard<'_, State>, StoreError> {

@@ -80,6 +80,10 @@ pub(super) enum Action {
     Restart(usize),
     /// Its process dies, and is started again.
     Crash(usize),
+    /// A copy is made of what it has stored.
+    Backup(usize),
+    /// It dies, and goes on with the copy.
+    Restore(usize),
 }
 
 /// A part of a member that can be paused by itself.
@@ -148,5 +152,7 @@ pub(super) fn action(skew_seconds: i64) -> impl Strategy<Value = Action> {
             .prop_map(|(events, skips)| Action::Stranger { events, skips }),
         1 => m().prop_map(Action::Restart),
         2 => m().prop_map(Action::Crash),
+        1 => m().prop_map(Action::Backup),
+        1 => m().prop_map(Action::Restore),
     ]
 }

@@ -1,6 +1,6 @@
 //! How does one member of the cluster live, and what was promised by it?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,9 @@ pub(super) struct Member {
     pub(super) acknowledged: Vec<EventId>,
     /// Keys under which an event was acknowledged.
     pub(super) keys: BTreeSet<String>,
+    backup: Option<Backup>,
+    /// Of what it published since the copy it may know nothing.
+    pub(super) is_restored: bool,
     /// The second books of the boots that are over.
     over: Vec<Sharing>,
     /// Events whose fate a process settled that died before it could count them.
@@ -39,6 +42,13 @@ pub(super) struct Member {
     pub(super) queue_origin: Origin,
     /// Events offered so far; each text is another.
     texts: usize,
+}
+
+/// A copy of what is stored, and what was promised then.
+struct Backup {
+    store: MemoryStore,
+    acknowledged: Vec<EventId>,
+    keys: BTreeSet<String>,
 }
 
 pub(super) fn start() -> Timestamp {
@@ -56,6 +66,8 @@ impl Member {
             live: None,
             acknowledged: Vec::new(),
             keys: BTreeSet::new(),
+            backup: None,
+            is_restored: false,
             over: Vec::new(),
             uncounted: 0,
             queue: Blocks::of_boot(queue_origin, Boot::from_bytes([0; 8])),
@@ -164,6 +176,28 @@ impl Member {
         drop(cluster);
         log.close(Duration::ZERO);
         self.store.release();
+        self.reopen();
+    }
+
+    pub(super) fn back_up(&mut self) {
+        let (acknowledged, keys) = (self.acknowledged.clone(), self.keys.clone());
+        self.backup = Some(Backup { store: self.store.inner().copy(), acknowledged, keys });
+    }
+
+    /// What was acknowledged since the copy was made is lost, unless others can get
+    /// it.
+    pub(super) fn restore(&mut self, published: &[Block]) {
+        let Some(backup) = self.backup.take() else { return };
+        self.note_over(self.sharing());
+        self.live = None;
+        self.store = Arc::new(FaultyStore::new(backup.store));
+        self.is_restored = true;
+        let shared = published.iter().flat_map(|it| it.events(Position(0)).unwrap());
+        let there: HashSet<EventId> = shared.map(|stored| stored.id).collect();
+        let known = backup.acknowledged.len();
+        let since = self.acknowledged.split_off(known);
+        self.acknowledged.extend(since.into_iter().filter(|id| there.contains(id)));
+        self.keys = backup.keys;
         self.reopen();
     }
 

@@ -84,6 +84,8 @@ impl World {
             }
             Action::Restart(member) => self.members[member].restart(),
             Action::Crash(member) => self.members[member].crash(),
+            Action::Backup(member) => self.members[member].back_up(),
+            Action::Restore(member) => self.members[member].restore(&self.shelf.blocks()),
         }
         for member in &self.members {
             let sharing = member.sharing();
@@ -113,11 +115,11 @@ impl World {
     /// others, and empty.
     pub(super) fn finish(mut self, order: Ordered) {
         self.come_to_rest();
-        agreement::check(&self.members, &published(&self.shelf), order);
+        agreement::check(&self.members, &published(&self.members, &self.shelf), order);
         self.members.iter_mut().for_each(Member::crash);
         self.shelf.compact();
         self.come_to_rest();
-        let published = published(&self.shelf);
+        let published = published(&self.members, &self.shelf);
         agreement::check(&self.members, &published, order);
         self.shelf.wipe();
         self.come_to_rest();
