@@ -17,6 +17,7 @@ mod linger;
 mod order;
 mod outlet;
 mod packing;
+mod parcel;
 mod peers;
 mod plan;
 mod presenter;

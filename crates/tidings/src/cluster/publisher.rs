@@ -14,6 +14,7 @@ use super::guard::Guard;
 use super::linger::{Linger, PUBLICATION_SPACING};
 use super::outlet::Orders;
 use super::packing::{LeftOut, PUBLICATION_EVENTS_MAX, Packed, Packer, Publication, Reach};
+use super::parcel::{ALL, Parcel, Settled};
 use super::plan::{PROGRESS_NOTE, Plan, Progress};
 use super::presenter::Presenter;
 use super::{ClusterOptions, PRESENCE_BEAT, Shared};
@@ -23,9 +24,6 @@ use crate::log::{Core, Log};
 use crate::pause::PauseReason;
 use crate::sharing::Unshared;
 use crate::store::{Note, Outcome, StoreError, Waiting};
-
-/// Of the blocks in question, all events that nobody has counted yet.
-const ALL: u64 = u64::MAX;
 
 /// What the publishing thread knows.
 pub(super) struct Publisher {
@@ -49,27 +47,6 @@ pub(super) struct Publisher {
     rests_until: Duration,
     /// Its number among those who wait for the log to grow.
     listener: u64,
-}
-
-/// A publication on its way.
-struct Parcel {
-    publication: Publication,
-    /// As an earlier process planned it.
-    inherited: Option<Plan>,
-    /// A try of an earlier process may have arrived.
-    is_inherited: bool,
-    /// It can be made again after a crash.
-    is_planned: bool,
-    /// A try of this process may have arrived.
-    may_be_there: bool,
-    settled: Option<Settled>,
-}
-
-/// What became of a publication: to be written into the books.
-struct Settled {
-    unshared: Vec<(Unshared, u64)>,
-    /// Its number is used up.
-    takes_number: bool,
 }
 
 impl Publisher {
@@ -415,32 +392,6 @@ impl Publisher {
         let end = core.index.read().next();
         let first = core.first_waiting();
         shared.outlet.shared_up_to(first.unwrap_or(end), self.oldest_waiting);
-    }
-}
-
-impl Parcel {
-    fn published(&self) -> Settled {
-        let shed = self.publication.shed;
-        let unshared = if shed > 0 { vec![(Unshared::Shed, shed)] } else { Vec::new() };
-        Settled { unshared, takes_number: true }
-    }
-
-    /// What follows from another publication under its number; `None` if it may be
-    /// put under the next.
-    fn judge(&self, error: &StoreError) -> Option<Settled> {
-        let events = self.publication.events;
-        match self.inherited {
-            // An earlier process had put a block there that has gone since.
-            None if self.is_inherited => return None,
-            Some(plan) if events < plan.events => {
-                tracing::warn!(%error, events, planned = plan.events,
-                    "taken for published: part of what was put there has gone here since");
-                return Some(self.published());
-            }
-            _ => {}
-        }
-        tracing::error!(%error, events, "events will not be shared");
-        Some(Settled { unshared: vec![(Unshared::Conflict, ALL)], takes_number: true })
     }
 }
 
