@@ -138,13 +138,14 @@ impl Incoming {
         }
     }
 
-    /// As coverage needs it.
+    /// As coverage needs it. While nobody can be heard, members count as they did
+    /// when the watch was heard last: that it is stale is all there is to tell.
     pub(super) fn seen(&self) -> PeersSeen {
         let (now, passed) = self.now();
         let known = self.known.lock();
         let since = known.stale_since(passed);
         PeersSeen {
-            peers: known.peers.seen(passed),
+            peers: known.peers.seen(since.unwrap_or(passed)),
             holes: known.holes.clone(),
             stale_since: since.map(|since| now.before(passed.saturating_sub(since))),
         }
@@ -157,5 +158,32 @@ impl Known {
     fn stale_since(&self, passed: Duration) -> Option<Duration> {
         let is_silent = passed.saturating_sub(self.heard_at) > STALE_AFTER || !self.was_heard;
         self.unlisted_since.or(is_silent.then_some(self.heard_at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::UNHEARD_AFTER;
+    use crate::cluster::tests::others::{START, presence};
+    use crate::log::PeerState;
+
+    #[test]
+    fn a_stale_watch_makes_nobody_unheard_who_was_heard_before() {
+        let clock = Clock::by_hand(START);
+        let incoming = Incoming::new(clock.clone());
+        incoming.listed();
+        incoming.watched(Some(Duration::ZERO));
+        incoming.hear(presence(Origin::from_bytes([4; 16]), START), 1, true);
+
+        let silent = 2 * UNHEARD_AFTER;
+        clock.advance(silent);
+        incoming.watched(Some(silent));
+
+        let seen = incoming.seen();
+        assert_eq!(seen.stale_since, Some(START));
+        assert_eq!(seen.peers[0].seen.state, PeerState::Heard);
+        incoming.watched(Some(Duration::ZERO));
+        assert_eq!(incoming.seen().peers[0].seen.state, PeerState::Unheard);
     }
 }
