@@ -82,14 +82,17 @@ fn a_full_etcd_pauses_writes_not_reads_and_says_what_to_do() {
     let probed = patiently(|| store.probe());
     assert!(matches!(probed, Err(StoreError::Full { .. })), "only a write tells: {probed:?}");
     let status = patiently(|| store.status()).unwrap();
-    assert!(status.bytes > 8 * 1024 * 1024 && status.alarms == ["NOSPACE"], "{status:?}");
+    // etcd counts the put that it refuses too, so it may stay below its quota.
+    assert!(status.bytes > 4 * 1024 * 1024 && status.alarms == ["NOSPACE"], "{status:?}");
+
+    let full_bytes = status.bytes;
 
     make_room(&member);
     patiently(|| store.probe()).unwrap();
     patiently(|| store.put(&block)).unwrap();
     assert_eq!(patiently(|| store.blocks()).unwrap().blocks, [block]);
     let status = patiently(|| store.status()).unwrap();
-    assert!(status.bytes < 8 * 1024 * 1024 && status.alarms.is_empty(), "{status:?}");
+    assert!(status.bytes < full_bytes && status.alarms.is_empty(), "{status:?}");
 }
 
 #[test]
