@@ -32,6 +32,7 @@ mod component;
 mod event;
 mod exit;
 mod id;
+mod jitter;
 pub mod log;
 mod loss;
 mod overwatch;

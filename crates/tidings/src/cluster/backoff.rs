@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::jitter::Jitter;
+
 /// The rest after a first failure.
 pub(super) const BACKOFF_MIN: Duration = Duration::from_millis(100);
 /// The rest after many.
@@ -12,13 +14,13 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Backoff {
     failures: u32,
-    random: u64,
+    jitter: Jitter,
 }
 
 impl Backoff {
     /// The seed only keeps members apart.
     pub(super) fn new(seed: u64) -> Backoff {
-        Backoff { failures: 0, random: seed }
+        Backoff { failures: 0, jitter: Jitter::new(seed) }
     }
 
     /// How long to rest after one more failure: between half and all of the span
@@ -26,12 +28,7 @@ impl Backoff {
     pub(super) fn fail(&mut self) -> Duration {
         let doubled = BACKOFF_MIN.saturating_mul(1 << self.failures.min(16));
         self.failures += 1;
-        let span = doubled.min(BACKOFF_MAX);
-        // Numerical Recipes' LCG: any spread will do.
-        let next = self.random.wrapping_mul(6_364_136_223_846_793_005);
-        self.random = next.wrapping_add(1_442_695_040_888_963_407);
-        let share = u32::try_from(self.random >> 32).unwrap_or(u32::MAX);
-        span / 2 + (span / 2).mul_f64(f64::from(share) / f64::from(u32::MAX))
+        self.jitter.shorten(doubled.min(BACKOFF_MAX), 2)
     }
 
     /// It works again.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::component::Component;
+use crate::jitter::Jitter;
 use crate::pause::PauseReason;
 use crate::store::Sink;
 use crate::sync::{Arc, Condvar, Mutex, spawn, thread};
@@ -20,8 +21,11 @@ use watch::{Order, Seen, Watch};
 
 /// How long the store must answer before components are resumed, by default.
 pub const QUIET_PERIOD: Duration = Duration::from_secs(10);
-/// How often the store is probed, by default.
+/// How often the store is probed, by default. Each time up to a quarter sooner, by
+/// chance, so that many members do not ask one store at the same moment.
 pub const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// By which part of the interval a probe may come sooner.
+const PROBE_JITTER_PART: u32 = 4;
 /// How long a probe may take before the store counts as down, by default.
 pub const PROBE_DEADLINE: Duration = Duration::from_secs(3);
 
@@ -146,7 +150,8 @@ impl Overwatch {
         threads.push(spawn("tidings-probe", move || while prober.probe_once(watch) {})?);
         let decider = Arc::clone(&self.inner);
         threads.push(spawn("tidings-overwatch", move || {
-            while decider.rest(watch) {
+            let (mut jitter, interval) = (Jitter::random(), decider.options.probe_interval);
+            while decider.rest(watch, jitter.shorten(interval, PROBE_JITTER_PART)) {
                 decider.step();
             }
         })?);
@@ -236,9 +241,9 @@ impl Inner {
         true
     }
 
-    /// Waits for one interval; false when the watch is over.
-    fn rest(&self, watch: u64) -> bool {
-        let until = self.options.clock.monotonic() + self.options.probe_interval;
+    /// Waits so long; false when the watch is over.
+    fn rest(&self, watch: u64, span: Duration) -> bool {
+        let until = self.options.clock.monotonic() + span;
         let mut probe = self.probe.lock();
         loop {
             let left = until.saturating_sub(self.options.clock.monotonic());

@@ -370,5 +370,5 @@ fn watching_again_leaves_no_thread_of_the_first_watch() {
     scene.overwatch.start().unwrap();
 
     assert!(!scene.overwatch.inner.probe_once(first));
-    assert!(!scene.overwatch.inner.rest(first));
+    assert!(!scene.overwatch.inner.rest(first, PROBE_INTERVAL));
 }
