@@ -12,6 +12,8 @@ mod cluster;
 #[cfg(feature = "etcd")]
 mod etcd;
 mod events;
+#[cfg(feature = "etcd")]
+mod expiry;
 mod http;
 mod ingest;
 mod machine;
@@ -36,6 +38,8 @@ const TARGETS: &[Target] = &[
     ("etcd", etcd::report),
     #[cfg(feature = "etcd")]
     ("wake", wake::report),
+    #[cfg(feature = "etcd")]
+    ("expiry", expiry::report),
     #[cfg(feature = "etcd")]
     ("cluster", cluster::report),
 ];
