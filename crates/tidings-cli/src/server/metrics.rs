@@ -145,11 +145,11 @@ fn write_log(page: &mut Page, app: &App) {
     page.value("", tally.stored);
     page.family("tidings_events_refused_total", "counter", "Of these, refused.");
     for reason in Refusal::ALL {
-        page.value(&format!("reason=\"{}\"", reason.name()), tally.refused(reason));
+        page.of_reason(reason.name(), tally.refused(reason));
     }
     page.family("tidings_events_lost_total", "counter", "Of these, taken and not stored.");
     for reason in LossReason::ALL {
-        page.value(&format!("reason=\"{}\"", reason.name()), tally.lost(reason));
+        page.of_reason(reason.name(), tally.lost(reason));
     }
     page.family("tidings_events_pending", "gauge", "Of these, neither stored nor lost yet.");
     page.value("", tally.pending);
@@ -159,7 +159,7 @@ fn write_log(page: &mut Page, app: &App) {
         _ => tidings::PauseSet::new(),
     };
     for reason in tidings::PauseReason::ALL {
-        page.value(&format!("reason=\"{}\"", reason.name()), u8::from(paused.contains(reason)));
+        page.of_reason(reason.name(), u8::from(paused.contains(reason)));
     }
 }
 
@@ -173,7 +173,7 @@ fn write_cluster(page: &mut Page, told: &ClusterTold) {
     page.value("", sharing.published);
     page.family("tidings_etcd_unshared_total", "counter", "Of these, given up.");
     for reason in Unshared::ALL {
-        page.value(&format!("reason=\"{}\"", reason.name()), sharing.unshared(reason));
+        page.of_reason(reason.name(), sharing.unshared(reason));
     }
     page.family("tidings_etcd_waiting", "gauge", "Of these, neither published nor given up.");
     page.value("", sharing.waiting);
@@ -184,7 +184,7 @@ fn write_cluster(page: &mut Page, told: &ClusterTold) {
     let skipped =
         [("duplicate", applied.duplicates), ("over_age", applied.over_age), ("odd", applied.odd)];
     for (reason, count) in skipped {
-        page.value(&format!("reason=\"{reason}\""), count);
+        page.of_reason(reason, count);
     }
     page.family("tidings_etcd_holes_total", "counter", "Publications waited for in vain.");
     page.value("", applied.holes);
@@ -252,6 +252,10 @@ impl Page {
 
     fn value(&mut self, labels: &str, value: impl std::fmt::Display) {
         self.suffixed("", labels, value);
+    }
+
+    fn of_reason(&mut self, reason: &str, value: impl std::fmt::Display) {
+        self.value(&format!("reason=\"{reason}\""), value);
     }
 
     fn suffixed(&mut self, suffix: &str, labels: &str, value: impl std::fmt::Display) {

@@ -96,6 +96,29 @@ impl Entry<'_> {
     }
 }
 
+impl Entry<'_> {
+    /// Of no type, no message and no member, with nothing that is optional; it
+    /// happened, was taken and was received at the same time.
+    pub(crate) const fn bare(at: Timestamp, seq: u64) -> Entry<'static> {
+        Entry {
+            event_type: "",
+            message: "",
+            member: "",
+            severity: Severity::INFO,
+            timestamp: at,
+            added: at,
+            received: at,
+            seq,
+            source: None,
+            subject: None,
+            key: None,
+            fields: None,
+            trace_id: None,
+            span_id: None,
+        }
+    }
+}
+
 /// The fields of an [`Entry`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum EntryFields<'a> {

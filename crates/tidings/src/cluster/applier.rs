@@ -14,6 +14,7 @@ use super::bell::Bell;
 use super::commons::Watching;
 use super::incoming::Incoming;
 use super::line::{Dated, Due, Seqs};
+use super::noted::noted;
 use super::order::{BootName, Here, Named, Order, Popped};
 use super::restamp::Stamps;
 use super::told::Told;
@@ -93,12 +94,7 @@ impl Applier {
     /// The log's store cannot be read.
     pub(super) fn new(shared: &Shared) -> Result<Applier, StoreError> {
         let core = shared.log.core();
-        let note = match core.recall(APPLIED_NOTE) {
-            Ok(note) => note.map(|note| applied::read(&note).map_err(|error| error.to_string())),
-            Err(error @ StoreError::DamagedNote { .. }) => Some(Err(error.to_string())),
-            Err(error) => return Err(error),
-        };
-        let note = note.transpose().unwrap_or_else(|cause| {
+        let note = noted(core, APPLIED_NOTE, applied::read)?.unwrap_or_else(|cause| {
             tracing::warn!(cause, "everything in etcd is listed anew");
             None
         });

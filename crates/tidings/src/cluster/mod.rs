@@ -14,6 +14,7 @@ mod guard;
 mod incoming;
 mod line;
 mod linger;
+mod noted;
 mod order;
 mod outlet;
 mod packing;

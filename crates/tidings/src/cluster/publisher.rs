@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::backoff::Backoff;
 use super::guard::Guard;
 use super::linger::{Linger, PUBLICATION_SPACING};
+use super::noted::noted;
 use super::outlet::Orders;
 use super::packing::{LeftOut, PUBLICATION_EVENTS_MAX, Packed, Packer, Publication, Reach};
 use super::parcel::{ALL, Parcel, Settled};
@@ -177,19 +178,11 @@ impl Publisher {
         if self.progress.is_some() {
             return Ok(());
         }
-        let progress = match core.recall(PROGRESS_NOTE) {
-            Ok(None) => Progress::default(),
-            Ok(Some(value)) => Progress::decode(&value).unwrap_or_else(|error| {
-                tracing::error!(%error, "how far publishing had come is not known any more");
-                Progress::default()
-            }),
-            Err(error @ StoreError::DamagedNote { .. }) => {
-                tracing::error!(%error, "how far publishing had come is not known any more");
-                Progress::default()
-            }
-            Err(error) => return Err(error),
-        };
-        self.progress = Some(progress);
+        let progress = noted(core, PROGRESS_NOTE, Progress::decode)?.unwrap_or_else(|cause| {
+            tracing::error!(cause, "how far publishing had come is not known any more");
+            None
+        });
+        self.progress = Some(progress.unwrap_or_default());
         Ok(())
     }
 

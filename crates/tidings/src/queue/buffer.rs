@@ -186,20 +186,10 @@ impl Ring {
         received: Timestamp,
     ) -> Entry<'a> {
         let bare = Entry {
-            event_type: "",
-            message: "",
             member,
             severity: item.severity,
-            timestamp: item.added,
-            added: item.added,
             received,
-            seq: item.seq,
-            source: None,
-            subject: None,
-            key: None,
-            fields: None,
-            trace_id: None,
-            span_id: None,
+            ..Entry::bare(item.added, item.seq)
         };
         let (event_type, message) = match &item.body {
             Body::Short { start, type_bytes, message_bytes } => {

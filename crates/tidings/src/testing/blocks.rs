@@ -6,7 +6,6 @@ use std::fmt::Write;
 use crate::block::{Block, BlockBuilder, Entry};
 use crate::clock::Timestamp;
 use crate::id::{Boot, Origin};
-use crate::severity::Severity;
 
 /// The first event's time: 2026-11-22T10:00:00Z. Each event is a second later.
 pub const START: Timestamp = Timestamp::from_nanos(1_795_341_600_000_000_000);
@@ -53,17 +52,7 @@ impl Blocks {
                 event_type: if self.seq.is_multiple_of(2) { "deploy" } else { "disk.high" },
                 message: &message,
                 member: "db1",
-                severity: Severity::INFO,
-                timestamp: at,
-                added: at,
-                received: at,
-                seq: self.seq,
-                source: None,
-                subject: None,
-                key: None,
-                fields: None,
-                trace_id: None,
-                span_id: None,
+                ..Entry::bare(at, self.seq)
             });
         }
         let sealed = self.builder.seal(self.number, false);

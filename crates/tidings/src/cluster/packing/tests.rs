@@ -36,16 +36,7 @@ impl Made {
                 message: "m",
                 member: "db1",
                 severity: *severity,
-                timestamp: at,
-                added: at,
-                received: at,
-                seq: self.seq,
-                source: None,
-                subject: None,
-                key: None,
-                fields: None,
-                trace_id: None,
-                span_id: None,
+                ..Entry::bare(at, self.seq)
             });
         }
         self.number += 1;

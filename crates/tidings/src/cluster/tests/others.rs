@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use crate::block::{Block, BlockBuilder, Entry};
 use crate::clock::Timestamp;
 use crate::id::{Boot, Origin};
-use crate::severity::Severity;
 use crate::store::etcd::{PRESENCE_FORMAT, Presence};
 
 /// When what is published in tests was received: 2026-11-23T10:00:00Z.
@@ -25,17 +24,7 @@ pub(in crate::cluster) fn publication(
             event_type: "deploy",
             message: &format!("{number}/{seq}"),
             member: "db1",
-            severity: Severity::INFO,
-            timestamp: received,
-            added: received,
-            received,
-            seq: *seq,
-            source: None,
-            subject: None,
-            key: None,
-            fields: None,
-            trace_id: None,
-            span_id: None,
+            ..Entry::bare(received, *seq)
         });
     }
     builder.seal(number, false).unwrap()

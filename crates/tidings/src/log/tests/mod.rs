@@ -96,17 +96,7 @@ fn foreign_block(boot: Boot, number: u64, received: Timestamp, messages: &[&str]
             event_type: "queued",
             message,
             member: "host",
-            severity: Severity::INFO,
-            timestamp: received,
-            added: received,
-            received,
-            seq: number * 100 + i as u64,
-            source: None,
-            subject: None,
-            key: None,
-            fields: None,
-            trace_id: None,
-            span_id: None,
+            ..Entry::bare(received, number * 100 + i as u64)
         });
     }
     builder.seal(number, false).unwrap()

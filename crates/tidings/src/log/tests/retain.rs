@@ -39,16 +39,7 @@ fn events_of_a_block_that_has_partly_expired_are_hidden_one_by_one() {
             message: event.message(),
             member: "host",
             severity: event.severity(),
-            timestamp: at,
-            added: at,
-            received: at,
-            seq: i as u64 + 1,
-            source: None,
-            subject: None,
-            key: None,
-            fields: None,
-            trace_id: None,
-            span_id: None,
+            ..Entry::bare(at, i as u64 + 1)
         });
     }
     log.put(&builder.seal(1, false).unwrap()).unwrap();
