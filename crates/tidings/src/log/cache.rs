@@ -28,8 +28,14 @@ impl Cache {
     }
 
     pub(crate) fn insert(&mut self, base: Position, block: Block) {
-        if self.blocks.iter().any(|(known, _)| *known == base) {
-            return;
+        if let Some(at) = self.blocks.iter().position(|(known, _)| *known == base) {
+            if self.blocks[at].1.header().count >= block.header().count {
+                return;
+            }
+            // A merge has put a larger block where this one stood.
+            if let Some((_, old)) = self.blocks.remove(at) {
+                self.bytes -= old.bytes().len();
+            }
         }
         self.bytes += block.bytes().len();
         self.blocks.push_front((base, block));

@@ -148,8 +148,8 @@ impl Core {
             self.index.write().insert(*slot);
             // This boot of this log has its own books.
             let is_ours = |block: &Block| block.header().runs.iter().any(|r| r.boot == self.boot);
-            if let Some(block) = self.block(slot)?.filter(|block| !is_ours(block)) {
-                self.boots.lock().note_new(&block);
+            if let Some(part) = self.part(slot)?.filter(|part| !is_ours(&part.block)) {
+                self.boots.lock().note_new(&part.block);
             }
         }
         self.index.write().skip_to(fresh.next());
@@ -163,29 +163,6 @@ impl Core {
         let slot = Slot::new(base, block.bytes().len() as u64, block.header());
         self.index.write().insert(slot);
         self.cache.lock().insert(base, block.clone());
-    }
-
-    /// The block of a slot, or `None` when it is gone or damaged; damage is noted.
-    pub(crate) fn block(&self, slot: &Slot) -> Result<Option<Block>, StoreError> {
-        if !slot.readable {
-            return Ok(None);
-        }
-        if let Some(block) = self.cache.lock().get(slot.base) {
-            return Ok(Some(block));
-        }
-        match self.store.read(slot.base) {
-            Ok(Some(block)) => {
-                self.cache.lock().insert(slot.base, block.clone());
-                Ok(Some(block))
-            }
-            Ok(None) => Ok(None),
-            Err(StoreError::Damaged { base, cause }) => {
-                tracing::error!(%base, %cause, "block is damaged and passed over");
-                self.index.write().mark_unreadable(slot.base);
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
     }
 
     /// Notes that the events `from..to` of a block cannot be read.

@@ -22,6 +22,7 @@ mod index;
 mod ledger;
 mod losses;
 mod outgoing;
+mod part;
 mod passed;
 mod pauses;
 mod peers;
@@ -58,6 +59,7 @@ pub(crate) use core::Core;
 pub(crate) use coverage::reason_of_hole;
 pub use coverage::{COVERAGE_GAPS_MAX, Coverage, Missing};
 pub(crate) use index::{Slot, mask_of};
+pub(crate) use part::Part;
 pub(crate) use passed::Stretches;
 pub use passed::{PASSED_STRETCHES_MAX, Passed, Stretch};
 #[cfg_attr(not(feature = "etcd"), allow(unused_imports, reason = "only a cluster tells"))]

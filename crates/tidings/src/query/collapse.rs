@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use super::filter::{Filter, Plan};
 use super::mask::mask;
-use super::scan::{Window, frame_range, in_order};
+use super::scan::{Window, in_order};
 use super::walk::{Gather, Row, Walk};
 use super::{ListKey, PageCursor, Query, QueryError, count, turned};
 use crate::block::FormatError;
@@ -122,17 +122,15 @@ impl Standing {
     fn read(self, core: &Core) -> Result<Option<Group>, QueryError> {
         let slot = core.index.read().at_or_after(self.position);
         let Some(slot) = slot.filter(|slot| slot.base <= self.position) else { return Ok(None) };
-        let Some(block) = core.block(&slot)? else { return Ok(None) };
-        let at = usize::try_from(self.position.0 - slot.base.0).unwrap_or(usize::MAX);
-        let frame = (0..block.frames()).rev().find(|frame| block.frame_start(*frame) <= at);
-        let Some(number) = frame else { return Ok(None) };
-        let event = block
-            .frame(number)
-            .and_then(|frame| frame.event(at - block.frame_start(number), slot.base));
+        let Some(part) = core.part(&slot)? else { return Ok(None) };
+        let holds = |frame: &usize| part.positions(*frame).1 > self.position;
+        let Some(number) = part.frames().find(holds) else { return Ok(None) };
+        let (from, to) = part.positions(number);
+        let at = usize::try_from(self.position.0 - from.0).unwrap_or(usize::MAX);
+        let event = part.block.frame(number).and_then(|frame| frame.event(at, part.base));
         let event = match event {
             Ok(event) => event,
             Err(cause) => {
-                let (from, to) = frame_range(slot.base, &block, number);
                 core.note_damage(from, to, &cause);
                 return Ok(None);
             }

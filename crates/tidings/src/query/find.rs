@@ -2,11 +2,11 @@
 //! in; no index of ids is kept.
 
 use super::{Found, QueryError};
-use crate::block::{Block, FormatError};
+use crate::block::FormatError;
 use crate::clock::Timestamp;
 use crate::event::StoredEvent;
 use crate::id::{EventId, Position};
-use crate::log::{Core, Slot};
+use crate::log::{Core, Part, Slot};
 
 /// No tidings made an id before this instant: 2020-01-01.
 const FIRST_PLAUSIBLE: Timestamp = Timestamp::from_nanos(1_577_836_800_000_000_000);
@@ -19,8 +19,8 @@ pub(super) fn find(core: &Core, id: EventId) -> Result<Found, QueryError> {
         index.slots().iter().filter(holds).copied().collect()
     };
     for slot in candidates {
-        let Some(block) = core.block(&slot)? else { continue };
-        if let Some(event) = in_block(core, &slot, &block, id) {
+        let Some(part) = core.part(&slot)? else { continue };
+        if let Some(event) = in_part(core, &part, id) {
             let shown = event.received >= core.cutoff();
             return Ok(if shown { Found::Event(Box::new(event)) } else { Found::Expired });
         }
@@ -28,7 +28,7 @@ pub(super) fn find(core: &Core, id: EventId) -> Result<Found, QueryError> {
     Ok(if has_expired(core, id) { Found::Expired } else { Found::Nothing })
 }
 
-fn in_block(core: &Core, slot: &Slot, block: &Block, id: EventId) -> Option<StoredEvent> {
+fn in_part(core: &Core, part: &Part, id: EventId) -> Option<StoredEvent> {
     let low = u64::from(id.seq_low());
     let holds = |first: u64, last: u64| {
         // Only 32 bits of the number are in the id: the first that is not below
@@ -36,15 +36,15 @@ fn in_block(core: &Core, slot: &Slot, block: &Block, id: EventId) -> Option<Stor
         let candidate = first.wrapping_add(low.wrapping_sub(first) & 0xffff_ffff);
         candidate <= last
     };
-    if !block.header().runs.iter().any(|run| holds(run.first_seq, run.last_seq)) {
+    if !part.block.header().runs.iter().any(|run| holds(run.first_seq, run.last_seq)) {
         return None;
     }
-    for number in 0..block.frames() {
-        match in_frame(block, number, slot.base, id) {
+    for number in part.frames() {
+        match in_frame(part, number, id) {
             Ok(None) => {}
             Ok(found) => return found,
             Err(cause) => {
-                let (from, to) = super::scan::frame_range(slot.base, block, number);
+                let (from, to) = part.positions(number);
                 core.note_damage(from, to, &cause);
             }
         }
@@ -52,15 +52,10 @@ fn in_block(core: &Core, slot: &Slot, block: &Block, id: EventId) -> Option<Stor
     None
 }
 
-fn in_frame(
-    block: &Block,
-    number: usize,
-    base: Position,
-    id: EventId,
-) -> Result<Option<StoredEvent>, FormatError> {
-    let frame = block.frame(number)?;
-    let at = (0..frame.len()).find(|i| frame.id(*i) == id);
-    at.map(|i| frame.event(i, base)).transpose()
+fn in_frame(part: &Part, number: usize, id: EventId) -> Result<Option<StoredEvent>, FormatError> {
+    let frame = part.block.frame(number)?;
+    let at = part.rows(number).find(|i| frame.id(*i) == id);
+    at.map(|i| frame.event(i, part.base)).transpose()
 }
 
 /// Whether an event of this id may have been here and is gone: the log has let

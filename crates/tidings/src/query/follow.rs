@@ -9,13 +9,12 @@ use std::time::Duration;
 use super::QueryError;
 use super::cursor::FollowCursor;
 use super::filter::{Filter, Plan};
-use super::scan::frame_range;
 use super::standing::{Begin, Standing};
-use crate::block::{Block, FormatError};
+use crate::block::FormatError;
 use crate::clock::Timestamp;
 use crate::event::StoredEvent;
 use crate::id::Position;
-use crate::log::{Core, Log, Slot, reason_of_hole};
+use crate::log::{Core, Log, Part, Slot, reason_of_hole};
 
 /// Blocks that one [`Follower::poll`] opens, at most.
 pub const FOLLOW_BLOCKS_MAX: usize = 64;
@@ -134,20 +133,20 @@ impl Follower {
             };
             if slot.base > self.next {
                 self.pass_hole(slot.base, &mut seen)?;
-            } else if let Some(block) = self.open(&slot, &mut seen, &mut opened)? {
-                self.read_block(&slot, &block, limit, &mut seen);
+            } else if let Some(part) = self.open(&slot, &mut seen, &mut opened)? {
+                self.read_part(&part, slot.end(), limit, &mut seen);
             }
         }
         Ok(seen)
     }
 
-    /// The block of a slot if it is worth reading; otherwise passes it by.
+    /// The events of a slot if they are worth reading; otherwise passes them by.
     fn open(
         &mut self,
         slot: &Slot,
         seen: &mut Vec<Followed>,
         opened: &mut usize,
-    ) -> Result<Option<Block>, QueryError> {
+    ) -> Result<Option<Part>, QueryError> {
         let end = slot.end();
         if !slot.readable {
             self.gap(end, "damaged", seen);
@@ -164,54 +163,54 @@ impl Follower {
             return Ok(None);
         }
         *opened += 1;
-        let block = self.core.block(slot)?;
-        if block.as_ref().is_some_and(|block| self.standing.has_passed_all(block.header())) {
+        let part = self.core.part(slot)?;
+        if part.as_ref().is_some_and(|part| self.standing.has_passed_all(part.block.header())) {
             self.next = end;
             return Ok(None);
         }
-        if block.is_none() {
+        if part.is_none() {
             let known = self.core.index.read().at_or_after(slot.base);
             let damaged = known.is_some_and(|now| now.base == slot.base && !now.readable);
             self.gap(end, if damaged { "damaged" } else { "expired" }, seen);
         }
-        Ok(block)
+        Ok(part)
     }
 
-    fn read_block(&mut self, slot: &Slot, block: &Block, limit: usize, seen: &mut Vec<Followed>) {
-        for number in 0..block.frames() {
-            let (start, end) = frame_range(slot.base, block, number);
-            if end <= self.next {
+    fn read_part(&mut self, part: &Part, end: Position, limit: usize, seen: &mut Vec<Followed>) {
+        for number in part.frames() {
+            let (_, frame_end) = part.positions(number);
+            if frame_end <= self.next {
                 continue;
             }
-            if let Err(cause) = self.read_frame(slot.base, block, number, limit, seen) {
-                self.core.note_damage(start, end, &cause);
-                self.gap(end, "damaged", seen);
+            if let Err(cause) = self.read_frame(part, number, limit, seen) {
+                self.core.note_damage(part.positions(number).0, frame_end, &cause);
+                self.gap(frame_end.min(end), "damaged", seen);
             }
             if seen.len() >= limit {
                 return;
             }
         }
-        self.next = self.next.max(slot.end());
+        self.next = self.next.max(end);
     }
 
     fn read_frame(
         &mut self,
-        base: Position,
-        block: &Block,
+        part: &Part,
         number: usize,
         limit: usize,
         seen: &mut Vec<Followed>,
     ) -> Result<(), FormatError> {
         let cutoff = self.core.cutoff();
         let plan = Arc::clone(&self.plan);
-        let Some(plan) = plan.for_block(block.header()) else {
-            self.next = frame_range(base, block, number).1;
+        let (start, end) = part.positions(number);
+        let rows = part.rows(number);
+        let Some(plan) = plan.for_block(part.block.header()) else {
+            self.next = end.min(start.plus(rows.end as u64));
             return Ok(());
         };
-        let frame = block.frame(number)?;
-        let start = frame_range(base, block, number).0;
+        let frame = part.block.frame(number)?;
         let first = usize::try_from(self.next.0.saturating_sub(start.0)).unwrap_or(usize::MAX);
-        for i in first..frame.len() {
+        for i in rows.start.max(first)..rows.end {
             let after = start.plus(i as u64 + 1);
             let received = frame.received(i);
             if self.since.is_some_and(|since| received < since) {
@@ -226,7 +225,7 @@ impl Follower {
             } else if received < cutoff {
                 self.gap(after, "expired", seen);
             } else if plan.matches(&frame, i)? {
-                let event = Box::new(frame.event(i, base)?);
+                let event = Box::new(frame.event(i, part.base)?);
                 self.next = after;
                 seen.push(Followed::Event(event, self.cursor_here()));
             }

@@ -7,11 +7,10 @@ use std::collections::BinaryHeap;
 use super::cursor::ListKey;
 use super::filter::{BlockPlan, Plan};
 use super::{Order, QueryError};
-use crate::block::{Block, FormatError, Frame};
+use crate::block::{FormatError, Frame};
 use crate::clock::Timestamp;
 use crate::event::StoredEvent;
-use crate::id::Position;
-use crate::log::{Core, Slot};
+use crate::log::{Core, Part, Slot};
 
 /// The events that a question is about, before its filter.
 #[derive(Clone, Copy, Debug)]
@@ -77,8 +76,8 @@ impl Scan<'_> {
             if !self.count_all && best.is_beyond(slot.listed) {
                 break;
             }
-            if let Some(block) = self.core.block(&slot)? {
-                matched += self.block(&slot, &block, &mut best);
+            if let Some(part) = self.core.part(&slot)? {
+                matched += self.part(&part, &mut best);
             }
         }
         let mut events = best.into_sorted();
@@ -115,9 +114,10 @@ impl Scan<'_> {
         after && self.window.meets(listed)
     }
 
-    fn block(&self, slot: &Slot, block: &Block, best: &mut Best) -> u64 {
+    fn part(&self, part: &Part, best: &mut Best) -> u64 {
+        let block = &part.block;
         let Some(plan) = self.plan.for_block(block.header()) else { return 0 };
-        let mut frames: Vec<usize> = (0..block.frames()).collect();
+        let mut frames: Vec<usize> = part.frames().collect();
         match self.order {
             Order::Ascending => frames.sort_by_key(|f| block.frame_listed(*f).0),
             Order::Descending => {
@@ -130,10 +130,10 @@ impl Scan<'_> {
             if !self.is_wanted(listed) || (!self.count_all && best.is_beyond(listed)) {
                 continue;
             }
-            match self.frame(slot.base, block, number, &plan, best) {
+            match self.frame(part, number, &plan, best) {
                 Ok(count) => matched += count,
                 Err(cause) => {
-                    let (from, to) = frame_range(slot.base, block, number);
+                    let (from, to) = part.positions(number);
                     self.core.note_damage(from, to, &cause);
                 }
             }
@@ -143,15 +143,14 @@ impl Scan<'_> {
 
     fn frame(
         &self,
-        base: Position,
-        block: &Block,
+        part: &Part,
         number: usize,
         plan: &BlockPlan<'_>,
         best: &mut Best,
     ) -> Result<u64, FormatError> {
-        let frame = block.frame(number)?;
+        let frame = part.block.frame(number)?;
         let (mut matched, mut rows) = (0, Vec::new());
-        for i in (0..frame.len()).filter(|i| self.window.shows(&frame, *i)) {
+        for i in part.rows(number).filter(|i| self.window.shows(&frame, *i)) {
             let key = key_of(&frame, i);
             let wanted = self.is_after(&key) && best.accepts(&key);
             if (wanted || self.count_all) && plan.matches(&frame, i)? {
@@ -164,7 +163,7 @@ impl Scan<'_> {
             if !best.accepts(&key) {
                 break;
             }
-            best.insert(key, frame.event(i, base)?);
+            best.insert(key, frame.event(i, part.base)?);
         }
         Ok(matched)
     }
@@ -172,16 +171,6 @@ impl Scan<'_> {
     fn is_after(&self, key: &ListKey) -> bool {
         self.after.is_none_or(|after| in_order(self.order, &after, key) == Ordering::Less)
     }
-}
-
-/// The positions of a frame: from its first event to the one after its last.
-pub(super) fn frame_range(base: Position, block: &Block, number: usize) -> (Position, Position) {
-    let end = if number + 1 < block.frames() {
-        block.frame_start(number + 1) as u64
-    } else {
-        u64::from(block.header().count)
-    };
-    (base.plus(block.frame_start(number) as u64), base.plus(end))
 }
 
 pub(super) fn key_of(frame: &Frame<'_>, i: usize) -> ListKey {

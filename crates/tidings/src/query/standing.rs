@@ -136,7 +136,14 @@ impl Standing {
 fn last_seq_before(core: &Core, next: Position, boot: Boot) -> Option<u64> {
     let before = Position(next.0.checked_sub(1)?);
     let slot = core.index.read().at_or_after(before).filter(|slot| slot.end() == next)?;
-    let block = core.block(&slot).ok()??;
-    let run = block.header().runs.iter().rev().find(|run| run.boot == boot)?;
-    Some(run.last_seq)
+    let part = core.part(&slot).ok()??;
+    if part.is_whole() {
+        let run = part.block.header().runs.iter().rev().find(|run| run.boot == boot)?;
+        return Some(run.last_seq);
+    }
+    part.frames().rev().find_map(|number| {
+        let frame = part.block.frame(number).ok()?;
+        let names = part.rows(number).rev().map(|i| frame.name(i));
+        names.filter(|name| name.1 == boot).map(|name| name.2).next()
+    })
 }

@@ -6,12 +6,12 @@
 
 use super::QueryError;
 use super::filter::{BlockPlan, Plan};
-use super::scan::{Window, frame_range, key_of};
+use super::scan::{Window, key_of};
 use super::told::Told;
 use super::{ListKey, Timestamp};
-use crate::block::{Block, FormatError, Frame, Header};
+use crate::block::{FormatError, Frame, Header};
 use crate::id::Position;
-use crate::log::{Core, Slot};
+use crate::log::{Core, Part, Slot};
 
 /// Headers that are read from the store at once.
 const HEADS_PAGE: usize = 256;
@@ -47,13 +47,12 @@ pub(super) trait Gather {
 
 /// One event in a block that was opened.
 pub(super) struct Row<'a> {
-    pub(super) slot: &'a Slot,
     pub(super) header: &'a Header,
     pub(super) frame: &'a Frame<'a>,
     /// Its index in the frame.
     pub(super) i: usize,
-    /// Index in the block of the frame's first event.
-    start: usize,
+    /// Where the frame's first event stands.
+    start: Position,
 }
 
 impl<'a> Row<'a> {
@@ -74,7 +73,7 @@ impl<'a> Row<'a> {
     }
 
     pub(super) fn position(&self) -> Position {
-        self.slot.base.plus((self.start + self.i) as u64)
+        self.start.plus(self.i as u64)
     }
 }
 
@@ -126,8 +125,9 @@ impl Walk<'_> {
         let heads = self.core.store.heads(page[0].slot.base, page.len())?;
         for Candidate { slot, .. } in page {
             let found = heads.binary_search_by_key(&slot.base, |head| head.base);
-            let Some(Ok(header)) = found.ok().map(|at| &heads[at].header) else {
-                // Gone, or damaged by now: opening it tells.
+            let now = found.ok().map(|at| &heads[at].header).and_then(|it| it.as_ref().ok());
+            let Some(header) = now.filter(|header| header.count == slot.count) else {
+                // Merged, gone, or damaged by now: opening it tells.
                 self.open(slot, gather)?;
                 continue;
             };
@@ -141,16 +141,16 @@ impl Walk<'_> {
 
     /// Takes in what matches in one block, event by event.
     pub(super) fn open(&self, slot: &Slot, gather: &mut impl Gather) -> Result<(), QueryError> {
-        let Some(block) = self.core.block(slot)? else { return Ok(()) };
-        let Some(plan) = self.plan.for_block(block.header()) else { return Ok(()) };
+        let Some(part) = self.core.part(slot)? else { return Ok(()) };
+        let Some(plan) = self.plan.for_block(part.block.header()) else { return Ok(()) };
         let damaged: Vec<_> = self.core.index.read().damaged_within(slot).collect();
-        for number in 0..block.frames() {
-            let (from, to) = frame_range(slot.base, &block, number);
+        for number in part.frames() {
+            let (from, to) = part.positions(number);
             let known = damaged.iter().any(|hit| hit.0 < to && hit.1 > from);
-            if known || !self.window.meets(block.frame_listed(number)) {
+            if known || !self.window.meets(part.block.frame_listed(number)) {
                 continue;
             }
-            if let Err(cause) = self.frame(slot, (&block, number), &plan, gather) {
+            if let Err(cause) = self.frame(&part, number, &plan, gather) {
                 self.core.note_damage(from, to, &cause);
             }
         }
@@ -159,19 +159,19 @@ impl Walk<'_> {
 
     fn frame(
         &self,
-        slot: &Slot,
-        (block, number): (&Block, usize),
+        part: &Part,
+        number: usize,
         plan: &BlockPlan<'_>,
         gather: &mut impl Gather,
     ) -> Result<(), FormatError> {
-        let frame = &block.frame(number)?;
+        let frame = &part.block.frame(number)?;
         let mut matching = Vec::new();
-        for i in (0..frame.len()).filter(|i| self.window.shows(frame, *i)) {
+        for i in part.rows(number).filter(|i| self.window.shows(frame, *i)) {
             if plan.matches(frame, i)? {
                 matching.push(i);
             }
         }
-        let (header, start) = (block.header(), block.frame_start(number));
-        matching.into_iter().try_for_each(|i| gather.event(&Row { slot, header, frame, i, start }))
+        let (header, start) = (part.block.header(), part.positions(number).0);
+        matching.into_iter().try_for_each(|i| gather.event(&Row { header, frame, i, start }))
     }
 }
