@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::patterns::{Matcher, Patterns};
+use super::row::{FrameRow, Row};
 use super::text::{Regex, TextTerm, Word};
 use crate::block::{FormatError, Frame, Header};
 use crate::event::Fields;
@@ -128,6 +129,80 @@ impl Plan {
         let some = types.contains(&true) && members.contains(&true);
         some.then_some(BlockPlan { plan: self, header, types, members })
     }
+
+    /// Whether an event matches, wherever it is read from. Rows of a block are asked
+    /// through [`Plan::for_block`], which looks at its names once.
+    ///
+    /// # Errors
+    ///
+    /// A section that the answer depends on is damaged.
+    #[allow(dead_code, reason = "followers of decoded events will ask")]
+    pub(super) fn matches(&self, row: &impl Row) -> Result<bool, FormatError> {
+        let by_numbers = !self.hopeless
+            && self.severities & bit_of(row.severity()) != 0
+            && self.types.matches(row.event_type())
+            && self.members.matches(row.member());
+        Ok(by_numbers && self.looks_right(row)?)
+    }
+
+    /// Words that an event must hold to match: of each inner list at least one, as a
+    /// whole word in any case, somewhere in its message, type, member, source,
+    /// subject, or in a name or a value of its fields. Empty: nothing can be said.
+    #[allow(dead_code, reason = "the index of words will ask")]
+    pub(crate) fn needed_words(&self) -> Vec<Vec<String>> {
+        let mut needed: Vec<Vec<String>> = Vec::new();
+        for word in &self.words {
+            needed.extend(word.whole_words().map(|word| vec![word.to_owned()]));
+        }
+        needed
+    }
+
+    /// All that the numbers of an event do not say.
+    fn looks_right(&self, row: &impl Row) -> Result<bool, FormatError> {
+        if !self.sources.is_empty() && !self.sources.matches_some(row.source()) {
+            return Ok(false);
+        }
+        if !self.subjects.is_empty() && !self.subjects.matches_some(row.subject()) {
+            return Ok(false);
+        }
+        if !self.patterns.is_empty() {
+            let message = row.message()?;
+            if !self.patterns.iter().all(|pattern| pattern.is_match(message)) {
+                return Ok(false);
+            }
+        }
+        Ok(self.fields_match(row)? && self.words_match(row)?)
+    }
+
+    fn fields_match(&self, row: &impl Row) -> Result<bool, FormatError> {
+        if self.fields.is_empty() {
+            return Ok(true);
+        }
+        let fields = row.fields()?;
+        Ok(self.fields.iter().all(|(name, value)| has_value(&fields, name, value)))
+    }
+
+    fn words_match(&self, row: &impl Row) -> Result<bool, FormatError> {
+        if self.words.is_empty() {
+            return Ok(true);
+        }
+        let texts = [
+            Some(row.message()?),
+            Some(row.event_type()),
+            row.subject(),
+            row.source(),
+            Some(row.member()),
+        ];
+        let near = |word: &Word| texts.iter().flatten().any(|text| word.is_in(text));
+        let mut far = self.words.iter().filter(|word| !near(word)).peekable();
+        if far.peek().is_none() {
+            return Ok(true);
+        }
+        let fields = row.fields()?;
+        Ok(far.all(|word| {
+            fields.iter().any(|(name, value)| word.is_in(name) || is_in_value(word, value))
+        }))
+    }
 }
 
 impl BlockPlan<'_> {
@@ -166,50 +241,7 @@ impl BlockPlan<'_> {
         if !by_numbers {
             return Ok(false);
         }
-        if !plan.sources.is_empty() && !plan.sources.matches_some(frame.source(i)) {
-            return Ok(false);
-        }
-        if !plan.subjects.is_empty() && !plan.subjects.matches_some(frame.subject(i)) {
-            return Ok(false);
-        }
-        if !plan.patterns.is_empty() {
-            let message = frame.message(i)?;
-            if !plan.patterns.iter().all(|pattern| pattern.is_match(message)) {
-                return Ok(false);
-            }
-        }
-        Ok(self.fields_match(frame, i)? && self.words_match(frame, i)?)
-    }
-
-    fn fields_match(&self, frame: &Frame<'_>, i: usize) -> Result<bool, FormatError> {
-        let wanted = &self.plan.fields;
-        if wanted.is_empty() {
-            return Ok(true);
-        }
-        let fields = fields_of(frame, i)?;
-        Ok(wanted.iter().all(|(name, value)| has_value(&fields, name, value)))
-    }
-
-    fn words_match(&self, frame: &Frame<'_>, i: usize) -> Result<bool, FormatError> {
-        if self.plan.words.is_empty() {
-            return Ok(true);
-        }
-        let texts = [
-            Some(frame.message(i)?),
-            Some(self.header.types[frame.type_index(i)].name.as_str()),
-            frame.subject(i),
-            frame.source(i),
-            Some(self.header.members[frame.member_index(i)].name.as_str()),
-        ];
-        let near = |word: &Word| texts.iter().flatten().any(|text| word.is_in(text));
-        let mut far = self.plan.words.iter().filter(|word| !near(word)).peekable();
-        if far.peek().is_none() {
-            return Ok(true);
-        }
-        let fields = fields_of(frame, i)?;
-        Ok(far.all(|word| {
-            fields.iter().any(|(name, value)| word.is_in(name) || is_in_value(word, value))
-        }))
+        plan.looks_right(&FrameRow { header: self.header, frame, i })
     }
 }
 

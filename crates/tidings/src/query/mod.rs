@@ -14,6 +14,7 @@ mod mask;
 mod names;
 mod parse;
 mod patterns;
+mod row;
 mod scan;
 mod standing;
 mod text;

@@ -68,6 +68,7 @@ pub enum TextTerm {
 /// A word made ready to be found.
 #[derive(Clone, Debug)]
 pub(super) struct Word {
+    text: String,
     literal: regex::Regex,
     /// Whether it begins and ends with what belongs to a word.
     bounded: (bool, bool),
@@ -83,7 +84,12 @@ impl Word {
             .ok()?;
         let inner = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
         let bounded = (inner(word.chars().next()), inner(word.chars().next_back()));
-        Some(Word { literal, bounded })
+        Some(Word { text: word.to_owned(), literal, bounded })
+    }
+
+    /// The whole words that every text holds in which it is found.
+    pub(super) fn whole_words(&self) -> impl Iterator<Item = &str> {
+        self.text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
     }
 
     pub(super) fn is_in(&self, text: &str) -> bool {

@@ -1,4 +1,4 @@
-use super::naive::{World, question};
+use super::naive::{World, question, words_of};
 use super::*;
 
 const SEEDS: u64 = if cfg!(feature = "soak") { 10_000 } else { 40 };
@@ -43,6 +43,31 @@ fn every_question_is_answered_as_a_plain_list_would_whatever_the_page_size() {
             query.limit = query.limit.max(wanted.len() / PAGES_MAX);
 
             assert_same(&all_pages(&world.log, &query), &wanted, &why);
+        }
+    }
+}
+
+#[test]
+fn a_decoded_event_matches_what_its_row_matches_and_holds_every_needed_word() {
+    for seed in 0..SEEDS {
+        let mut dice = fastrand::Rng::with_seed(seed);
+        let world = World::random(&mut dice);
+        for number in 0..QUESTIONS {
+            let query = question(&mut dice, world.options.clock.now());
+            let why = format!("replay: seed {seed}, question {number}: {query:?}");
+            let plan = filter::Plan::new(&query.filter);
+            let needed = plan.needed_words();
+            let whole = Query { since: None, until: None, ..query };
+            let wanted: Vec<Position> = world.answer(&whole).iter().map(|e| e.position).collect();
+
+            for stored in world.window(&Query::default()) {
+                let matches = plan.matches(&stored).unwrap();
+                assert_eq!(matches, wanted.contains(&stored.position), "{stored:?}, {why}");
+                let words = words_of(&stored.event);
+                let has_some =
+                    |any: &Vec<String>| any.iter().any(|w| words.contains(&w.to_lowercase()));
+                assert!(!matches || needed.iter().all(has_some), "{needed:?} {stored:?}, {why}");
+            }
         }
     }
 }

@@ -178,6 +178,12 @@ fn has_term(event: &Event, term: &TextTerm) -> bool {
         || values.into_iter().any(|v| words(&v).contains(word))
 }
 
+/// All words of all texts of an event, in lower case.
+pub(super) fn words_of(event: &Event) -> Vec<String> {
+    let text = serde_json::to_string(event).unwrap().to_lowercase();
+    text.split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect()
+}
+
 /// A random question, of the kinds that people ask.
 pub(super) fn question(dice: &mut fastrand::Rng, now: Timestamp) -> Query {
     let mut filter = Filter::default();

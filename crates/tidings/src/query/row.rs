@@ -1,0 +1,88 @@
+//! What can be asked of one event, wherever it is read from?
+
+use std::borrow::Cow;
+
+use super::filter::fields_of;
+use crate::block::{FormatError, Frame, Header};
+use crate::event::{Fields, StoredEvent};
+use crate::severity::Severity;
+
+/// One event, as filters see it. What comes from a section that may be damaged can
+/// fail.
+pub(super) trait Row {
+    fn event_type(&self) -> &str;
+    fn member(&self) -> &str;
+    fn severity(&self) -> Severity;
+    fn source(&self) -> Option<&str>;
+    fn subject(&self) -> Option<&str>;
+    fn message(&self) -> Result<&str, FormatError>;
+    /// Dear where they have to be read from their JSON text: ask once.
+    fn fields(&self) -> Result<Cow<'_, Fields>, FormatError>;
+}
+
+/// An event of a frame, by its index there; nothing of it is copied.
+pub(super) struct FrameRow<'a> {
+    pub(super) header: &'a Header,
+    pub(super) frame: &'a Frame<'a>,
+    pub(super) i: usize,
+}
+
+impl Row for FrameRow<'_> {
+    fn event_type(&self) -> &str {
+        &self.header.types[self.frame.type_index(self.i)].name
+    }
+
+    fn member(&self) -> &str {
+        &self.header.members[self.frame.member_index(self.i)].name
+    }
+
+    fn severity(&self) -> Severity {
+        self.frame.severity(self.i)
+    }
+
+    fn source(&self) -> Option<&str> {
+        self.frame.source(self.i)
+    }
+
+    fn subject(&self) -> Option<&str> {
+        self.frame.subject(self.i)
+    }
+
+    fn message(&self) -> Result<&str, FormatError> {
+        self.frame.message(self.i)
+    }
+
+    fn fields(&self) -> Result<Cow<'_, Fields>, FormatError> {
+        fields_of(self.frame, self.i).map(Cow::Owned)
+    }
+}
+
+impl Row for StoredEvent {
+    fn event_type(&self) -> &str {
+        self.event.event_type()
+    }
+
+    fn member(&self) -> &str {
+        self.event.member().unwrap_or_default()
+    }
+
+    fn severity(&self) -> Severity {
+        self.event.severity()
+    }
+
+    fn source(&self) -> Option<&str> {
+        self.event.source()
+    }
+
+    fn subject(&self) -> Option<&str> {
+        self.event.subject()
+    }
+
+    fn message(&self) -> Result<&str, FormatError> {
+        Ok(self.event.message())
+    }
+
+    fn fields(&self) -> Result<Cow<'_, Fields>, FormatError> {
+        Ok(Cow::Borrowed(self.event.fields()))
+    }
+}
