@@ -1,6 +1,7 @@
 //! What does a frame say, event by event?
 
-use std::cell::OnceCell;
+use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use super::columns::{Details, Numbers, Texts};
 use super::format::{self, FrameEntry, Section};
@@ -17,30 +18,33 @@ use crate::severity::Severity;
 /// 0 within the frame; an index past [`Frame::len`] panics.
 #[derive(Debug)]
 pub struct Frame<'a> {
-    block: &'a Block,
+    block: Cow<'a, Block>,
     index: usize,
-    entry: &'a FrameEntry,
     numbers: Numbers,
-    messages: OnceCell<Texts>,
-    details: OnceCell<Details>,
+    messages: OnceLock<Texts>,
+    details: OnceLock<Details>,
 }
 
 impl<'a> Frame<'a> {
-    pub(super) fn read(block: &'a Block, index: usize) -> Result<Frame<'a>, FormatError> {
+    pub(super) fn read(block: Cow<'a, Block>, index: usize) -> Result<Frame<'a>, FormatError> {
         let entry = &block.directory.frames[index];
         let body = &block.bytes[block.directory.head_bytes..];
         let stored = &entry.sections[Section::Numbers as usize];
         let bytes = format::open(body, index, Section::Numbers, stored)?;
         let numbers = format::read_numbers(&bytes, entry.count, &block.header, &block.directory)?;
-        let (messages, details) = (OnceCell::new(), OnceCell::new());
-        let frame = Frame { block, index, entry, numbers, messages, details };
+        let (messages, details) = (OnceLock::new(), OnceLock::new());
+        let frame = Frame { block, index, numbers, messages, details };
         frame.check_listed()?;
         Ok(frame)
     }
 
+    fn directory_entry(&self) -> &FrameEntry {
+        &self.block.directory.frames[self.index]
+    }
+
     /// The directory is believed without opening frames: it must be right.
     fn check_listed(&self) -> Result<(), FormatError> {
-        let (first, last) = self.entry.listed;
+        let (first, last) = self.directory_entry().listed;
         let outside = (0..self.len()).map(|i| self.listed(i)).find(|at| *at < first || *at > last);
         outside.map_or(Ok(()), |at| {
             let value = at.as_nanos().cast_unsigned();
@@ -201,7 +205,7 @@ impl<'a> Frame<'a> {
             trace_id: row.trace_id,
             span_id: row.span_id,
         };
-        let position = base.plus((self.entry.start + i) as u64);
+        let position = base.plus((self.directory_entry().start + i) as u64);
         let (id, received) = (self.id(i), self.received(i));
         Ok(StoredEvent { event, id, timestamp, received, origin, boot, seq, position })
     }
@@ -228,8 +232,8 @@ impl<'a> Frame<'a> {
         Ok(self.details.get_or_init(|| details))
     }
 
-    fn open(&self, section: Section) -> Result<std::borrow::Cow<'a, [u8]>, FormatError> {
+    fn open(&self, section: Section) -> Result<Cow<'_, [u8]>, FormatError> {
         let body = &self.block.bytes[self.block.directory.head_bytes..];
-        format::open(body, self.index, section, &self.entry.sections[section as usize])
+        format::open(body, self.index, section, &self.directory_entry().sections[section as usize])
     }
 }

@@ -14,6 +14,7 @@ mod header;
 #[allow(dead_code, reason = "whoever shares a log uses it, and not every build does")]
 mod join;
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
@@ -205,7 +206,16 @@ impl Block {
     ///
     /// The frame is damaged.
     pub fn frame(&self, frame: usize) -> Result<Frame<'_>, FormatError> {
-        Frame::read(self, frame)
+        Frame::read(Cow::Borrowed(self), frame)
+    }
+
+    /// As [`Block::frame`], for whoever keeps it: it holds on to the block's bytes.
+    ///
+    /// # Errors
+    ///
+    /// The frame is damaged.
+    pub fn frame_to_keep(&self, frame: usize) -> Result<Frame<'static>, FormatError> {
+        Frame::read(Cow::Owned(self.clone()), frame)
     }
 
     /// A block of this header and this body, with checksums that fit, whatever the
