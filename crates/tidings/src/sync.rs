@@ -31,6 +31,10 @@ impl<T> Mutex<T> {
         self.0.lock().unwrap_or_else(sync::PoisonError::into_inner)
     }
 
+    pub(crate) fn into_inner(self) -> T {
+        self.0.into_inner().unwrap_or_else(sync::PoisonError::into_inner)
+    }
+
     /// `None` while somebody else has it.
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         match self.0.try_lock() {
@@ -112,6 +116,38 @@ impl Condvar {
             self.told.notify_all();
         }
     }
+}
+
+/// Places that are taken without waiting, or not at all.
+#[derive(Debug)]
+pub(crate) struct Seats(atomic::AtomicUsize);
+
+impl Seats {
+    pub(crate) fn new(free: usize) -> Seats {
+        Seats(atomic::AtomicUsize::new(free))
+    }
+
+    /// `None` while all are taken.
+    pub(crate) fn try_take(&self) -> Option<Seat<'_>> {
+        let less = |free: usize| free.checked_sub(1);
+        let relaxed = atomic::Ordering::Relaxed;
+        self.0.fetch_update(relaxed, relaxed, less).ok().map(|_| Seat(self))
+    }
+}
+
+/// A place that is free again when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Seat<'a>(&'a Seats);
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_add(1, atomic::Ordering::Relaxed);
+    }
+}
+
+/// How many threads can really run at the same time.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// Starts a thread that carries a name in debuggers and panics.

@@ -40,7 +40,7 @@ pub(super) async fn facets(State(app): State<Arc<App>>, uri: Uri) -> Result<Json
     let of = of(&params)?;
     let top = params.one("top")?.map_or(Ok(FACET_TOP), top)?;
     let About { filter, since, until, read_as } = About::read(&params, app.clock.now())?;
-    let question = FacetQuery { filter, since, until, of, top };
+    let question = FacetQuery { filter, since, until, of, top, ..FacetQuery::default() };
     let found = app.read(|log| log.facets(&question)).await?;
     Ok(Json(Answer {
         facets: found.facets.into_iter().map(Told::from).collect(),

@@ -44,7 +44,7 @@ pub(super) async fn histogram(
     let (name, by) = by(&params)?;
     let step = step(&params)?;
     let About { filter, since, until, read_as } = About::read(&params, app.clock.now())?;
-    let question = HistogramQuery { filter, since, until, step, by };
+    let question = HistogramQuery { filter, since, until, step, by, ..HistogramQuery::default() };
     let counted = app.read(|log| match log.histogram(&question) {
         Err(QueryError::TooManySteps { steps, cure, .. }) => Ok(Err(too_many(steps, cure))),
         answer => answer.map(Ok),

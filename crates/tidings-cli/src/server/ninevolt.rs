@@ -36,12 +36,9 @@ pub(super) async fn events(State(app): State<Arc<App>>, uri: Uri) -> Response {
     };
     let query = Query {
         filter: filter(types.as_deref()),
-        since: None,
-        until: None,
         order: Order::Descending,
         limit: STREAM_PAGE_EVENTS,
-        cursor: None,
-        count_exactly: false,
+        ..Query::default()
     };
     let mut object =
         Object { app, query, types, keys: Keys::default(), begun: false, ended: false };

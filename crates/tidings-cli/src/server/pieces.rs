@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use tidings::query::{CollapsedPage, Group, PageCursor};
+use tidings::query::{CollapsedPage, Group, PageCursor, Work};
 use tidings::{Coverage, Page, Query, StoredEvent, Timestamp};
 
 use super::app::App;
@@ -85,7 +85,8 @@ pub(super) async fn read(app: &App, query: &Query, collapse: bool) -> Result<Pie
 /// The log cannot be read.
 pub(super) async fn last_match_before(app: &App, query: &Query) -> Result<Value, Problem> {
     let Some(since) = query.since else { return Ok(Value::Null) };
-    let last = app.read(|log| log.last_match_before(&query.filter, since)).await?;
+    let last =
+        app.read(|log| log.last_match_before(&query.filter, since, &Work::default())).await?;
     Ok(last.map_or(Value::Null, |event| json!({"id": event.id, "timestamp": event.timestamp})))
 }
 

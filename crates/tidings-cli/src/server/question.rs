@@ -172,6 +172,7 @@ impl Asked {
             limit: limit.unwrap_or(LIST_EVENTS_DEFAULT),
             cursor: cursor(params)?,
             count_exactly,
+            ..Query::default()
         };
         Ok(Asked { query, limit, collapse: params.switch("collapse")?, read_as })
     }

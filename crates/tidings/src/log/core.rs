@@ -21,8 +21,10 @@ use crate::id::{Boot, NoRandomness, Origin, Position};
 use crate::pause::{PauseReason, PauseSet, State};
 use crate::store::sqlite::OpenError;
 use crate::store::{BlockStore, Outcome, StoreError};
-use crate::sync::{Mutex, RwLock};
+use crate::sync::{Mutex, RwLock, Seats, cores};
 
+/// Threads that help questions at the same time, however many cores there are.
+const HELPERS_MAX: usize = 7;
 /// Heads that are read from the store at once.
 const HEADS_PAGE: usize = 1000;
 
@@ -39,6 +41,9 @@ pub(crate) struct Core {
     pub(super) boots: Mutex<Boots>,
     pub(crate) cache: Mutex<Cache>,
     pub(crate) arrivals: Arrivals,
+    /// Threads beside its own that a question may read with, for all questions
+    /// together.
+    pub(crate) helpers: Seats,
     pub(crate) shares: Shares,
     /// Held through a whole `maintain`, reads and writes included: it only keeps
     /// two of them apart. Comes before the gate.
@@ -78,6 +83,7 @@ impl Core {
             boots: Mutex::new(boots),
             cache: Mutex::default(),
             arrivals,
+            helpers: Seats::new((cores() - 1).min(HELPERS_MAX)),
             shares: Shares::default(),
             upkeep: Mutex::new(Steady::since(now, options.clock.monotonic())),
             upkeep_seen: Mutex::default(),

@@ -4,10 +4,12 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
+use super::best::in_order;
 use super::filter::{Filter, Plan};
 use super::mask::mask;
-use super::scan::{Window, in_order};
+use super::scan::Window;
 use super::walk::{Gather, Row, Walk};
+use super::work::{Unread, Work};
 use super::{ListKey, PageCursor, Query, QueryError, count, turned};
 use crate::block::FormatError;
 use crate::clock::Timestamp;
@@ -71,7 +73,7 @@ impl Log {
     pub fn collapsed(&self, query: &Query) -> Result<CollapsedPage, QueryError> {
         let core = self.core();
         let window = self.window(query);
-        let mut gathered = gathered(core, &query.filter, window)?;
+        let (mut gathered, unread) = gathered(core, &query.filter, window, &query.work)?;
         let way = query.cursor.map_or(query.order, |cursor| cursor.order);
         let groups_total = gathered.standing.len() as u64;
         let mut standing: Vec<Standing> =
@@ -82,29 +84,37 @@ impl Log {
         standing.sort_unstable_by(|a, b| in_order(way, &a.key, &b.key));
         let more = standing.len() > query.limit;
         standing.truncate(query.limit);
-        let (standing, next, prev) = turned(query, standing, more, |group| group.key);
+        let goes_on = standing.last().filter(|_| more).map(|group| group.key);
+        let (standing, next, prev) = turned(query, standing, goes_on, |group| group.key);
         let mut groups = Vec::with_capacity(standing.len());
         for group in standing {
             groups.extend(group.read(core)?);
         }
         let Groups { matched, truncated, .. } = gathered;
-        let (total, coverage) = (count::total(core, &window)?, self.coverage());
+        let total = count::total(core, &window, &query.work)?;
+        let coverage = Unread::tell(unread, self.coverage());
         Ok(CollapsedPage { groups, next, prev, matched, groups_total, total, coverage, truncated })
     }
 }
 
 /// All groups of a window, or the newest of them.
-fn gathered(core: &Core, filter: &Filter, window: Window) -> Result<Groups, QueryError> {
+fn gathered(
+    core: &Core,
+    filter: &Filter,
+    window: Window,
+    work: &Work,
+) -> Result<(Groups, Option<Unread>), QueryError> {
     let plan = Plan::new(filter);
-    let walk = Walk { core, plan: &plan, window };
+    let mut walk = Walk::new(core, &plan, window, work);
     let mut groups = Groups::new();
     walk.run(&mut groups)?;
     groups.prune();
     if groups.truncated {
         groups.count_again();
+        walk = Walk::new(core, &plan, window, work);
         walk.run(&mut groups)?;
     }
-    Ok(groups)
+    Ok((groups, walk.unread()))
 }
 
 /// A group as it is gathered; its newest event is read for the page alone.

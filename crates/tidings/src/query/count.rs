@@ -3,13 +3,14 @@
 use super::filter::{Filter, Plan};
 use super::scan::Window;
 use super::walk::{Gather, Row, Walk};
+use super::work::Work;
 use super::{QueryError, TOTAL_BLOCKS_OPENED_MAX};
 use crate::block::FormatError;
 use crate::log::Core;
 
 /// Counts the events of a window before any filter; `None` when too many blocks
 /// stand across its ends to be opened.
-pub(super) fn total(core: &Core, window: &Window) -> Result<Option<u64>, QueryError> {
+pub(super) fn total(core: &Core, window: &Window, work: &Work) -> Result<Option<u64>, QueryError> {
     let mut total = 0;
     let mut across = Vec::new();
     {
@@ -29,7 +30,9 @@ pub(super) fn total(core: &Core, window: &Window) -> Result<Option<u64>, QueryEr
         }
     }
     let plan = Plan::new(&Filter::default());
-    let walk = Walk { core, plan: &plan, window: *window };
+    // So few blocks are always counted.
+    let work = Work { events_max: None, ..work.clone() };
+    let walk = Walk::new(core, &plan, *window, &work);
     let mut counted = Counted(total);
     across.iter().try_for_each(|slot| walk.open(slot, &mut counted))?;
     Ok(Some(counted.0))

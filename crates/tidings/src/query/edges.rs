@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::filter::{Filter, Plan};
 use super::scan::{Scan, Window};
+use super::work::Work;
 use super::{Order, QueryError, key_of};
 use crate::clock::Timestamp;
 use crate::log::Core;
@@ -43,7 +44,8 @@ fn edge(core: &Core, window: &Window, order: Order) -> Result<Option<Timestamp>,
         (Some(at), Order::Descending) => Window { since: at.after(NANOSECOND), ..*window },
     };
     let plan = &Plan::new(&Filter::default());
-    let scan = Scan { core, plan, window: beyond, order, after: None, limit: 1, count_all: false };
+    let (after, limit, count_all, work) = (None, 1, false, &Work::default());
+    let scan = Scan { core, plan, window: beyond, order, after, limit, count_all, work };
     let found = scan.run()?.events;
     Ok(found.first().map(|event| key_of(event).time).or(known))
 }

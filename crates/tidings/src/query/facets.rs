@@ -9,6 +9,7 @@ use super::QueryError;
 use super::filter::{Filter, Plan, field, fields_of};
 use super::told::{Counts, Told};
 use super::walk::{Gather, Row, Walk};
+use super::work::{Unread, Work};
 use crate::block::FormatError;
 use crate::clock::Timestamp;
 use crate::event::Fields;
@@ -52,6 +53,8 @@ pub struct FacetQuery {
     pub of: Vec<FacetOf>,
     /// How many values of each at most, the largest.
     pub top: usize,
+    /// What the answer may cost.
+    pub work: Work,
 }
 
 impl Default for FacetQuery {
@@ -62,6 +65,7 @@ impl Default for FacetQuery {
             until: None,
             of: vec![FacetOf::Type, FacetOf::Member, FacetOf::Severity],
             top: FACET_TOP,
+            work: Work::default(),
         }
     }
 }
@@ -114,14 +118,16 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// The store cannot be read.
+    /// The store cannot be read, or nobody waits for the answer any more.
     pub fn facets(&self, query: &FacetQuery) -> Result<Facets, QueryError> {
         let plan = Plan::new(&query.filter);
         let window = self.window_between(query.since, query.until);
         let mut values = Values::new(query.of.clone());
-        Walk { core: self.core(), plan: &plan, window }.run(&mut values)?;
+        let walk = Walk::new(self.core(), &plan, window, &query.work);
+        walk.run(&mut values)?;
         let (facets, matched) = values.finish(query.top);
-        Ok(Facets { facets, matched, coverage: self.coverage() })
+        let coverage = Unread::tell(walk.unread(), self.coverage());
+        Ok(Facets { facets, matched, coverage })
     }
 }
 

@@ -11,6 +11,7 @@ use super::filter::{Filter, Plan};
 use super::scan::Window;
 use super::told::Told;
 use super::walk::{Gather, Row, Walk};
+use super::work::{Unread, Work};
 use crate::block::{Cell, FormatError};
 use crate::clock::Timestamp;
 use crate::log::{Coverage, Log};
@@ -55,6 +56,8 @@ pub struct HistogramQuery {
     pub step: Option<Duration>,
     /// What is counted apart.
     pub by: By,
+    /// What the answer may cost.
+    pub work: Work,
 }
 
 /// Counts over time. All series have one count for each step.
@@ -97,8 +100,8 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// The store cannot be read, or the step makes more than
-    /// [`super::HISTOGRAM_STEPS_MAX`].
+    /// The store cannot be read, the step makes more than
+    /// [`super::HISTOGRAM_STEPS_MAX`], or nobody waits for the answer any more.
     pub fn histogram(&self, query: &HistogramQuery) -> Result<Histogram, QueryError> {
         let plan = Plan::new(&query.filter);
         let mut window = self.window_between(query.since, query.until);
@@ -106,12 +109,14 @@ impl Log {
         // What arrives from now on is for the next time.
         (window.since, window.last) = span;
         let bins = Bins::over(span, query.step)?;
-        let walk = Walk { core: self.core(), plan: &plan, window };
+        let mut walk = Walk::new(self.core(), &plan, window, &query.work);
         let mut gathered = Gathered::new(&bins, query.by);
         walk.run(&mut gathered)?;
         if gathered.overflowed {
+            walk = Walk::new(self.core(), &plan, window, &query.work);
             let largest = largest(&walk, query.by)?;
             gathered = Gathered::of(&bins, query.by, largest);
+            walk = Walk::new(self.core(), &plan, window, &query.work);
             walk.run(&mut gathered)?;
         }
         let (since, until) = bins.edges();
@@ -122,7 +127,7 @@ impl Log {
             until,
             series,
             matched,
-            coverage: self.coverage(),
+            coverage: Unread::tell(walk.unread(), self.coverage()),
         })
     }
 

@@ -1,8 +1,10 @@
 //! Which events answer?
 
+mod best;
 mod bins;
 mod collapse;
 mod count;
+mod crew;
 mod cursor;
 mod edges;
 mod facets;
@@ -20,6 +22,7 @@ mod standing;
 mod text;
 mod told;
 mod walk;
+mod work;
 
 #[cfg(test)]
 mod tests;
@@ -47,6 +50,8 @@ pub use names::{NAMES_MAX, NameOf, NameSeen, Names, NamesQuery};
 pub use parse::{QUERY_REGEXES_MAX, parse_q};
 pub use patterns::{PATTERNS_MAX, Patterns};
 pub use text::{REGEX_BYTES_MAX, Regex, TextTerm};
+use work::Unread;
+pub use work::{Stop, Work};
 
 /// Bytes of `q` or of one pattern, at most.
 pub const QUERY_BYTES_MAX: usize = 4096;
@@ -107,6 +112,9 @@ pub struct Query {
     pub cursor: Option<PageCursor>,
     /// Count all matches, not only this page's.
     pub count_exactly: bool,
+    /// What the answer may cost. A page that this has cut is followed by another
+    /// one, also if it is empty.
+    pub work: Work,
 }
 
 impl Default for Query {
@@ -119,6 +127,7 @@ impl Default for Query {
             limit: PAGE_EVENTS,
             cursor: None,
             count_exactly: false,
+            work: Work::default(),
         }
     }
 }
@@ -152,6 +161,9 @@ pub enum QueryError {
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// [`Work::stop`] was set.
+    #[error("the question was abandoned before it was answered")]
+    Abandoned,
     /// A follow cursor of another log, which this one cannot go on from.
     #[error("the cursor belongs to log {theirs}, this is {ours}{hint}")]
     ForeignCursor {
@@ -193,8 +205,8 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// The store cannot be read. What is damaged is passed over and told in the
-    /// coverage.
+    /// The store cannot be read, or nobody waits for the answer any more. What is
+    /// damaged is passed over and told in the coverage.
     pub fn query(&self, query: &Query) -> Result<Page, QueryError> {
         let core = self.core();
         let plan = Plan::new(&query.filter);
@@ -208,17 +220,21 @@ impl Log {
             after: query.cursor.map(|cursor| cursor.key),
             limit: query.limit,
             count_all: query.count_exactly,
+            work: &query.work,
         };
         let found = scan.run()?;
-        let total = count::total(core, &window)?;
+        let total = count::total(core, &window, &query.work)?;
         let matched = match () {
-            () if query.count_exactly => Some(found.matched),
+            () if found.matched.is_some() => found.matched,
             () if query.filter.is_empty() && total.is_some() => total,
-            () if query.cursor.is_none() && !found.more => Some(found.events.len() as u64),
+            () if query.cursor.is_none() && found.goes_on.is_none() => {
+                Some(found.events.len() as u64)
+            }
             () => None,
         };
-        let (events, next, prev) = turned(query, found.events, found.more, key_of);
-        Ok(Page { events, next, prev, matched, total, coverage: self.coverage() })
+        let coverage = Unread::tell(found.unread, self.coverage());
+        let (events, next, prev) = turned(query, found.events, found.goes_on, key_of);
+        Ok(Page { events, next, prev, matched, total, coverage })
     }
 
     /// Finds one event.
@@ -251,6 +267,7 @@ impl Log {
                 after: Some(key_of(event)),
                 limit: count,
                 count_all: false,
+                work: &Work::default(),
             };
             scan.run().map(|found| found.events)
         };
@@ -259,15 +276,17 @@ impl Log {
         Ok((before, side(Order::Ascending)?))
     }
 
-    /// The newest event that matches and is listed before an instant.
+    /// The newest event that matches and is listed before an instant. `None` also
+    /// when the bound on work ends the search before one is found.
     ///
     /// # Errors
     ///
-    /// The store cannot be read.
+    /// The store cannot be read, or nobody waits for the answer any more.
     pub fn last_match_before(
         &self,
         filter: &Filter,
         before: Timestamp,
+        work: &Work,
     ) -> Result<Option<StoredEvent>, QueryError> {
         let scan = Scan {
             core: self.core(),
@@ -277,6 +296,7 @@ impl Log {
             after: None,
             limit: 1,
             count_all: false,
+            work,
         };
         Ok(scan.run()?.events.pop())
     }
@@ -309,13 +329,14 @@ fn key_of(stored: &StoredEvent) -> ListKey {
 fn turned<T>(
     query: &Query,
     mut found: Vec<T>,
-    more: bool,
+    goes_on: Option<ListKey>,
     key_of: impl Fn(&T) -> ListKey,
 ) -> (Vec<T>, Option<PageCursor>, Option<PageCursor>) {
     let way = query.cursor.map_or(query.order, |cursor| cursor.order);
-    let cursor = |one: Option<&T>, order| one.map(|one| PageCursor { key: key_of(one), order });
-    let ahead = cursor(found.last().filter(|_| more), way);
-    let behind = cursor(found.first().filter(|_| query.cursor.is_some()), way.reversed());
+    let cursor = |key: Option<ListKey>, order| key.map(|key| PageCursor { key, order });
+    let ahead = cursor(goes_on, way);
+    let first = found.first().filter(|_| query.cursor.is_some());
+    let behind = cursor(first.map(key_of), way.reversed());
     if way == query.order {
         return (found, ahead, behind);
     }

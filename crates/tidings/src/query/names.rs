@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use super::filter::{Filter, Plan};
 use super::told::Told;
 use super::walk::{Gather, Row, Walk};
+use super::work::{Unread, Work};
 use super::{Order, QueryError};
 use crate::block::FormatError;
 use crate::clock::Timestamp;
@@ -39,6 +40,8 @@ pub struct NamesQuery {
     pub until: Option<Timestamp>,
     /// Whose names.
     pub by: NameOf,
+    /// What the answer may cost.
+    pub work: Work,
 }
 
 /// The names that occur.
@@ -74,11 +77,11 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// The store cannot be read.
+    /// The store cannot be read, or nobody waits for the answer any more.
     pub fn names(&self, query: &NamesQuery) -> Result<Names, QueryError> {
         let plan = Plan::new(&query.filter);
         let window = self.window_between(query.since, query.until);
-        let walk = Walk { core: self.core(), plan: &plan, window };
+        let walk = Walk::new(self.core(), &plan, window, &query.work);
         let mut seen = Seen::new(query.by);
         walk.run(&mut seen)?;
         seen.settle(&walk, Order::Ascending)?;
@@ -88,7 +91,8 @@ impl Log {
         let names = names.into_iter().filter(|(_, known)| known.first <= known.last);
         let name = |(name, Known { count, first, last, .. })| NameSeen { name, count, first, last };
         let names = names.map(name).collect();
-        Ok(Names { names, truncated, coverage: self.coverage() })
+        let coverage = Unread::tell(walk.unread(), self.coverage());
+        Ok(Names { names, truncated, coverage })
     }
 }
 

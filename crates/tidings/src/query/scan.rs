@@ -2,10 +2,12 @@
 //! with an early stop, however much their times overlap.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 
+use super::best::{Bar, Best, in_order};
+use super::crew::{Crew, Haul, Piece, Taken};
 use super::cursor::ListKey;
 use super::filter::{BlockPlan, Plan};
+use super::work::{Meter, Unread, Work};
 use super::{Order, QueryError};
 use crate::block::{FormatError, Frame};
 use crate::clock::Timestamp;
@@ -55,38 +57,57 @@ pub(super) struct Scan<'a> {
     pub(super) limit: usize,
     /// Count every match in the window, on either side of `after`.
     pub(super) count_all: bool,
+    pub(super) work: &'a Work,
 }
 
 /// What a scan found.
 pub(super) struct Scanned {
     /// In the scan's order.
     pub(super) events: Vec<StoredEvent>,
-    /// There are more than were wanted.
-    pub(super) more: bool,
-    /// Matches in the window; only meaningful when all were counted.
-    pub(super) matched: u64,
+    /// What comes after this key was not looked for: there are more than were
+    /// wanted, or the bound on work ended the scan.
+    pub(super) goes_on: Option<ListKey>,
+    /// Matches in the window, if all were counted.
+    pub(super) matched: Option<u64>,
+    /// What the bound on work left out.
+    pub(super) unread: Option<Unread>,
 }
 
 impl Scan<'_> {
     pub(super) fn run(&self) -> Result<Scanned, QueryError> {
+        let slots = self.candidates();
         // One more than is wanted tells whether there are more.
-        let mut best = Best::new(self.order, self.limit.saturating_add(1));
-        let mut matched = 0;
-        for slot in self.candidates() {
-            if !self.count_all && best.is_beyond(slot.listed) {
-                break;
-            }
-            if let Some(part) = self.core.part(&slot)? {
-                matched += self.part(&part, &mut best);
-            }
+        let best = Best::new(self.order, self.limit.saturating_add(1));
+        let ahead = slots.iter().enumerate().map(|(at, slot)| {
+            Piece::of_slot(self.order, self.edge(slot.listed), at, slot.count as usize)
+        });
+        let meter = Meter::new(self.work);
+        let crew = Crew::new(ahead.collect(), best, self.after, self.count_all, meter);
+        let found = crew.run(&self.core.helpers, |crew| self.read(&slots, crew))?;
+        let mut unread = Unread::nothing();
+        for piece in found.left.iter().filter(|_| found.cut_at.is_some()) {
+            unread.add(piece.events as u64, slots[piece.slot].received);
         }
-        let mut events = best.into_sorted();
+        let mut events = found.best.into_sorted();
+        if let Some(cut_at) = found.cut_at {
+            // Others may come before what has been found beyond the cut.
+            events.retain(|event| self.comes_before(&super::key_of(event), &cut_at));
+        }
         let more = events.len() > self.limit;
         events.truncate(self.limit);
-        Ok(Scanned { events, more, matched })
+        let last = events.last().filter(|_| more).map(super::key_of);
+        let is_whole = found.cut_at.is_none();
+        // A page that is full is not cut short, unless all was to be counted.
+        let is_short = !is_whole && (!more || self.count_all);
+        Ok(Scanned {
+            events,
+            goes_on: last.or(found.cut_at),
+            matched: (self.count_all && is_whole).then_some(found.matched),
+            unread: is_short.then_some(unread),
+        })
     }
 
-    /// Blocks that may hold a match, those first whose edge comes first.
+    /// Blocks that may hold a match.
     fn candidates(&self) -> Vec<Slot> {
         let index = self.core.index.read();
         let wanted = |slot: &&Slot| {
@@ -95,13 +116,7 @@ impl Scan<'_> {
                 && self.is_wanted(slot.listed)
                 && self.plan.may_match(slot)
         };
-        let mut slots: Vec<Slot> = index.slots().iter().filter(wanted).copied().collect();
-        drop(index);
-        match self.order {
-            Order::Ascending => slots.sort_by_key(|slot| slot.listed.0),
-            Order::Descending => slots.sort_by_key(|slot| std::cmp::Reverse(slot.listed.1)),
-        }
-        slots
+        index.slots().iter().filter(wanted).copied().collect()
     }
 
     /// Whether events of these times are in the window and after the cursor.
@@ -114,31 +129,87 @@ impl Scan<'_> {
         after && self.window.meets(listed)
     }
 
-    fn part(&self, part: &Part, best: &mut Best) -> u64 {
-        let block = &part.block;
-        let Some(plan) = self.plan.for_block(block.header()) else { return 0 };
-        let mut frames: Vec<usize> = part.frames().collect();
+    /// The earliest, in the order, of these times that is wanted.
+    fn edge(&self, listed: (Timestamp, Timestamp)) -> Timestamp {
+        let after = self.after.map(|key| key.time).filter(|_| !self.count_all);
         match self.order {
-            Order::Ascending => frames.sort_by_key(|f| block.frame_listed(*f).0),
+            Order::Ascending => {
+                listed.0.max(self.window.since).max(after.unwrap_or(Timestamp::MIN))
+            }
             Order::Descending => {
-                frames.sort_by_key(|f| std::cmp::Reverse(block.frame_listed(*f).1));
+                listed.1.min(self.window.last).min(after.unwrap_or(Timestamp::MAX))
             }
         }
-        let mut matched = 0;
-        for number in frames {
-            let listed = block.frame_listed(number);
-            if !self.is_wanted(listed) || (!self.count_all && best.is_beyond(listed)) {
-                continue;
-            }
-            match self.frame(part, number, &plan, best) {
-                Ok(count) => matched += count,
-                Err(cause) => {
-                    let (from, to) = part.positions(number);
-                    self.core.note_damage(from, to, &cause);
-                }
-            }
+    }
+
+    /// Reads what the crew has for this thread.
+    fn read(&self, slots: &[Slot], crew: &Crew<'_>) -> Result<(), QueryError> {
+        let mut next = crew.take();
+        while let Some(taken) = next {
+            let slot = &slots[taken.piece.slot];
+            next = if let Some(part) = self.core.part(slot)? {
+                self.read_part(&part, taken, crew)
+            } else {
+                drop(taken);
+                crew.take()
+            };
         }
-        matched
+        Ok(())
+    }
+
+    /// Reads this piece and all that follow it from the same slot; gives the first
+    /// that does not.
+    fn read_part<'c, 'a>(
+        &self,
+        part: &Part,
+        first: Taken<'c, 'a>,
+        crew: &'c Crew<'a>,
+    ) -> Option<Taken<'c, 'a>> {
+        let slot = first.piece.slot;
+        let plan = self.plan.for_block(part.block.header());
+        let mut next = Some(first);
+        while let Some(taken) = next {
+            if taken.piece.slot != slot {
+                return Some(taken);
+            }
+            if let Some(plan) = &plan {
+                let haul = match taken.piece.frame {
+                    None => self.frames(part, &taken.piece),
+                    Some(number) => self.frame_or_damage(part, number, plan, &taken),
+                };
+                taken.lay_down(haul);
+            } else {
+                drop(taken);
+            }
+            next = crew.take();
+        }
+        None
+    }
+
+    /// The frames of a block that may hold a match.
+    fn frames(&self, part: &Part, piece: &Piece) -> Haul {
+        let frames = part.frames().filter_map(|number| {
+            let listed = part.block.frame_listed(number);
+            let events = part.rows(number).len();
+            let frame = piece.of_frame(self.order, self.edge(listed), number, events);
+            self.is_wanted(listed).then_some(frame)
+        });
+        Haul { pieces: frames.collect(), ..Haul::default() }
+    }
+
+    fn frame_or_damage(
+        &self,
+        part: &Part,
+        number: usize,
+        plan: &BlockPlan<'_>,
+        taken: &Taken<'_, '_>,
+    ) -> Haul {
+        taken.count(taken.piece.events);
+        self.frame(part, number, plan, taken.bar).unwrap_or_else(|cause| {
+            let (from, to) = part.positions(number);
+            self.core.note_damage(from, to, &cause);
+            Haul::default()
+        })
     }
 
     fn frame(
@@ -146,111 +217,36 @@ impl Scan<'_> {
         part: &Part,
         number: usize,
         plan: &BlockPlan<'_>,
-        best: &mut Best,
-    ) -> Result<u64, FormatError> {
+        bar: Bar,
+    ) -> Result<Haul, FormatError> {
         let frame = part.block.frame(number)?;
-        let (mut matched, mut rows) = (0, Vec::new());
+        let (mut haul, mut rows) = (Haul::default(), Vec::new());
         for i in part.rows(number).filter(|i| self.window.shows(&frame, *i)) {
             let key = key_of(&frame, i);
-            let wanted = self.is_after(&key) && best.accepts(&key);
+            let wanted = self.is_after(&key) && bar.admits(&key);
             if (wanted || self.count_all) && plan.matches(&frame, i)? {
-                matched += 1;
+                haul.matched += 1;
                 rows.extend(wanted.then_some((key, i)));
             }
         }
         rows.sort_unstable_by(|a, b| in_order(self.order, &a.0, &b.0));
+        rows.truncate(self.limit.saturating_add(1));
         for (key, i) in rows {
-            if !best.accepts(&key) {
-                break;
-            }
-            best.insert(key, frame.event(i, part.base)?);
+            haul.events.push((key, frame.event(i, part.base)?));
         }
-        Ok(matched)
+        Ok(haul)
     }
 
     fn is_after(&self, key: &ListKey) -> bool {
-        self.after.is_none_or(|after| in_order(self.order, &after, key) == Ordering::Less)
+        self.after.is_none_or(|after| self.comes_before(&after, key))
+    }
+
+    fn comes_before(&self, one: &ListKey, other: &ListKey) -> bool {
+        in_order(self.order, one, other) == Ordering::Less
     }
 }
 
 pub(super) fn key_of(frame: &Frame<'_>, i: usize) -> ListKey {
     let (origin, boot, seq) = frame.name(i);
     ListKey { time: frame.listed(i), origin, boot, seq }
-}
-
-pub(super) fn in_order(order: Order, a: &ListKey, b: &ListKey) -> Ordering {
-    match order {
-        Order::Ascending => a.cmp(b),
-        Order::Descending => b.cmp(a),
-    }
-}
-
-/// The first events in an order, at most so many.
-struct Best {
-    order: Order,
-    limit: usize,
-    /// The last of them on top.
-    heap: BinaryHeap<Ranked>,
-}
-
-impl Best {
-    fn new(order: Order, limit: usize) -> Best {
-        Best { order, limit, heap: BinaryHeap::new() }
-    }
-
-    fn last_when_full(&self) -> Option<&ListKey> {
-        let full = self.heap.len() >= self.limit;
-        self.heap.peek().filter(|_| full).map(|ranked| &ranked.key)
-    }
-
-    /// Whether nothing of these times can be among the first.
-    fn is_beyond(&self, listed: (Timestamp, Timestamp)) -> bool {
-        self.last_when_full().is_some_and(|last| match self.order {
-            Order::Ascending => listed.0 > last.time,
-            Order::Descending => listed.1 < last.time,
-        })
-    }
-
-    fn accepts(&self, key: &ListKey) -> bool {
-        let after = |last| in_order(self.order, last, key) != Ordering::Greater;
-        !self.last_when_full().is_some_and(after)
-    }
-
-    fn insert(&mut self, key: ListKey, event: StoredEvent) {
-        self.heap.push(Ranked { order: self.order, key, event });
-        if self.heap.len() > self.limit {
-            self.heap.pop();
-        }
-    }
-
-    fn into_sorted(self) -> Vec<StoredEvent> {
-        self.heap.into_sorted_vec().into_iter().map(|ranked| ranked.event).collect()
-    }
-}
-
-/// An event that compares by its place in an order.
-struct Ranked {
-    order: Order,
-    key: ListKey,
-    event: StoredEvent,
-}
-
-impl PartialEq for Ranked {
-    fn eq(&self, other: &Ranked) -> bool {
-        self.key == other.key
-    }
-}
-
-impl Eq for Ranked {}
-
-impl PartialOrd for Ranked {
-    fn partial_cmp(&self, other: &Ranked) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Ranked {
-    fn cmp(&self, other: &Ranked) -> Ordering {
-        in_order(self.order, &self.key, &other.key)
-    }
 }

@@ -4,10 +4,13 @@
 //! What can be gathered without an order walks this way: counts, names, groups. The
 //! index is read once, before the first header is; no lock is held meanwhile.
 
+use std::cell::Cell;
+
 use super::QueryError;
 use super::filter::{BlockPlan, Plan};
 use super::scan::{Window, key_of};
 use super::told::Told;
+use super::work::{Meter, Unread, Work};
 use super::{ListKey, Timestamp};
 use crate::block::{FormatError, Frame, Header};
 use crate::id::Position;
@@ -21,6 +24,8 @@ pub(super) struct Walk<'a> {
     pub(super) core: &'a Core,
     pub(super) plan: &'a Plan,
     pub(super) window: Window,
+    meter: Meter<'a>,
+    unread: Cell<Option<Unread>>,
 }
 
 /// What an answer is made of, as a walk meets it.
@@ -86,7 +91,16 @@ struct Candidate {
     whole: bool,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    pub(super) fn new(core: &'a Core, plan: &'a Plan, window: Window, work: &'a Work) -> Walk<'a> {
+        Walk { core, plan, window, meter: Meter::new(work), unread: Cell::new(None) }
+    }
+
+    /// What the bound on work has left out so far.
+    pub(super) fn unread(&self) -> Option<Unread> {
+        self.unread.get()
+    }
+
     pub(super) fn run(&self, gather: &mut impl Gather) -> Result<(), QueryError> {
         let asks = gather.asks_headers() && !self.plan.looks_inside();
         let candidates = self.candidates();
@@ -122,6 +136,7 @@ impl Walk<'_> {
     }
 
     fn by_headers(&self, page: &[Candidate], gather: &mut impl Gather) -> Result<(), QueryError> {
+        self.meter.has_room()?;
         let heads = self.core.store.heads(page[0].slot.base, page.len())?;
         for Candidate { slot, .. } in page {
             let found = heads.binary_search_by_key(&slot.base, |head| head.base);
@@ -141,6 +156,12 @@ impl Walk<'_> {
 
     /// Takes in what matches in one block, event by event.
     pub(super) fn open(&self, slot: &Slot, gather: &mut impl Gather) -> Result<(), QueryError> {
+        if !self.meter.has_room()? {
+            let mut unread = self.unread.get().unwrap_or(Unread::nothing());
+            unread.add(slot.count.into(), slot.received);
+            self.unread.set(Some(unread));
+            return Ok(());
+        }
         let Some(part) = self.core.part(slot)? else { return Ok(()) };
         let Some(plan) = self.plan.for_block(part.block.header()) else { return Ok(()) };
         let damaged: Vec<_> = self.core.index.read().damaged_within(slot).collect();
@@ -164,6 +185,7 @@ impl Walk<'_> {
         plan: &BlockPlan<'_>,
         gather: &mut impl Gather,
     ) -> Result<(), FormatError> {
+        self.meter.count(part.rows(number).len());
         let frame = &part.block.frame(number)?;
         let mut matching = Vec::new();
         for i in part.rows(number).filter(|i| self.window.shows(frame, *i)) {

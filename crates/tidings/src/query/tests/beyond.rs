@@ -27,7 +27,7 @@ fn a_log_without_events_has_no_steps() {
     assert_eq!(facets.facets.len(), 3);
     assert!(log.names(&NamesQuery::default()).unwrap().names.is_empty());
     assert!(log.collapsed(&Query::default()).unwrap().groups.is_empty());
-    let last = log.last_match_before(&Filter::default(), Timestamp::MAX).unwrap();
+    let last = log.last_match_before(&Filter::default(), Timestamp::MAX, &Work::default()).unwrap();
     assert!(last.is_none());
 }
 
@@ -96,7 +96,8 @@ fn the_ends_of_time_are_instants_like_others() {
         assert_eq!(log.collapsed(&query).unwrap().matched, u64::from(all));
         assert_eq!(ask(&log, &query).events.len(), usize::from(all));
     }
-    let last = |before| log.last_match_before(&Filter::default(), before).unwrap();
+    let last =
+        |before| log.last_match_before(&Filter::default(), before, &Work::default()).unwrap();
     assert!(last(Timestamp::MIN).is_none() && last(Timestamp::MAX).is_some());
     assert!(last(start()).is_none());
 }

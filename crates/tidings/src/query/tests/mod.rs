@@ -11,6 +11,7 @@ mod odd;
 mod pages;
 mod tallies;
 mod words;
+mod work;
 
 use std::sync::Arc;
 use std::time::Duration;

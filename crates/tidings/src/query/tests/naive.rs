@@ -221,5 +221,6 @@ pub(super) fn question(dice: &mut fastrand::Rng, now: Timestamp) -> Query {
         limit: pick(dice, &[1, 2, 7, 50, 5000]),
         cursor: None,
         count_exactly: dice.u8(0..4) == 0,
+        work: Work::default(),
     }
 }

@@ -80,7 +80,7 @@ fn a_histogram_counts_what_a_plain_list_would() {
         let step = steps[dice.usize(..6)].map(Duration::from_millis);
         let by = [By::Severity, By::Type, By::Member][dice.usize(..3)];
         let Query { filter, since, until, .. } = query.clone();
-        let asked = HistogramQuery { filter, since, until, step, by };
+        let asked = HistogramQuery { filter, since, until, step, by, ..HistogramQuery::default() };
         let why = format!("{why}: {asked:?}");
 
         let found = world.log.histogram(&asked);
@@ -154,7 +154,8 @@ fn facets_count_what_a_plain_list_would() {
         // Most often only what headers know.
         of.truncate(dice.usize(..of.len()));
         let Query { filter, since, until, .. } = query.clone();
-        let asked = FacetQuery { filter, since, until, of, top: dice.usize(..6) };
+        let asked =
+            FacetQuery { filter, since, until, of, top: dice.usize(..6), ..FacetQuery::default() };
 
         let found = world.log.facets(&asked).unwrap();
 
@@ -171,7 +172,7 @@ fn names_are_told_with_their_first_and_last_event() {
     for_each_question(|world, dice, query, why| {
         let by = if dice.bool() { NameOf::Member } else { NameOf::Type };
         let Query { filter, since, until, .. } = query.clone();
-        let asked = NamesQuery { filter, since, until, by };
+        let asked = NamesQuery { filter, since, until, by, ..NamesQuery::default() };
 
         let found = world.log.names(&asked).unwrap();
 
@@ -194,7 +195,7 @@ fn the_last_match_before_an_instant_is_the_newest_of_all_before_it() {
     for_each_question(|world, dice, query, why| {
         let before = world.options.clock.now().before(SECOND * dice.u32(..10_000));
 
-        let found = world.log.last_match_before(&query.filter, before).unwrap();
+        let found = world.log.last_match_before(&query.filter, before, &Work::default()).unwrap();
 
         let filter = query.filter.clone();
         let all = Query { filter, until: Some(before), ..Query::default() };
