@@ -90,7 +90,7 @@ fn encode(events: &[Event], size: usize) -> Vec<Block> {
 }
 
 /// As a queue seals them: added when they happened, received a little later.
-fn entry(event: &Event, seq: u64) -> Entry<'_> {
+pub(crate) fn entry(event: &Event, seq: u64) -> Entry<'_> {
     let timestamp = event.timestamp().unwrap_or_default();
     Entry {
         event_type: event.event_type(),

@@ -4,6 +4,8 @@
 //! times to the nanosecond some milliseconds apart, subjects on two thirds, fields
 //! on half.
 
+use std::time::Duration;
+
 use tidings::{Event, Severity, Timestamp};
 
 const SEED: u64 = 20_261_122;
@@ -18,10 +20,13 @@ const MEMBERS: [&str; 12] = [
 const SERVICES: [&str; 8] =
     ["api", "billing", "checkout", "search", "mailer", "auth", "inventory", "gateway"];
 
+/// Type, severity, message, subject.
+pub(crate) type Template = (&'static str, Severity, &'static str, &'static str);
+
 /// Type, severity, template of the message, subject. In templates `%n` is a number
 /// up to a hundred, `%m` up to a million, `%x` eight hexadecimal digits, `%s` a
 /// service, `%h` a member; `-` is no subject.
-const TEMPLATES: [(&str, Severity, &str, &str); 30] = [
+const TEMPLATES: [Template; 30] = [
     (
         "disk.high",
         Severity::WARN,
@@ -149,11 +154,19 @@ const TEMPLATES: [(&str, Severity, &str, &str); 30] = [
 pub(crate) struct Events {
     random: u64,
     now_nanos: i64,
+    step_nanos_mean: u64,
 }
 
 impl Events {
     pub(crate) fn new() -> Events {
-        Events { random: SEED, now_nanos: START_NANOS }
+        let start = Timestamp::from_nanos(START_NANOS);
+        Events::from(start, Duration::from_nanos(STEP_NANOS_MEAN))
+    }
+
+    /// The same events at other times: from `start` on, so far apart on average.
+    pub(crate) fn from(start: Timestamp, step_mean: Duration) -> Events {
+        let step_nanos_mean = u64::try_from(step_mean.as_nanos()).unwrap_or(u64::MAX / 2);
+        Events { random: SEED, now_nanos: start.as_nanos(), step_nanos_mean }
     }
 
     /// SplitMix64.
@@ -194,20 +207,20 @@ impl Events {
     }
 
     /// Some types are much more frequent than others.
-    fn template(&mut self) -> (&'static str, Severity, &'static str, &'static str) {
+    fn template(&mut self) -> Template {
         let (one, other) = (self.below(30), self.below(30));
         TEMPLATES[usize::try_from(one.min(other)).unwrap_or(0)]
     }
-}
 
-impl Iterator for Events {
-    type Item = Event;
-
-    fn next(&mut self) -> Option<Event> {
-        let step = self.below(2 * STEP_NANOS_MEAN);
+    /// The next event, of another template than its own if there is one, and with
+    /// this behind its message. The events after it stay what they are if the other
+    /// template asks for as many values.
+    pub(crate) fn event(&mut self, instead: Option<Template>, behind: &str) -> Event {
+        let step = self.below(2 * self.step_nanos_mean);
         self.now_nanos += i64::try_from(step).unwrap_or(0);
-        let (event_type, severity, message, subject) = self.template();
-        let mut event = Event::new(event_type, self.filled(message))
+        let own = self.template();
+        let (event_type, severity, message, subject) = instead.unwrap_or(own);
+        let mut event = Event::new(event_type, self.filled(message) + behind)
             .with_severity(severity)
             .with_member(self.of(&MEMBERS))
             .with_timestamp(Timestamp::from_nanos(self.now_nanos));
@@ -220,7 +233,15 @@ impl Iterator for Events {
                 .with_field("region", self.of(&["eu-central", "eu-west", "us-east"]))
                 .with_field("attempt", self.below(4));
         }
-        Some(event)
+        event
+    }
+}
+
+impl Iterator for Events {
+    type Item = Event;
+
+    fn next(&mut self) -> Option<Event> {
+        Some(self.event(None, ""))
     }
 }
 

@@ -52,8 +52,17 @@ pub(crate) fn resident_bytes() -> u64 {
 
 /// The same of another process.
 pub(crate) fn resident_bytes_of(process: u32) -> u64 {
+    memory(process, "VmRSS")
+}
+
+/// The most that another process has occupied since it began.
+pub(crate) fn resident_bytes_peak_of(process: u32) -> u64 {
+    memory(process, "VmHWM")
+}
+
+fn memory(process: u32, name: &str) -> u64 {
     let text = read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with("VmRSS"));
+    let line = text.lines().find(|line| line.starts_with(name));
     let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
     kib.unwrap_or(0) * 1024
 }

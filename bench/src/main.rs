@@ -1,7 +1,7 @@
 //! Measures tidings beside something known, in the same run.
 //!
 //! `tidings-bench [TARGET…]` prints one Markdown table a target; without a target
-//! it measures all.
+//! it measures all but those that take minutes. `query` takes a number of events.
 
 #![expect(clippy::cast_precision_loss, reason = "figures are told with three digits")]
 
@@ -19,6 +19,7 @@ mod ingest;
 mod machine;
 mod measure;
 mod memory;
+mod query;
 #[cfg(feature = "etcd")]
 mod wake;
 
@@ -34,6 +35,7 @@ const TARGETS: &[Target] = &[
     ("ingest", ingest::report),
     ("memory", memory::report),
     ("http", http::report),
+    ("query", query::report),
     #[cfg(feature = "etcd")]
     ("etcd", etcd::report),
     #[cfg(feature = "etcd")]
@@ -44,8 +46,14 @@ const TARGETS: &[Target] = &[
     ("cluster", cluster::report),
 ];
 
+/// Measured only when they are named, since they take minutes.
+const LONG: &[&str] = &["query"];
+
 fn main() -> ExitCode {
-    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let mut asked: Vec<String> = std::env::args().skip(1).collect();
+    if asked.iter().any(|name| name == query::NAME) {
+        asked.retain(|word| query::events_of(word).is_none());
+    }
     if asked == [memory::CHILD] {
         let _ = write!(std::io::stdout(), "{}", memory::measure());
         return ExitCode::SUCCESS;
@@ -62,7 +70,12 @@ fn main() -> ExitCode {
     let mut out = std::io::stdout();
     let _ = writeln!(out, "{}", machine::line());
     for (name, report) in TARGETS {
-        if asked.is_empty() || asked.iter().any(|wanted| wanted == name) {
+        let wanted = if asked.is_empty() {
+            !LONG.contains(name)
+        } else {
+            asked.iter().any(|asked| asked == name)
+        };
+        if wanted {
             // A closed pipe is no reason to stop measuring.
             let _ = writeln!(out, "\n## {name}\n\n{}", report());
         }

@@ -88,7 +88,7 @@ fn starts(data: &Path) -> io::Result<Starts> {
 }
 
 /// Of all files but the ballast, which is put aside whatever is stored.
-fn bytes_in(data: &Path) -> io::Result<f64> {
+pub(crate) fn bytes_in(data: &Path) -> io::Result<f64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(data)? {
         let entry = entry?;

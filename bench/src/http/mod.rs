@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use tidings::Clock;
 
 pub(crate) use bare::{CHILD as BARE, serve as serve_bare};
+pub(crate) use fill::bytes_in;
 
 use crate::events::{Events, ndjson};
 use crate::ingest::directory;

@@ -67,6 +67,11 @@ impl Server {
         machine::resident_bytes_of(self.child.id()) as f64
     }
 
+    /// The most it has occupied so far.
+    pub(crate) fn resident_bytes_peak(&self) -> f64 {
+        machine::resident_bytes_peak_of(self.child.id()) as f64
+    }
+
     /// Stops it as an operator does, and waits for its end.
     pub(crate) fn stop(mut self) -> io::Result<()> {
         let asked = Command::new("kill").arg(self.child.id().to_string()).status()?;

@@ -42,7 +42,7 @@ impl Connection {
     }
 
     /// The status and the body of the answer.
-    async fn answer(&mut self, request: &[u8]) -> io::Result<(u16, Vec<u8>)> {
+    pub(crate) async fn answer(&mut self, request: &[u8]) -> io::Result<(u16, Vec<u8>)> {
         self.stream.write_all(request).await?;
         let head_end = self.read_past(b"\r\n\r\n").await?;
         let head = String::from_utf8_lossy(&self.unread[..head_end]).to_ascii_lowercase();

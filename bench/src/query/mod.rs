@@ -1,0 +1,148 @@
+//! What does a question cost, and how does that grow? The release program over a
+//! real data directory, asked over HTTP; the same questions to rows in SQLite.
+//!
+//! `tidings-bench query [EVENTS]`, by default ten million.
+
+mod asker;
+mod dataset;
+mod growth;
+mod ingest;
+mod plot;
+mod question;
+mod quiet;
+mod rows;
+mod served;
+
+use std::io;
+use std::path::Path;
+
+use tidings::Clock;
+
+use crate::measure::{seconds, short, table};
+use dataset::Dataset;
+use growth::Growth;
+use question::{Answer, Question};
+use rows::Rows;
+use served::Served;
+
+pub(crate) const NAME: &str = "query";
+const EVENTS: u64 = 10_000_000;
+/// More than that as rows would take the disk that they are measured on.
+const ROWS_MAX: u64 = 20_000_000;
+/// Fewer than that, and no word occurs as often as its question says.
+const EVENTS_MIN: u64 = 100_000;
+
+/// The number of events that a word of the command line asks for.
+pub(crate) fn events_of(word: &str) -> Option<u64> {
+    word.replace('_', "").parse().ok()
+}
+
+pub(crate) fn report() -> String {
+    let asked = std::env::args().skip(1).find_map(|word| events_of(&word));
+    let events = asked.unwrap_or(EVENTS);
+    if events < EVENTS_MIN {
+        return format!("not measured: {events} events are too few, use {EVENTS_MIN} or more");
+    }
+    measure(events).unwrap_or_else(|error| format!("not measured: {error}"))
+}
+
+fn measure(events: u64) -> io::Result<String> {
+    let clock = Clock::system();
+    tell(&clock, "ingest");
+    let mut parts = vec![
+        format!(
+            "{} events; time on the wall over HTTP on loopback, one client, warm, medians.",
+            short(events as f64)
+        ),
+        ingest::report(events / 5)?,
+    ];
+    let mut growth = Growth::default();
+    for size in [events / 10, events / 10 * 3] {
+        tell(&clock, &format!("{size} events"));
+        let mut served = Served::fill(Dataset::of(size))?;
+        let questions = question::all(served.dataset());
+        growth.at_size(size, &questions, &served.answers(&questions)?);
+        served.stop()?;
+    }
+    tell(&clock, &format!("{events} events"));
+    parts.push(largest(&clock, events, &mut growth)?);
+    tell(&clock, "a quiet system");
+    parts.push(quiet::report((events / 10).min(1_000_000))?);
+    parts.push(growth.tables());
+    parts.push(drawn(&growth, events)?);
+    parts.push(format!("All of it took {:.0} s.", seconds(clock.monotonic())));
+    Ok(parts.join("\n\n"))
+}
+
+/// The questions, beside the same ones to rows.
+fn largest(clock: &Clock, events: u64, growth: &mut Growth) -> io::Result<String> {
+    let mut served = Served::fill(Dataset::of(events))?;
+    let questions = question::all(served.dataset());
+    tell(clock, "questions");
+    let answers = served.answers(&questions)?;
+    growth.at_size(events, &questions, &answers);
+    // Before the other questions, so that this is the memory of these.
+    let memory = served.memory();
+    tell(clock, "windows and matches");
+    growth.at_windows(&mut served)?;
+    growth.at_matches(&mut served)?;
+    let dataset = served.dataset().clone();
+    let disk = served.stop()?;
+    if events > ROWS_MAX {
+        let asked = question::table_of(&questions, &answers, events);
+        let most = short(ROWS_MAX as f64);
+        return Ok(format!(
+            "{asked}\nSQLite: not asked, more than {most} rows.\n\n{memory}\n{disk}"
+        ));
+    }
+    tell(clock, "rows in SQLite");
+    let rows = Rows::fill(&dataset)?;
+    tell(clock, "the same questions to SQLite");
+    let asked = compared(&questions, &answers, &rows, events)?;
+    Ok(format!("{asked}\n{memory}\n{disk}"))
+}
+
+/// Says where it is, since it takes minutes.
+fn tell(clock: &Clock, what: &str) {
+    use std::io::Write;
+    let _ = writeln!(io::stderr(), "{:>4.0} s: {what}", seconds(clock.monotonic()));
+}
+
+fn compared(
+    questions: &[Question],
+    answers: &[Answer],
+    rows: &Rows,
+    events: u64,
+) -> io::Result<String> {
+    let mut lines = Vec::new();
+    for (question, answer) in questions.iter().zip(answers) {
+        let theirs = rows.answer(question)?;
+        lines.push(vec![
+            question.name.clone(),
+            question.aim.told(),
+            answer.told(question, events),
+            question.aim.verdict(answer, answers, events).to_owned(),
+            theirs.told(question, events),
+            short(theirs.seconds / answer.seconds),
+            found(answer, &theirs),
+        ]);
+    }
+    let head = ["question", "aim", "tidings", "", "SQLite", "SQLite ÷ tidings", "found"];
+    Ok(table(&head, &lines))
+}
+
+/// What was found; loud where the two do not find the same.
+fn found(ours: &Answer, theirs: &Answer) -> String {
+    if ours.found == theirs.found {
+        return ours.found.to_string();
+    }
+    format!("**{}, SQLite {}**", ours.found, theirs.found)
+}
+
+/// The plot of the whole run goes where the documentation shows it.
+fn drawn(growth: &Growth, events: u64) -> io::Result<String> {
+    let place = if events == EVENTS { "docs" } else { "target" };
+    let path = Path::new(place).join("query-growth.svg");
+    std::fs::write(&path, growth.plot())?;
+    Ok(format!("Drawn in {}.", path.display()))
+}
