@@ -1,7 +1,8 @@
 //! Measures tidings beside something known, in the same run.
 //!
 //! `tidings-bench [TARGET…]` prints one Markdown table a target; without a target
-//! it measures all but those that take minutes. `query` takes a number of events.
+//! it measures all but those that take minutes. `query` takes a number of events;
+//! `fill DIR EVENTS` leaves its events in a data directory.
 
 #![expect(clippy::cast_precision_loss, reason = "figures are told with three digits")]
 
@@ -51,6 +52,12 @@ const LONG: &[&str] = &["query"];
 
 fn main() -> ExitCode {
     let mut asked: Vec<String> = std::env::args().skip(1).collect();
+    if let [fill, dir, events] = asked.as_slice()
+        && fill == query::FILL
+    {
+        let _ = writeln!(std::io::stdout(), "{}", query::fill(dir, events));
+        return ExitCode::SUCCESS;
+    }
     if asked.iter().any(|name| name == query::NAME) {
         asked.retain(|word| query::events_of(word).is_none());
     }

@@ -9,8 +9,10 @@ use crate::measure::{short, table};
 const EVENTS: &str = "/api/v1/events?since=all&limit=100";
 /// One in nineteen.
 const COMMON_TYPE: &str = "check.failed";
-/// How many pages in.
+/// How many pages in; fewer where there are not so many.
 const DEEP_PAGE: usize = 100;
+/// Events of everything to a page of the common type, and some.
+const EVENTS_A_PAGE: u64 = 2500;
 const PAGE_EVENTS: usize = 100;
 /// Events that are asked for by their id, spread over all.
 const IDS: u64 = 61;
@@ -22,8 +24,8 @@ const STEPS_MAX: u64 = 2000;
 pub(super) enum Ask {
     /// This.
     Path(String),
-    /// The page of this list that is [`DEEP_PAGE`] deep.
-    Deep(String),
+    /// This page of this list.
+    Deep { path: String, page: usize },
     /// Single events, each by its id.
     Ids,
 }
@@ -33,7 +35,7 @@ pub(super) enum Ask {
 pub(super) enum Sql {
     /// All of these, one after the other. What the first one finds counts.
     Each(Vec<String>),
-    /// The page of those with this condition that is [`DEEP_PAGE`] deep.
+    /// The page after so many of those with this condition.
     Deep { condition: &'static str, skipped: usize },
     /// Single events, each by its number.
     Ids(u64),
@@ -71,13 +73,14 @@ impl Question {
         Question { name: name.to_owned(), aim, ask: Ask::Path(path), sql }
     }
 
-    fn deep(self, name: &str, condition: &'static str) -> Question {
+    fn deep(self, name: &str, condition: &'static str, events: u64) -> Question {
         let Ask::Path(path) = self.ask else { return self };
-        let skipped = (DEEP_PAGE - 1) * PAGE_EVENTS;
+        let page = usize::try_from(events / EVENTS_A_PAGE).unwrap_or(DEEP_PAGE).min(DEEP_PAGE);
+        let skipped = (page - 1) * PAGE_EVENTS;
         Question {
             name: name.to_owned(),
             aim: Aim::AsBefore(1),
-            ask: Ask::Deep(path),
+            ask: Ask::Deep { path, page },
             sql: Sql::Deep { condition, skipped },
         }
     }
@@ -86,7 +89,7 @@ impl Question {
     pub(super) fn put(&self, asker: &mut Asker, dataset: &Dataset) -> io::Result<Answer> {
         let paths = match &self.ask {
             Ask::Path(path) => vec![path.clone()],
-            Ask::Deep(path) => vec![asker.page(path, DEEP_PAGE)?],
+            Ask::Deep { path, page } => vec![asker.page(path, *page)?],
             Ask::Ids => paths_of_ids(asker, dataset)?,
         };
         asker.median(&paths)
@@ -118,7 +121,7 @@ fn step_minutes(dataset: &Dataset) -> u64 {
 
 /// All that the bench asks.
 pub(super) fn all(dataset: &Dataset) -> Vec<Question> {
-    let mut all = lists();
+    let mut all = lists(dataset.events);
     all.push(Question {
         name: "one event by id".to_owned(),
         aim: Aim::Seconds(500e-6),
@@ -130,7 +133,7 @@ pub(super) fn all(dataset: &Dataset) -> Vec<Question> {
     all
 }
 
-fn lists() -> Vec<Question> {
+fn lists(events: u64) -> Vec<Question> {
     let newest = Question::new(
         "newest 100 of everything",
         Aim::Seconds(250e-6),
@@ -149,8 +152,9 @@ fn lists() -> Vec<Question> {
         format!("{EVENTS}&type={RARE_TYPE}"),
         &["SELECT * FROM events WHERE type = 'quorum.lost' ORDER BY time DESC, id DESC LIMIT 100"],
     );
-    let deep = newest.clone().deep("page 100 of everything", "1");
-    let common_deep = common.clone().deep("page 100 of a type of 5 %", "type = 'check.failed'");
+    let deep = newest.clone().deep("page 100 of everything", "1", events);
+    let condition = "type = 'check.failed'";
+    let common_deep = common.clone().deep("page 100 of a type of 5 %", condition, events);
     vec![newest, deep, common, common_deep, rare]
 }
 
