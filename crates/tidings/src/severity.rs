@@ -30,7 +30,7 @@ pub struct Severity(NonZeroU8);
 /// The highest severity number; the lowest is 1.
 pub const SEVERITY_NUMBER_MAX: u8 = 24;
 
-const NAMES: [&str; 6] = ["trace", "debug", "info", "warn", "error", "fatal"];
+pub(crate) const NAMES: [&str; 6] = ["trace", "debug", "info", "warn", "error", "fatal"];
 
 impl Severity {
     /// Number 1.
@@ -45,6 +45,16 @@ impl Severity {
     pub const ERROR: Severity = Severity::step_one(17);
     /// Number 21.
     pub const FATAL: Severity = Severity::step_one(21);
+
+    /// Each level, from the least.
+    pub(crate) const LEVELS: [Severity; 6] = [
+        Severity::TRACE,
+        Severity::DEBUG,
+        Severity::INFO,
+        Severity::WARN,
+        Severity::ERROR,
+        Severity::FATAL,
+    ];
 
     const fn step_one(number: u8) -> Severity {
         match NonZeroU8::new(number) {
@@ -72,7 +82,12 @@ impl Severity {
 
     /// `trace`, `debug`, `info`, `warn`, `error` or `fatal`.
     pub fn name(self) -> &'static str {
-        NAMES[usize::from((self.number() - 1) / 4)]
+        NAMES[self.place()]
+    }
+
+    /// Which of the levels it is: 0 for trace to 5 for fatal.
+    pub(crate) fn place(self) -> usize {
+        usize::from((self.number() - 1) / 4)
     }
 
     /// Whether the number says more than the name does.

@@ -154,7 +154,11 @@ impl Core {
             self.index.write().insert(*slot);
             // This boot of this log has its own books.
             let is_ours = |block: &Block| block.header().runs.iter().any(|r| r.boot == self.boot);
-            if let Some(part) = self.part(slot)?.filter(|part| !is_ours(&part.block)) {
+            let Some(part) = self.part(slot)? else { continue };
+            if part.is_whole() {
+                self.index.write().count(slot.base, part.block.header());
+            }
+            if !is_ours(&part.block) {
                 self.boots.lock().note_new(&part.block);
             }
         }
@@ -167,7 +171,11 @@ impl Core {
     pub(super) fn took(&self, base: Position, block: &Block) {
         self.shares.note(base, block.header());
         let slot = Slot::new(base, block.bytes().len() as u64, block.header());
-        self.index.write().insert(slot);
+        {
+            let mut index = self.index.write();
+            index.insert(slot);
+            index.count(base, block.header());
+        }
         self.cache.lock().insert(base, block.clone());
     }
 
@@ -222,6 +230,9 @@ fn load(
                 note(head.base, header);
             }
             index.insert(Slot::of_head(head));
+            if let Ok(header) = &head.header {
+                index.count(head.base, header);
+            }
         }
         if heads.len() < HEADS_PAGE {
             return Ok(());

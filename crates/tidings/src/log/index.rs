@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
+use super::rollup::{Rollup, Rollups};
 use crate::block::Header;
 use crate::clock::Timestamp;
 use crate::id::Position;
@@ -98,6 +100,7 @@ pub(crate) struct Index {
     bytes: u64,
     /// Ranges inside readable blocks that turned out to be damaged: start, end.
     damaged: BTreeMap<Position, Position>,
+    rollups: Rollups,
 }
 
 impl Index {
@@ -107,7 +110,8 @@ impl Index {
     }
 
     /// Takes a block in. One that is there already is passed over: a put may be
-    /// repeated.
+    /// repeated. What it holds is counted once its header is told, see
+    /// [`Index::count`].
     pub(crate) fn insert(&mut self, slot: Slot) {
         let at = self.slots.partition_point(|s| s.base < slot.base);
         if self.slots.get(at).is_some_and(|s| s.base == slot.base) {
@@ -116,6 +120,33 @@ impl Index {
         self.bytes += slot.bytes();
         self.next = self.next.max(slot.end());
         self.slots.insert(at, slot);
+    }
+
+    /// Counts the events of a block that is here, each once; blocks are told in order
+    /// of position. One with damage in it is not counted.
+    pub(crate) fn count(&mut self, base: Position, header: &Header) {
+        let Ok(at) = self.slots.binary_search_by_key(&base, |slot| slot.base) else { return };
+        let slot = self.slots[at];
+        let is_whole = slot.readable && self.damaged_within(&slot).next().is_none();
+        if is_whole && slot.count == header.count {
+            self.rollups.add(base, header);
+        }
+    }
+
+    /// No longer counts blocks that are, or may be, gone: their bases.
+    pub(crate) fn uncount(&mut self, bases: &[Position]) {
+        for base in bases {
+            let at = self.slots.binary_search_by_key(base, |slot| slot.base);
+            if let Some(slot) = at.ok().map(|at| self.slots[at]) {
+                self.rollups.forget(slot.base, slot.end());
+            }
+        }
+    }
+
+    /// What is counted without asking a block, in order of position. None counts
+    /// an event that is gone or known to be damaged.
+    pub(crate) fn rollups(&self) -> &[Arc<Rollup>] {
+        self.rollups.all()
     }
 
     /// The position that the next event gets.
@@ -145,6 +176,7 @@ impl Index {
 
     /// Forgets blocks by their bases, which ascend.
     pub(crate) fn remove(&mut self, bases: &[Position]) {
+        self.uncount(bases);
         self.slots.retain(|slot| bases.binary_search(&slot.base).is_err());
         self.bytes = self.slots.iter().map(Slot::bytes).sum();
         let first = self.slots.first().map_or(self.next, |slot| slot.base);
@@ -157,12 +189,14 @@ impl Index {
             self.slots[at].readable = false;
             let end = self.slots[at].end();
             self.damaged.retain(|from, _| *from < base || *from >= end);
+            self.rollups.forget(base, end);
         }
     }
 
     /// Notes that some events of a readable block cannot be read.
     pub(crate) fn mark_damaged(&mut self, from: Position, to: Position) {
         self.damaged.insert(from, to);
+        self.rollups.forget(from, to);
     }
 
     /// What is damaged inside readable blocks, and lies in a block: start and end.

@@ -27,6 +27,7 @@ mod passed;
 mod pauses;
 mod peers;
 mod retention;
+mod rollup;
 mod shares;
 mod sink;
 mod unshared;
@@ -58,13 +59,14 @@ pub(crate) use arrivals::Arrivals;
 pub(crate) use core::Core;
 pub(crate) use coverage::reason_of_hole;
 pub use coverage::{COVERAGE_GAPS_MAX, Coverage, Missing};
-pub(crate) use index::{Slot, mask_of};
+pub(crate) use index::{Slot, Span, mask_of};
 pub(crate) use part::Part;
 pub(crate) use passed::Stretches;
 pub use passed::{PASSED_STRETCHES_MAX, Passed, Stretch};
 #[cfg_attr(not(feature = "etcd"), allow(unused_imports, reason = "only a cluster tells"))]
 pub(crate) use peers::{Hole, PeerSeen, PeersSeen};
 pub use peers::{PeerState, SeenThrough};
+pub(crate) use rollup::{Kinds, Rollup, Sum, minute_of, span_of};
 pub(crate) use shares::{GoOn, Told};
 
 /// The member of a log that was given none.

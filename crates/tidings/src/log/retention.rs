@@ -90,7 +90,10 @@ impl Core {
     fn expire(&self, bases: &[Position], by: Unshared) -> Result<(), StoreError> {
         for chunk in bases.chunks(EXPIRE_BLOCKS_MAX) {
             let expired = self.store.expire(chunk);
-            // Some may be gone although the call failed: `block` finds that out.
+            if expired.is_err() {
+                // Some may be gone although the call failed: `part` finds that out.
+                self.index.write().uncount(chunk);
+            }
             let events = expired?.events;
             self.expired(chunk, by);
             self.index.write().remove(chunk);

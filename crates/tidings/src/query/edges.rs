@@ -1,15 +1,11 @@
 //! From when to when does the log show events in a window?
 
-use std::time::Duration;
-
 use super::filter::{Filter, Plan};
 use super::scan::{Scan, Window};
 use super::work::Work;
-use super::{Order, QueryError, key_of};
+use super::{NANOSECOND, Order, QueryError, key_of};
 use crate::clock::Timestamp;
 use crate::log::Core;
-
-const NANOSECOND: Duration = Duration::from_nanos(1);
 
 /// The list times of the first and the last event shown, before any filter; `None`
 /// when there is none.

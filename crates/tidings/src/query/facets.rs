@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::QueryError;
 use super::filter::{Filter, Plan, field, fields_of};
-use super::told::{Counts, Told};
+use super::rolled::Rolling;
+use super::told::{Counts, Tells, Told};
 use super::walk::{Gather, Row, Walk};
 use super::work::{Unread, Work};
 use crate::block::FormatError;
@@ -147,18 +148,8 @@ impl Values {
         (facets, self.matched)
     }
 
-    fn asks_fields(&self) -> bool {
-        self.tallies.iter().any(|tally| matches!(tally.of, FacetOf::Field(_)))
-    }
-}
-
-impl Gather for Values {
-    fn asks_headers(&self) -> bool {
-        use FacetOf::{Member, Severity, Type};
-        self.tallies.iter().all(|tally| matches!(tally.of, Type | Member | Severity))
-    }
-
-    fn by_header(&mut self, told: &Told<'_>) -> bool {
+    /// Takes in what is told, if all is that is asked for.
+    fn take<'t>(&mut self, told: &impl Tells<'t>) -> bool {
         let counts = |tally: &Tally| match tally.of {
             FacetOf::Type => told.types(),
             FacetOf::Member => told.members(),
@@ -174,6 +165,25 @@ impl Gather for Values {
             }
         }
         true
+    }
+
+    fn asks_fields(&self) -> bool {
+        self.tallies.iter().any(|tally| matches!(tally.of, FacetOf::Field(_)))
+    }
+}
+
+impl Gather for Values {
+    fn asks_headers(&self) -> bool {
+        use FacetOf::{Member, Severity, Type};
+        self.tallies.iter().all(|tally| matches!(tally.of, Type | Member | Severity))
+    }
+
+    fn by_header(&mut self, told: &Told<'_>) -> bool {
+        self.take(told)
+    }
+
+    fn by_rollup(&mut self, rolling: &Rolling<'_>) -> bool {
+        self.take(rolling)
     }
 
     fn event(&mut self, row: &Row<'_>) -> Result<(), FormatError> {

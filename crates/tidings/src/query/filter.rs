@@ -121,6 +121,29 @@ impl Plan {
             || !self.fields.is_empty()
     }
 
+    /// Whether events of this type are wanted, as far as that goes.
+    pub(super) fn takes_type(&self, name: &str) -> bool {
+        self.types.matches(name)
+    }
+
+    /// Whether events of this member are wanted, as far as that goes.
+    pub(super) fn takes_member(&self, name: &str) -> bool {
+        self.members.matches(name)
+    }
+
+    pub(super) fn takes_every_member(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// A filter takes whole levels.
+    pub(super) fn takes_severity(&self, severity: Severity) -> bool {
+        self.severities & bit_of(severity) != 0
+    }
+
+    pub(super) fn takes_every_severity(&self) -> bool {
+        Severity::LEVELS.into_iter().all(|level| self.takes_severity(level))
+    }
+
     /// Whether a block is worth reading, by its header.
     pub(crate) fn for_block<'a>(&'a self, header: &'a Header) -> Option<BlockPlan<'a>> {
         let types: Vec<bool> = header.types.iter().map(|t| self.types.matches(&t.name)).collect();
@@ -226,7 +249,7 @@ impl BlockPlan<'_> {
 
     /// A filter takes whole levels.
     pub(super) fn takes_severity(&self, severity: Severity) -> bool {
-        self.plan.severities & bit_of(severity) != 0
+        self.plan.takes_severity(severity)
     }
 
     pub(super) fn takes_every_severity(&self) -> bool {

@@ -1,21 +1,23 @@
 //! How many events happened when?
 
 use std::collections::HashMap;
+use std::mem;
 use std::time::Duration;
 
-use super::QueryError;
 use super::bins::Bins;
 use super::edges::edges;
 use super::facets::{FacetOf, Values};
 use super::filter::{Filter, Plan};
+use super::rolled::Rolling;
 use super::scan::Window;
-use super::told::Told;
+use super::told::{Tells, Told};
 use super::walk::{Gather, Row, Walk};
 use super::work::{Unread, Work};
+use super::{NANOSECOND, QueryError};
 use crate::block::{Cell, FormatError};
 use crate::clock::Timestamp;
-use crate::log::{Coverage, Log};
-use crate::severity::Severity;
+use crate::log::{Coverage, Log, Sum};
+use crate::severity::{NAMES, Severity};
 
 /// Series by type or member that a histogram gives by name, at most; all others
 /// are added up in one more.
@@ -106,9 +108,8 @@ impl Log {
         let plan = Plan::new(&query.filter);
         let mut window = self.window_between(query.since, query.until);
         let Some(span) = self.span_of(query, &window)? else { return Ok(self.nothing(query)) };
-        // What arrives from now on is for the next time.
-        (window.since, window.last) = span;
         let bins = Bins::over(span, query.step)?;
+        (window.since, window.last) = whole_steps(query, span, &bins);
         let mut walk = Walk::new(self.core(), &plan, window, &query.work);
         let mut gathered = Gathered::new(&bins, query.by);
         walk.run(&mut gathered)?;
@@ -162,6 +163,19 @@ impl Log {
     }
 }
 
+/// Where nobody asked for an end, the window ends with the steps: nothing is shown
+/// beyond, but for what has arrived since, and roll-ups tell whole minutes only.
+fn whole_steps(
+    query: &HistogramQuery,
+    (since, last): (Timestamp, Timestamp),
+    bins: &Bins,
+) -> (Timestamp, Timestamp) {
+    let edges = bins.edges();
+    let first = if query.since.is_some() { since } else { since.min(edges.0) };
+    let end = edges.1.before(NANOSECOND);
+    (first, if query.until.is_some() { last } else { last.max(end) })
+}
+
 /// The names with the most events.
 fn largest(walk: &Walk<'_>, by: By) -> Result<Vec<String>, QueryError> {
     let of = match by {
@@ -176,42 +190,59 @@ fn largest(walk: &Walk<'_>, by: By) -> Result<Vec<String>, QueryError> {
     Ok(names.map(|name| name.value).collect())
 }
 
+/// Where the counts of all others stand.
+const OTHERS: usize = 0;
+
 struct Gathered<'a> {
     bins: &'a Bins,
     by: By,
-    counts: HashMap<String, Vec<u64>>,
+    /// Where the counts of each name stand.
+    places: HashMap<String, usize>,
+    /// Step by step; at [`OTHERS`] what has none of those names.
+    counts: Vec<Vec<u64>>,
     /// No further names are counted apart.
     closed: bool,
-    /// What has none of those names.
-    others: Vec<u64>,
     /// There were too many names to keep apart.
     overflowed: bool,
 }
 
 impl<'a> Gathered<'a> {
     fn new(bins: &'a Bins, by: By) -> Gathered<'a> {
-        let others = vec![0; bins.count];
-        Gathered { bins, by, counts: HashMap::new(), closed: false, others, overflowed: false }
+        let counts = vec![vec![0; bins.count]];
+        Gathered { bins, by, places: HashMap::new(), counts, closed: false, overflowed: false }
     }
 
     /// Counts these names, and all others together.
     fn of(bins: &'a Bins, by: By, names: Vec<String>) -> Gathered<'a> {
-        let empty = |name| (name, vec![0; bins.count]);
-        let counts = names.into_iter().map(empty).collect();
-        Gathered { counts, closed: true, ..Gathered::new(bins, by) }
+        let mut gathered = Gathered::new(bins, by);
+        for name in names {
+            gathered.place_of(&name);
+        }
+        gathered.closed = true;
+        gathered
+    }
+
+    /// Where the counts of a name stand; `None` if there are too many to keep apart.
+    fn place_of(&mut self, name: &str) -> Option<usize> {
+        if let Some(place) = self.places.get(name) {
+            return Some(*place);
+        }
+        if self.closed {
+            return Some(OTHERS);
+        }
+        let place = self.counts.len();
+        if place > HISTOGRAM_NAMES_MAX {
+            self.overflowed = true;
+            return None;
+        }
+        self.places.insert(name.to_owned(), place);
+        self.counts.push(vec![0; self.bins.count]);
+        Some(place)
     }
 
     fn add(&mut self, name: &str, bin: usize, count: u64) {
-        if let Some(counts) = self.counts.get_mut(name) {
-            counts[bin] += count;
-        } else if self.closed {
-            self.others[bin] += count;
-        } else if self.counts.len() < HISTOGRAM_NAMES_MAX {
-            let mut counts = vec![0; self.bins.count];
-            counts[bin] = count;
-            self.counts.insert(name.to_owned(), counts);
-        } else {
-            self.overflowed = true;
+        if let Some(place) = self.place_of(name) {
+            self.counts[place][bin] += count;
         }
     }
 
@@ -238,16 +269,46 @@ impl<'a> Gathered<'a> {
         told.cells()?.map(part).collect()
     }
 
-    fn finish(self) -> (Vec<Series>, u64) {
+    /// Takes in sums of a roll-up, if each lies in one step and says which of the
+    /// names it counts.
+    fn roll<'t>(
+        &mut self,
+        (rolling, sums): (&Rolling<'_>, impl Iterator<Item = &'t Sum>),
+        names: &[impl AsRef<str>],
+        name_of: impl Fn(&Sum) -> Option<usize>,
+    ) -> bool {
+        let mut parts = Vec::new();
+        let mut last = None;
+        for sum in sums {
+            let bin = match last {
+                Some((minute, bin)) if minute == sum.minute() => Some(bin),
+                _ => self.bins.only(rolling.span(sum)),
+            };
+            let (Some(bin), Some(name)) = (bin, name_of(sum)) else { return false };
+            last = Some((sum.minute(), bin));
+            parts.push((bin, name, sum.count));
+        }
+        let mut places = vec![None; names.len()];
+        for (bin, name, count) in parts {
+            places[name] = places[name].or_else(|| self.place_of(names[name].as_ref()));
+            if let Some(place) = places[name] {
+                self.counts[place][bin] += u64::from(count);
+            }
+        }
+        true
+    }
+
+    fn finish(mut self) -> (Vec<Series>, u64) {
         let of = |name: String, counts: Vec<u64>, other| Series {
             name,
             other,
             total: counts.iter().sum(),
             counts,
         };
-        let named = self.counts.into_iter().map(|(name, counts)| of(name, counts, false));
+        let mut others = of(OTHER.to_owned(), mem::take(&mut self.counts[OTHERS]), true);
+        let named = self.places.into_iter();
+        let named = named.map(|(name, place)| of(name, mem::take(&mut self.counts[place]), false));
         let mut series: Vec<Series> = named.filter(|series| series.total > 0).collect();
-        let mut others = of(OTHER.to_owned(), self.others, true);
         if self.by == By::Severity {
             series.sort_by_key(|series| series.name.parse::<Severity>().ok());
         } else {
@@ -275,6 +336,21 @@ impl Gather for Gathered<'_> {
             self.add(name, bin, count);
         }
         true
+    }
+
+    fn by_rollup(&mut self, rolling: &Rolling<'_>) -> bool {
+        let level_of = |sum: &Sum| sum.level().map(Severity::place);
+        let name_of = |sum: &Sum| Some(sum.name());
+        let (types, members) = (rolling.by_type(), rolling.by_member());
+        match (self.by, types, members) {
+            (By::Severity, Some(sums), _) => self.roll((rolling, sums), &NAMES, level_of),
+            (By::Severity, None, Some(sums)) => self.roll((rolling, sums), &NAMES, level_of),
+            (By::Type, Some(sums), _) => self.roll((rolling, sums), rolling.type_names(), name_of),
+            (By::Member, _, Some(sums)) => {
+                self.roll((rolling, sums), rolling.member_names(), name_of)
+            }
+            _ => false,
+        }
     }
 
     fn event(&mut self, row: &Row<'_>) -> Result<(), FormatError> {

@@ -16,6 +16,7 @@ mod mask;
 mod names;
 mod parse;
 mod patterns;
+mod rolled;
 mod row;
 mod scan;
 mod standing;
@@ -57,6 +58,8 @@ pub use work::{Stop, Work};
 pub const QUERY_BYTES_MAX: usize = 4096;
 /// Events of a page when nobody says how many.
 pub const PAGE_EVENTS: usize = 100;
+
+const NANOSECOND: Duration = Duration::from_nanos(1);
 
 /// Why a filter cannot be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -313,7 +316,7 @@ impl Log {
             _ => since.unwrap_or(Timestamp::MIN),
         };
         // Up to `until` excluded is up to the nanosecond before it included.
-        let last = until.map(|until| until.before(Duration::from_nanos(1)));
+        let last = until.map(|until| until.before(NANOSECOND));
         Window { since, last: last.unwrap_or(Timestamp::MAX), cutoff: self.core().cutoff() }
     }
 }

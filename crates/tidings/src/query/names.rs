@@ -5,16 +5,20 @@
 //! hold an earlier or a later event of a name than is known.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::mem;
+use std::sync::Arc;
 
 use super::filter::{Filter, Plan};
-use super::told::Told;
+use super::rolled::Rolling;
+use super::told::{Tells, Told};
 use super::walk::{Gather, Row, Walk};
 use super::work::{Unread, Work};
 use super::{Order, QueryError};
 use crate::block::FormatError;
 use crate::clock::Timestamp;
-use crate::log::{Coverage, Log, Slot, mask_of};
+use crate::id::Position;
+use crate::log::{Coverage, Log, Slot, Span, Sum, mask_of, span_of};
 
 /// Names of one answer, at most.
 pub const NAMES_MAX: usize = 100_000;
@@ -84,8 +88,10 @@ impl Log {
         let walk = Walk::new(self.core(), &plan, window, &query.work);
         let mut seen = Seen::new(query.by);
         walk.run(&mut seen)?;
-        seen.settle(&walk, Order::Ascending)?;
-        seen.settle(&walk, Order::Descending)?;
+        for order in [Order::Ascending, Order::Descending] {
+            seen.settle_rolled(&walk, order)?;
+            seen.settle(&walk, order)?;
+        }
         let Seen { names, truncated, .. } = seen;
         // Of a name without any time, all blocks are gone or damaged by now.
         let names = names.into_iter().filter(|(_, known)| known.first <= known.last);
@@ -105,20 +111,41 @@ struct Known {
     bit: usize,
 }
 
+/// A name whose events a roll-up has counted.
+struct RolledName {
+    name: Arc<str>,
+    /// From the roll-up's first position to before this.
+    positions: (Position, Position),
+    /// The first and the last minute that were counted.
+    minutes: (i32, i32),
+}
+
+impl RolledName {
+    /// In which its earliest event lies that was counted, or the latest.
+    fn minute(&self, order: Order) -> i32 {
+        match order {
+            Order::Ascending => self.minutes.0,
+            Order::Descending => self.minutes.1,
+        }
+    }
+}
+
 struct Seen {
     by: NameOf,
     names: BTreeMap<String, Known>,
     truncated: bool,
     /// Blocks that are counted, of which it is not known when each name was.
     unsettled: Vec<Slot>,
+    /// What is counted by roll-ups.
+    rolled: Vec<RolledName>,
     /// Now only their times are gathered.
     settling: bool,
 }
 
 impl Seen {
     fn new(by: NameOf) -> Seen {
-        let (names, unsettled) = (BTreeMap::new(), Vec::new());
-        Seen { by, names, truncated: false, unsettled, settling: false }
+        let (names, unsettled, rolled) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Seen { by, names, truncated: false, unsettled, rolled, settling: false }
     }
 
     /// Counts events of a name that lie between two instants, at which there are
@@ -139,11 +166,39 @@ impl Seen {
         }
     }
 
+    /// Opens the minutes in which roll-ups counted the earliest event of a name, or
+    /// the latest.
+    fn settle_rolled(&mut self, walk: &Walk<'_>, order: Order) -> Result<(), QueryError> {
+        self.settling = true;
+        let mut rolled = mem::take(&mut self.rolled);
+        match order {
+            Order::Ascending => rolled.sort_by_key(|it| it.minute(order)),
+            Order::Descending => rolled.sort_by_key(|it| Reverse(it.minute(order))),
+        }
+        let mut opened = HashSet::new();
+        for it in &rolled {
+            let minute = it.minute(order);
+            let (minute, span) = (walk.window.within(minute), span_of(minute));
+            if !self.may_move(&it.name, span, order) {
+                continue;
+            }
+            if opened.insert((it.positions, span)) {
+                walk.open_all(it.positions, minute, self)?;
+            }
+            // What was counted there is gone or damaged by now.
+            if self.is_beyond(&it.name, span, order) {
+                walk.open_all(it.positions, walk.window, self)?;
+            }
+        }
+        self.rolled = rolled;
+        Ok(())
+    }
+
     /// Opens what may hold an event at an end of a name's time: the earliest blocks
     /// first, or the latest.
     fn settle(&mut self, walk: &Walk<'_>, order: Order) -> Result<(), QueryError> {
         self.settling = true;
-        let mut slots = std::mem::take(&mut self.unsettled);
+        let mut slots = mem::take(&mut self.unsettled);
         match order {
             Order::Ascending => slots.sort_by_key(|slot| slot.listed.0),
             Order::Descending => slots.sort_by_key(|slot| Reverse(slot.listed.1)),
@@ -165,6 +220,23 @@ impl Seen {
         }
         self.unsettled = slots;
         Ok(())
+    }
+
+    /// Whether an event of these times may be earlier than any known of the name, or
+    /// later.
+    fn may_move(&self, name: &str, (from, to): Span, order: Order) -> bool {
+        self.names.get(name).is_some_and(|known| match order {
+            Order::Ascending => from < known.first,
+            Order::Descending => to > known.last,
+        })
+    }
+
+    /// Whether no event of the name is known as early as this, or as late.
+    fn is_beyond(&self, name: &str, (from, to): Span, order: Order) -> bool {
+        self.names.get(name).is_some_and(|known| match order {
+            Order::Ascending => known.first > to,
+            Order::Descending => known.last < from,
+        })
     }
 
     /// For each bit of the masks, the latest first event of its names, or the
@@ -209,6 +281,30 @@ impl Gather for Seen {
         true
     }
 
+    fn by_rollup(&mut self, rolling: &Rolling<'_>) -> bool {
+        let names = match self.by {
+            NameOf::Member => rolling.member_names(),
+            NameOf::Type => rolling.type_names(),
+        };
+        let told = match self.by {
+            NameOf::Member => rolling.by_member().and_then(|sums| by_name(sums, names.len())),
+            NameOf::Type => rolling.by_type().and_then(|sums| by_name(sums, names.len())),
+        };
+        let Some(told) = told else { return false };
+        let positions = (rolling.rollup.from, rolling.rollup.end);
+        let all = positions.1.0 - positions.0.0;
+        for (name, (count, first, last)) in names.iter().zip(told).filter(|(_, it)| it.0 > 0) {
+            if count == all {
+                self.add(name, count, Some(rolling.rollup.listed));
+                continue;
+            }
+            self.add(name, count, None);
+            let name = Arc::clone(name);
+            self.rolled.push(RolledName { name, positions, minutes: (first, last) });
+        }
+        true
+    }
+
     fn event(&mut self, row: &Row<'_>) -> Result<(), FormatError> {
         let name = match self.by {
             NameOf::Member => row.member(),
@@ -218,6 +314,18 @@ impl Gather for Seen {
         self.add(name, count, Some((row.listed(), row.listed())));
         Ok(())
     }
+}
+
+/// For each name how many events there are, and their first and last minute; `None`
+/// if a minute is not told.
+fn by_name<'a>(sums: impl Iterator<Item = &'a Sum>, names: usize) -> Option<Vec<(u64, i32, i32)>> {
+    let mut told = vec![(0, i32::MAX, i32::MIN); names];
+    for sum in sums {
+        let (minute, (count, first, last)) = (sum.minute()?, &mut told[sum.name()]);
+        *count += u64::from(sum.count);
+        (*first, *last) = (minute.min(*first), minute.max(*last));
+    }
+    Some(told)
 }
 
 #[cfg(test)]

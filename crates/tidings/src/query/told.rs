@@ -8,10 +8,34 @@ use super::filter::BlockPlan;
 use crate::block::{Cell, Header, Tagged};
 use crate::clock::Timestamp;
 use crate::log::Slot;
-use crate::severity::Severity;
+use crate::severity::{NAMES, Severity};
 
 /// Names and how many events carry each, none of them 0.
 pub(super) type Counts<'a> = Vec<(&'a str, u64)>;
+
+/// What answers can be made of, where it is told.
+pub(super) trait Tells<'a> {
+    /// How many events match.
+    fn matched(&self) -> Option<u64>;
+    fn types(&self) -> Option<Counts<'a>>;
+    fn members(&self) -> Option<Counts<'a>>;
+    /// By level.
+    fn severities(&self) -> Option<Counts<'a>>;
+}
+
+/// How many events each level has.
+#[derive(Default)]
+pub(super) struct Levels([u64; 6]);
+
+impl Levels {
+    pub(super) fn add(&mut self, level: Severity, count: u32) {
+        self.0[level.place()] += u64::from(count);
+    }
+
+    pub(super) fn counts<'a>(&self) -> Counts<'a> {
+        NAMES.into_iter().zip(self.0).filter(|(_, count)| *count > 0).collect()
+    }
+}
 
 /// A block that lies in the window with all its events, unopened. The filter asks
 /// for nothing but types, members and severities.
@@ -48,13 +72,15 @@ impl<'a> Told<'a> {
             _ => None,
         }
     }
+}
 
-    pub(super) fn matched(&self) -> Option<u64> {
+impl<'a> Tells<'a> for Told<'a> {
+    fn matched(&self) -> Option<u64> {
         let counts = self.types().or_else(|| self.members())?;
         Some(counts.iter().map(|(_, count)| count).sum())
     }
 
-    pub(super) fn types(&self) -> Option<Counts<'a>> {
+    fn types(&self) -> Option<Counts<'a>> {
         if self.plan.takes_every_member() && self.plan.takes_every_severity() {
             return Some(taken(&self.header.types, |at| self.plan.takes_type(at)));
         }
@@ -64,7 +90,7 @@ impl<'a> Told<'a> {
         Some(names.zip(counts).filter(|(_, count)| *count > 0).collect())
     }
 
-    pub(super) fn members(&self) -> Option<Counts<'a>> {
+    fn members(&self) -> Option<Counts<'a>> {
         if self.plan.takes_every_type() && self.plan.takes_every_severity() {
             return Some(taken(&self.header.members, |at| self.plan.takes_member(at)));
         }
@@ -73,16 +99,10 @@ impl<'a> Told<'a> {
         Some(if count > 0 { vec![(only, count)] } else { Vec::new() })
     }
 
-    /// By level.
-    pub(super) fn severities(&self) -> Option<Counts<'a>> {
-        let levels = (0..6).filter_map(|level| Severity::from_number(level * 4 + 1));
-        let mut counts: Counts<'a> = levels.map(|level| (level.name(), 0)).collect();
-        for cell in self.cells()? {
-            let level = usize::from((cell.severity.number() - 1) / 4);
-            counts[level].1 += u64::from(cell.count);
-        }
-        counts.retain(|(_, count)| *count > 0);
-        Some(counts)
+    fn severities(&self) -> Option<Counts<'a>> {
+        let mut levels = Levels::default();
+        self.cells()?.for_each(|cell| levels.add(cell.severity, cell.count));
+        Some(levels.counts())
     }
 }
 

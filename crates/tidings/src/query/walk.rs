@@ -1,20 +1,25 @@
-//! Which blocks have a say in a window? All that may hold a match: by their headers
-//! where these tell enough, and opened one after the other where they do not.
+//! Which blocks have a say in a window? All that may hold a match: by roll-ups where
+//! these tell enough, else by their headers, and opened one after the other where
+//! these do not tell either.
 //!
-//! What can be gathered without an order walks this way: counts, names, groups. The
-//! index is read once, before the first header is; no lock is held meanwhile.
+//! What can be gathered without an order walks this way: counts, names, groups. No
+//! lock is held while a gatherer works. Each position is told of once: what a
+//! roll-up has told is left out when the index is asked for the rest.
 
 use std::cell::Cell;
+use std::iter;
+use std::sync::Arc;
 
 use super::QueryError;
 use super::filter::{BlockPlan, Plan};
+use super::rolled::{Rolled, Rolling};
 use super::scan::{Window, key_of};
 use super::told::Told;
 use super::work::{Meter, Unread, Work};
 use super::{ListKey, Timestamp};
 use crate::block::{FormatError, Frame, Header};
 use crate::id::Position;
-use crate::log::{Core, Part, Slot};
+use crate::log::{Core, Part, Rollup, Slot};
 
 /// Headers that are read from the store at once.
 const HEADS_PAGE: usize = 256;
@@ -38,6 +43,12 @@ pub(super) trait Gather {
     /// Takes in a block whose events all lie in the window, by its header alone.
     /// Says whether it did; if not, nothing is taken in and the block is opened.
     fn by_header(&mut self, _told: &Told<'_>) -> bool {
+        false
+    }
+
+    /// Takes in what a roll-up tells, as [`Gather::by_header`] does. Those whose
+    /// window cuts a minute are told of the whole minutes alone.
+    fn by_rollup(&mut self, _rolling: &Rolling<'_>) -> bool {
         false
     }
 
@@ -82,12 +93,15 @@ impl<'a> Row<'a> {
     }
 }
 
-/// A block that may hold a match.
+/// Positions of a block that may hold a match.
 struct Candidate {
     slot: Slot,
     /// Its place in the index: blocks that stand side by side are read at once.
     place: usize,
-    /// All of its events lie in the window and can be read, as far as is known.
+    /// From the first to before the second.
+    positions: (Position, Position),
+    /// All events of the block lie in the window and can be read, as far as is
+    /// known, and all are asked for.
     whole: bool,
 }
 
@@ -103,36 +117,87 @@ impl<'a> Walk<'a> {
 
     pub(super) fn run(&self, gather: &mut impl Gather) -> Result<(), QueryError> {
         let asks = gather.asks_headers() && !self.plan.looks_inside();
-        let candidates = self.candidates();
+        if self.window.is_empty() {
+            return Ok(());
+        }
+        let rolled = if asks { self.by_rollups(gather) } else { Vec::new() };
+        for rolled in rolled.iter().filter(|rolled| rolled.has_ends) {
+            let positions = (rolled.from, rolled.end);
+            self.window.ends().try_for_each(|end| self.open_all(positions, end, gather))?;
+        }
+        let candidates: Vec<Candidate> = untold(&rolled)
+            .flat_map(|positions| self.candidates(positions, &self.window))
+            .collect();
         let beside = |a: &Candidate, b: &Candidate| a.whole && b.whole && a.place + 1 == b.place;
         for run in candidates.chunk_by(beside) {
             for page in run.chunks(HEADS_PAGE) {
                 if asks && page[0].whole {
                     self.by_headers(page, gather)?;
                 } else {
-                    page.iter().try_for_each(|one| self.open(&one.slot, gather))?;
+                    let open = |it: &Candidate| {
+                        self.open_within((&it.slot, it.positions), self.window, gather)
+                    };
+                    page.iter().try_for_each(open)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn candidates(&self) -> Vec<Candidate> {
-        let (window, index) = (&self.window, self.core.index.read());
+    /// Takes in what the roll-ups tell, and says which positions that is, in order.
+    fn by_rollups(&self, gather: &mut impl Gather) -> Vec<Rolled> {
+        let usable = |rollup: &&Arc<Rollup>| {
+            rollup.received.0 >= self.window.cutoff && self.window.meets(rollup.listed)
+        };
+        let rollups: Vec<Arc<Rollup>> =
+            self.core.index.read().rollups().iter().filter(usable).cloned().collect();
+        let mut told = Vec::with_capacity(rollups.len());
+        for rollup in &rollups {
+            let rolling = Rolling::new(rollup, self.plan, &self.window);
+            if rolling.is_void() {
+                told.push(Rolled { from: rollup.from, end: rollup.end, has_ends: false });
+            } else if gather.by_rollup(&rolling) {
+                told.push(rolling.told(&self.window));
+            }
+        }
+        told
+    }
+
+    /// Opens what may hold a match among these positions, in this window.
+    pub(super) fn open_all(
+        &self,
+        positions: (Position, Position),
+        window: Window,
+        gather: &mut impl Gather,
+    ) -> Result<(), QueryError> {
+        let candidates = self.candidates(positions, &window);
+        let open = |it: &Candidate| self.open_within((&it.slot, it.positions), window, gather);
+        candidates.iter().try_for_each(open)
+    }
+
+    /// What may hold a match in a window, from a position to before another.
+    fn candidates(&self, (from, end): (Position, Position), window: &Window) -> Vec<Candidate> {
+        let index = self.core.index.read();
+        let first = index.slots().partition_point(|slot| slot.end() <= from);
+        let slots = index.slots().iter().enumerate().skip(first);
+        let within = slots.take_while(|(_, slot)| slot.base < end);
         let wanted = |slot: &Slot| {
             slot.readable
                 && slot.received.1 >= window.cutoff
-                && !window.is_empty()
                 && window.meets(slot.listed)
                 && self.plan.may_match(slot)
         };
         let whole = |slot: &Slot| {
-            window.holds(slot.listed)
+            (from <= slot.base && slot.end() <= end)
+                && window.holds(slot.listed)
                 && slot.received.0 >= window.cutoff
                 && index.damaged_within(slot).next().is_none()
         };
-        let slots = index.slots().iter().enumerate().filter(|(_, slot)| wanted(slot));
-        slots.map(|(place, slot)| Candidate { slot: *slot, place, whole: whole(slot) }).collect()
+        let candidate = |(place, slot): (usize, &Slot)| {
+            let positions = (slot.base.max(from), slot.end().min(end));
+            Candidate { slot: *slot, place, positions, whole: whole(slot) }
+        };
+        within.filter(|(_, slot)| wanted(slot)).map(candidate).collect()
     }
 
     fn by_headers(&self, page: &[Candidate], gather: &mut impl Gather) -> Result<(), QueryError> {
@@ -156,9 +221,19 @@ impl<'a> Walk<'a> {
 
     /// Takes in what matches in one block, event by event.
     pub(super) fn open(&self, slot: &Slot, gather: &mut impl Gather) -> Result<(), QueryError> {
+        self.open_within((slot, (slot.base, slot.end())), self.window, gather)
+    }
+
+    /// As [`Walk::open`], some positions of it, and in this window.
+    fn open_within(
+        &self,
+        (slot, positions): (&Slot, (Position, Position)),
+        window: Window,
+        gather: &mut impl Gather,
+    ) -> Result<(), QueryError> {
         if !self.meter.has_room()? {
             let mut unread = self.unread.get().unwrap_or(Unread::nothing());
-            unread.add(slot.count.into(), slot.received);
+            unread.add(positions.1.0 - positions.0.0, slot.received);
             self.unread.set(Some(unread));
             return Ok(());
         }
@@ -168,32 +243,50 @@ impl<'a> Walk<'a> {
         for number in part.frames() {
             let (from, to) = part.positions(number);
             let known = damaged.iter().any(|hit| hit.0 < to && hit.1 > from);
-            if known || !self.window.meets(part.block.frame_listed(number)) {
+            let beyond = positions.0 >= to || positions.1 <= from;
+            if known || beyond || !window.meets(part.block.frame_listed(number)) {
                 continue;
             }
-            if let Err(cause) = self.frame(&part, number, &plan, gather) {
+            self.meter.count(part.rows(number).len());
+            let rows = Rows { part: &part, number, positions, window };
+            if let Err(cause) = rows.gather(&plan, gather) {
                 self.core.note_damage(from, to, &cause);
             }
         }
         Ok(())
     }
+}
 
-    fn frame(
-        &self,
-        part: &Part,
-        number: usize,
-        plan: &BlockPlan<'_>,
-        gather: &mut impl Gather,
-    ) -> Result<(), FormatError> {
-        self.meter.count(part.rows(number).len());
-        let frame = &part.block.frame(number)?;
+/// What lies before, between and after what was told.
+fn untold(told: &[Rolled]) -> impl Iterator<Item = (Position, Position)> {
+    let from = iter::once(Position(0)).chain(told.iter().map(|told| told.end));
+    let end = told.iter().map(|told| told.from).chain(iter::once(Position(u64::MAX)));
+    from.zip(end).filter(|(from, end)| from < end)
+}
+
+/// The events of a frame that are asked for, before the filter.
+struct Rows<'a> {
+    part: &'a Part,
+    number: usize,
+    positions: (Position, Position),
+    window: Window,
+}
+
+impl Rows<'_> {
+    fn gather(&self, plan: &BlockPlan<'_>, gather: &mut impl Gather) -> Result<(), FormatError> {
+        let Rows { part, number, positions, window } = *self;
+        let (frame, start) = (&part.block.frame(number)?, part.positions(number).0);
+        let among = |i: &usize| {
+            let position = start.plus(*i as u64);
+            positions.0 <= position && position < positions.1
+        };
         let mut matching = Vec::new();
-        for i in part.rows(number).filter(|i| self.window.shows(frame, *i)) {
+        for i in part.rows(number).filter(among).filter(|i| window.shows(frame, *i)) {
             if plan.matches(frame, i)? {
                 matching.push(i);
             }
         }
-        let (header, start) = (part.block.header(), part.positions(number).0);
+        let header = part.block.header();
         matching.into_iter().try_for_each(|i| gather.event(&Row { header, frame, i, start }))
     }
 }

@@ -182,7 +182,7 @@ fn blocks_that_lie_in_the_window_are_counted_unopened() {
 }
 
 #[test]
-fn only_blocks_across_the_ends_of_the_window_are_opened() {
+fn only_blocks_in_the_minutes_at_the_ends_of_the_window_are_opened() {
     let (store, options) = (Odd::new(), options());
     let log = store.log(&options);
     for _ in 0..20 {
@@ -191,12 +191,14 @@ fn only_blocks_across_the_ends_of_the_window_are_opened() {
         options.clock.advance(10 * 60 * SECOND);
     }
     log.core().cache.lock().remove(&(0..40).map(Position).collect::<Vec<_>>());
-    let end = |blocks: u32| Some(start().after(SECOND * 600 * blocks));
+    let at = |seconds| Some(start().after(SECOND * seconds));
 
-    let found = histogram(&log, end(5), end(10), Some(600 * SECOND)).unwrap();
+    let found = histogram(&log, at(3000), at(6000), Some(600 * SECOND)).unwrap();
 
     // `b` of the block at the beginning, and `a` of the one at the end.
-    assert_eq!((found.matched, store.reads()), (10, 2));
+    assert_eq!((found.matched, store.reads()), (10, 0), "whole minutes");
+    let found = histogram(&log, at(2990), at(6001), Some(600 * SECOND)).unwrap();
+    assert_eq!((found.matched, store.reads()), (12, 2), "minutes that are cut");
 }
 
 #[test]

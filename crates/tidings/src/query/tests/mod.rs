@@ -9,6 +9,7 @@ mod model;
 mod naive;
 mod odd;
 mod pages;
+mod rolled;
 mod tallies;
 mod words;
 mod work;

@@ -56,9 +56,19 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn random(dice: &mut fastrand::Rng) -> World {
-        let options = LogOptions { retention: HOUR * 3, ..options() };
+        World::grown(dice, LogOptions { retention: HOUR * 3, ..options() }, |_| {})
+    }
+
+    /// As [`World::random`], of a log that expires old blocks as it grows.
+    pub(super) fn shortened(dice: &mut fastrand::Rng) -> World {
+        let retention_bytes = pick(dice, &[u64::MAX, 2000, 50_000]);
+        let options = LogOptions { retention: HOUR * 3, retention_bytes, ..options() };
+        World::grown(dice, options, |log| log.maintain().unwrap())
+    }
+
+    fn grown(dice: &mut fastrand::Rng, options: LogOptions, maintain: impl Fn(&Log)) -> World {
         let store = odd::Odd::new();
-        let log = store.log(&options);
+        let mut log = store.log(&options);
         for number in 0..dice.u64(1..16) {
             let now = options.clock.now();
             let largest = pick(dice, &[1, 3, 3, 40, 600]);
@@ -70,6 +80,14 @@ impl World {
                 append(&log, events);
             }
             options.clock.advance(SECOND * dice.u32(0..900));
+            match dice.u8(0..10) {
+                0 => {
+                    drop(log);
+                    log = store.log(&options);
+                }
+                1 => maintain(&log),
+                _ => {}
+            }
         }
         let mut world = World { store, log, all: Vec::new(), options };
         world.all = world.read_everything();
@@ -212,7 +230,12 @@ pub(super) fn question(dice: &mut fastrand::Rng, now: Timestamp) -> Query {
     if dice.u8(0..6) == 0 {
         filter.grep = Some(Regex::new("dis.|rolled$").unwrap());
     }
-    let at = |dice: &mut fastrand::Rng| now.before(SECOND * dice.u32(0..10_000));
+    // Many questions are for whole minutes or hours.
+    let unit = pick(dice, &[1, 1, 60, 3600]) * 1_000_000_000;
+    let at = |dice: &mut fastrand::Rng| {
+        let at = now.before(SECOND * dice.u32(0..10_000)).as_nanos();
+        Timestamp::from_nanos(at.div_euclid(unit) * unit)
+    };
     Query {
         filter,
         since: dice.bool().then(|| at(dice)),

@@ -13,6 +13,7 @@ use crate::sync::Mutex;
 pub(super) struct Odd {
     inner: MemoryStore,
     reads: AtomicU32,
+    heads: AtomicU32,
     /// What is read in the place of a block; `None`: it is damaged.
     instead: Mutex<BTreeMap<Position, Option<Block>>>,
     gaps: Mutex<Vec<Gap>>,
@@ -23,6 +24,7 @@ impl Odd {
         Arc::new(Odd {
             inner: MemoryStore::new().unwrap(),
             reads: AtomicU32::new(0),
+            heads: AtomicU32::new(0),
             instead: Mutex::default(),
             gaps: Mutex::default(),
         })
@@ -34,6 +36,11 @@ impl Odd {
 
     pub(super) fn reads(&self) -> u32 {
         self.reads.load(Ordering::SeqCst)
+    }
+
+    /// How often headers were read.
+    pub(super) fn heads_reads(&self) -> u32 {
+        self.heads.load(Ordering::SeqCst)
     }
 
     pub(super) fn damage(&self, base: u64) {
@@ -95,6 +102,7 @@ impl BlockStore for Odd {
     }
 
     fn heads(&self, from: Position, limit: usize) -> Result<Vec<Head>, StoreError> {
+        self.heads.fetch_add(1, Ordering::SeqCst);
         let mut heads = self.inner.heads(from, limit)?;
         let instead = self.instead.lock();
         for head in &mut heads {

@@ -10,12 +10,15 @@ const QUESTIONS: usize = 12;
 /// Usual steps, in seconds.
 const USUAL: [u64; 14] = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800];
 
-/// Random worlds, every second with damage, and questions to ask of each.
+/// Random worlds, every second with damage, every fourth shortened, and questions to ask of each.
 fn for_each_question(mut check: impl FnMut(&World, &mut fastrand::Rng, &Query, &str)) {
     for seed in 0..SEEDS {
         let mut dice = fastrand::Rng::with_seed(seed);
-        let world =
-            if seed % 2 == 0 { World::random(&mut dice) } else { World::damaged(&mut dice) };
+        let world = match seed % 4 {
+            0 => World::random(&mut dice),
+            2 => World::shortened(&mut dice),
+            _ => World::damaged(&mut dice),
+        };
         for number in 0..QUESTIONS {
             let query = question(&mut dice, world.options.clock.now());
             check(&world, &mut dice, &query, &format!("replay: seed {seed}, question {number}"));
