@@ -30,16 +30,19 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:8434";
 pub const DEFAULT_RETENTION: &str = "24h";
 /// Bytes on disk beyond which the oldest events go first.
 pub const DEFAULT_RETENTION_SIZE: &str = "2GiB";
+/// Events that one question may look at.
+pub const DEFAULT_QUERY_EVENTS_MAX: u64 = crate::server::limits::QUERY_EVENTS_MAX;
 /// What shows a long list on a terminal.
 pub const DEFAULT_PAGER: &str = "less -FRX";
 
 /// Every key of the configuration file.
-pub const KEYS: [&str; 19] = [
+pub const KEYS: [&str; 20] = [
     "listen",
     "data",
     "member",
     "retention",
     "retention_size",
+    "query_events_max",
     "allowed_host",
     "etcd",
     "etcd_prefix",
@@ -69,6 +72,8 @@ pub struct ServeSettings {
     pub retention: Duration,
     /// Bytes on disk beyond which the oldest go first.
     pub retention_bytes: u64,
+    /// Events that one question may look at.
+    pub query_events_max: u64,
     /// Host names besides loopback ones that requests may address.
     pub allowed_hosts: Vec<String>,
     /// The etcd through which the log is shared with other machines, if any.
@@ -88,6 +93,8 @@ pub struct ServeFlags {
     pub retention: Option<String>,
     /// `--retention-size`.
     pub retention_size: Option<String>,
+    /// `--query-events-max`.
+    pub query_events_max: Option<String>,
     /// `--allowed-host`.
     pub allowed_host: Vec<String>,
     /// `--etcd` and all that belongs to it.
@@ -202,12 +209,15 @@ impl Settings {
         let retention = self.one("retention", flags.retention.as_ref(), DEFAULT_RETENTION);
         let size = flags.retention_size.as_ref();
         let size = self.one("retention_size", size, DEFAULT_RETENTION_SIZE);
+        let events = flags.query_events_max.as_ref();
+        let events = self.one("query_events_max", events, &DEFAULT_QUERY_EVENTS_MAX.to_string());
         Ok(ServeSettings {
             listen: listen?,
             data: self.data(flags.data.as_ref())?,
             member: self.member(flags.member.as_ref())?,
             retention: value::retention(retention.first())?,
             retention_bytes: value::bytes(size.first())?,
+            query_events_max: value::events(events.first())?,
             allowed_hosts: hosts?,
             etcd: self.etcd(&flags.etcd)?,
         })

@@ -33,6 +33,9 @@ pub struct ServeArgs {
     /// Let the oldest events go when they take more than this on disk [default: 2GiB]
     #[arg(long, value_name = "SIZE")]
     pub retention_size: Option<String>,
+    /// Let one question look at so many events at most [default: 50000000]
+    #[arg(long, value_name = "N")]
+    pub query_events_max: Option<String>,
     /// Answer requests that address this host name; repeatable [default: loopback names only]
     #[arg(long, value_name = "NAME")]
     pub allowed_host: Vec<String>,
@@ -102,6 +105,7 @@ impl ServeArgs {
             member: self.member.clone(),
             retention: self.retention.clone(),
             retention_size: self.retention_size.clone(),
+            query_events_max: self.query_events_max.clone(),
             allowed_host: self.allowed_host.clone(),
             etcd: self.etcd.flags(),
         }

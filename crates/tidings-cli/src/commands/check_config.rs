@@ -32,6 +32,7 @@ fn as_toml(settings: &ServeSettings) -> String {
         ("member", quoted(&settings.member)),
         ("retention", quoted(&exact_span(settings.retention))),
         ("retention_size", settings.retention_bytes.to_string()),
+        ("query_events_max", settings.query_events_max.to_string()),
         ("allowed_host", list(settings.allowed_hosts.clone())),
     ];
     if let Some(etcd) = &settings.etcd {
@@ -78,6 +79,7 @@ mod tests {
             member: "db \"1\"".into(),
             retention: std::time::Duration::from_hours(25),
             retention_bytes: 2 << 30,
+            query_events_max: 7,
             allowed_hosts: vec!["events.example.org".into()],
             etcd: Some(EtcdSettings {
                 endpoints: vec!["https://a:2379".into()],
@@ -97,6 +99,7 @@ data = "/var/lib/tidings"
 member = 'db "1"'
 retention = "25h"
 retention_size = 2147483648
+query_events_max = 7
 allowed_host = ["events.example.org"]
 etcd = ["https://a:2379"]
 etcd_prefix = "tidings"

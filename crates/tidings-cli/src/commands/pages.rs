@@ -1,5 +1,7 @@
 //! How is a long list read? Page by page, each after the cursor of the one before.
 
+use tidings::query::CUT_SHORT;
+
 use crate::client::answers::Page;
 use crate::client::{Client, Params};
 use crate::exit::Failure;
@@ -40,7 +42,21 @@ impl<'a> Pages<'a> {
         self.left -= page.rows.len();
         self.after = page.next.clone().filter(|_| self.left > 0);
         self.ended = self.after.is_none();
+        if !self.ended {
+            // The next page looks at what this one was not allowed to.
+            page.whole.coverage.gaps.retain(|gap| gap.reason != CUT_SHORT);
+        }
         Ok(page)
+    }
+
+    /// The next page that has an event, or the last.
+    fn page_of_some(&mut self) -> Result<Page, Failure> {
+        loop {
+            let page = self.page()?;
+            if self.ended || !page.rows.is_empty() {
+                return Ok(page);
+            }
+        }
     }
 }
 
@@ -51,7 +67,7 @@ impl Iterator for Pages<'_> {
         if self.ended {
             return None;
         }
-        let page = self.page();
+        let page = self.page_of_some();
         self.ended |= page.is_err();
         Some(page)
     }

@@ -127,6 +127,7 @@ async fn serve(
     let Parts { log, disk, commons } = parts.clone();
     let document = server::openapi_document();
     let app = App::new(log, Arc::clone(&disk), commons, hosts, stopping.clone(), document);
+    let app = app.with_query_events_max(settings.query_events_max);
     let router = server::router(Arc::new(app));
     greet(settings, &listeners);
     let serving = tokio::spawn(server::serve(listeners, router, stopping, hurry.clone()));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tidings::query::{Stop, Work};
 use tidings::store::Ends;
 use tidings::{Clock, Coverage, Log};
 use tokio::sync::{Semaphore, watch};
@@ -9,7 +10,9 @@ use tokio::sync::{Semaphore, watch};
 use super::commons::Commons;
 use super::disk::Disk;
 use super::guard::Hosts;
-use super::limits::{BODIES_BYTES_MAX, FOLLOWERS_MAX, QUERIES_MAX, QUERY_TURN_TIMEOUT};
+use super::limits::{
+    BODIES_BYTES_MAX, FOLLOWERS_MAX, QUERIES_MAX, QUERY_EVENTS_MAX, QUERY_TURN_TIMEOUT,
+};
 use super::metrics::Metrics;
 use super::problem::Problem;
 
@@ -31,7 +34,11 @@ pub struct App {
     /// Room for request bodies, in units of [`BODY_PERMIT_BYTES`].
     pub(super) bodies: Arc<Semaphore>,
     pub(super) followers: Arc<Semaphore>,
-    queries: Semaphore,
+    queries: Arc<Semaphore>,
+    /// Events that one question may look at.
+    query_events_max: u64,
+    /// Questions whose client went away before the answer.
+    pub(super) abandoned: watch::Sender<u64>,
     /// The OpenAPI document, as it is sent.
     pub(super) openapi: String,
 }
@@ -56,28 +63,53 @@ impl App {
             stopping,
             bodies: Arc::new(Semaphore::new(BODIES_BYTES_MAX / BODY_PERMIT_BYTES)),
             followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)),
-            queries: Semaphore::new(QUERIES_MAX),
+            queries: Arc::new(Semaphore::new(QUERIES_MAX)),
+            query_events_max: QUERY_EVENTS_MAX,
+            abandoned: watch::Sender::new(0),
             openapi,
         }
     }
 
-    /// Reads the log on this thread while another takes over its other tasks;
-    /// waits while too many do so already, up to [`QUERY_TURN_TIMEOUT`].
+    /// The same, with another bound on the events that one question may look at.
+    #[must_use]
+    pub fn with_query_events_max(self, query_events_max: u64) -> App {
+        App { query_events_max, ..self }
+    }
+
+    /// Reads the log on a thread that hands over its other tasks; waits while too
+    /// many do so already, up to [`QUERY_TURN_TIMEOUT`]. When this future is dropped,
+    /// because the client is gone, the work that `read` is given is told to stop.
     ///
     /// # Errors
     ///
     /// What `read` fails with, told to the client without its insides; or the wait
     /// was in vain.
-    pub(super) async fn read<T, E: std::fmt::Display>(
-        &self,
-        read: impl FnOnce(&Log) -> Result<T, E>,
-    ) -> Result<T, Problem> {
-        let turn = tokio::time::timeout(QUERY_TURN_TIMEOUT, self.queries.acquire());
-        let _turn = turn.await.map_err(|_| {
+    pub(super) async fn read<T, E, R>(&self, read: R) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        E: std::fmt::Display + Send + 'static,
+        R: FnOnce(&Log, &Work) -> Result<T, E> + Send + 'static,
+    {
+        let turn = self.queries.clone().acquire_owned();
+        let turn = tokio::time::timeout(QUERY_TURN_TIMEOUT, turn).await.map_err(|_| {
             let detail = "too many questions wait for the disk; ask again";
             Problem::unavailable(detail, RETRY_READ_SECONDS)
         })?;
-        blocking(|| read(&self.log)).map_err(|error| Problem::internal(&error))
+        let stop = Stop::default();
+        let work = Work { events_max: Some(self.query_events_max), stop: stop.clone() };
+        let log = self.log.clone();
+        let mut waiting = Waiting { stop, abandoned: &self.abandoned, is_answered: false };
+        // A task of its own: this one must be free to see that the client goes away.
+        let answer = tokio::spawn(async move {
+            let _turn = turn;
+            blocking(|| read(&log, &work))
+        });
+        let answer = answer.await;
+        waiting.is_answered = true;
+        match answer {
+            Ok(answer) => answer.map_err(|error| Problem::internal(&error)),
+            Err(error) => Err(Problem::internal(&error)),
+        }
     }
 
     /// The ends of the store and what the log can answer for. Waits for nobody who
@@ -91,11 +123,35 @@ impl App {
         Ok((ends, self.log.coverage()))
     }
 
+    /// Resolves when every question has ended.
+    #[cfg(test)]
+    pub(super) async fn no_question_is_asked(&self) {
+        let all = u32::try_from(QUERIES_MAX).unwrap();
+        drop(self.queries.acquire_many(all).await.unwrap());
+    }
+
     /// Resolves once the server stops.
     pub(super) async fn stopped(&self) {
         let mut stopping = self.stopping.clone();
         // An error means that the sender is gone: the server has stopped.
         let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+}
+
+/// A client that waits for an answer. When it is dropped without one, the question
+/// is given up.
+struct Waiting<'a> {
+    stop: Stop,
+    abandoned: &'a watch::Sender<u64>,
+    is_answered: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.stop.set();
+            self.abandoned.send_modify(|count| *count += 1);
+        }
     }
 }
 
@@ -124,7 +180,7 @@ mod tests {
         let app = App::new(log, disk, None, Hosts::default(), stopping, String::new());
         let _hung = app.queries.acquire_many(u32::try_from(QUERIES_MAX).unwrap()).await.unwrap();
 
-        let refused = app.read(|log| log.query(&Query::default())).await.unwrap_err();
+        let refused = app.read(|log, _| log.query(&Query::default())).await.unwrap_err();
 
         assert_eq!(refused.kind(), Kind::Unavailable);
     }

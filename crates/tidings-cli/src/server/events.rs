@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
-use tidings::query::Found;
+use tidings::query::{Found, QueryError};
 use tidings::{EventId, StoredEvent, Verbose};
 
 use super::app::App;
@@ -134,7 +134,7 @@ pub(super) async fn show(
         .ok()
         .and_then(|Path(text)| text.parse().ok())
         .ok_or_else(|| Problem::new(Kind::NotFound, "that is not the id of an event"))?;
-    let event = match app.read(|log| log.find(id)).await? {
+    let event = match app.read(move |log, _| log.find(id)).await? {
         Found::Event(event) => event,
         Found::Expired => {
             return Err(Problem::new(Kind::Gone, "the event was here, and its time is over"));
@@ -142,7 +142,11 @@ pub(super) async fn show(
         Found::Nothing => return Err(Problem::new(Kind::NotFound, "no event has this id here")),
     };
     let Some(count) = context else { return Ok(Json(Shown(&event, true)).into_response()) };
-    let (before, after) = app.read(|log| log.around(&event, count)).await?;
+    let asked = app.read(move |log, _| {
+        let around = log.around(&event, count)?;
+        Ok::<_, QueryError>((event, around))
+    });
+    let (event, (before, after)) = asked.await?;
     let shown =
         |events| -> Vec<Shown<'_>> { <[_]>::iter(events).map(|e| Shown(e, true)).collect() };
     let (before, after) = (shown(&before), shown(&after));

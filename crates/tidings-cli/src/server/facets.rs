@@ -40,8 +40,12 @@ pub(super) async fn facets(State(app): State<Arc<App>>, uri: Uri) -> Result<Json
     let of = of(&params)?;
     let top = params.one("top")?.map_or(Ok(FACET_TOP), top)?;
     let About { filter, since, until, read_as } = About::read(&params, app.clock.now())?;
-    let question = FacetQuery { filter, since, until, of, top, ..FacetQuery::default() };
-    let found = app.read(|log| log.facets(&question)).await?;
+    let found = app
+        .read(move |log, work| {
+            let work = work.clone();
+            log.facets(&FacetQuery { filter, since, until, of, top, work })
+        })
+        .await?;
     Ok(Json(Answer {
         facets: found.facets.into_iter().map(Told::from).collect(),
         matched: found.matched,

@@ -76,7 +76,7 @@ pub(super) async fn stream(
     let seat = app.followers.clone().try_acquire_owned().map_err(|_| {
         Problem::unavailable("as many clients follow as this server has seats for", 5)
     })?;
-    let ends = app.read(tidings::Log::ends).await?;
+    let ends = app.read(|log, _| log.ends()).await?;
     let (follower, begins_with) = start.follow(&app, &filter, ends.first)?;
     let mut first = String::new();
     if format == Format::Sse {

@@ -44,10 +44,12 @@ pub(super) async fn histogram(
     let (name, by) = by(&params)?;
     let step = step(&params)?;
     let About { filter, since, until, read_as } = About::read(&params, app.clock.now())?;
-    let question = HistogramQuery { filter, since, until, step, by, ..HistogramQuery::default() };
-    let counted = app.read(|log| match log.histogram(&question) {
-        Err(QueryError::TooManySteps { steps, cure, .. }) => Ok(Err(too_many(steps, cure))),
-        answer => answer.map(Ok),
+    let counted = app.read(move |log, work| {
+        match log.histogram(&HistogramQuery { filter, since, until, step, by, work: work.clone() })
+        {
+            Err(QueryError::TooManySteps { steps, cure, .. }) => Ok(Err(too_many(steps, cure))),
+            answer => answer.map(Ok),
+        }
     });
     let histogram = counted.await??;
     Ok(Json(Answer {

@@ -31,6 +31,9 @@ pub const CONNECTIONS_MAX: usize = 512;
 pub const FOLLOWERS_MAX: usize = 256;
 /// Questions that may read the log at the same time; the others wait their turn.
 pub const QUERIES_MAX: usize = 16;
+/// Events that one question looks at unless the operator says otherwise, at most: about
+/// three seconds on two cores.
+pub const QUERY_EVENTS_MAX: u64 = 50_000_000;
 /// A question that has waited so long for its turn is answered with 503.
 pub const QUERY_TURN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Threads for work that blocks (commits, queries), at most.

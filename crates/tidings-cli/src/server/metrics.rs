@@ -127,6 +127,12 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Pro
     }
     page.family("tidings_follow_clients", "gauge", "Clients that follow.");
     page.value("", FOLLOWERS_MAX.saturating_sub(app.followers.available_permits()));
+    page.family(
+        "tidings_queries_abandoned_total",
+        "counter",
+        "Questions whose client went away before the answer.",
+    );
+    page.value("", *app.abandoned.borrow());
     if let Some(commons) = &app.commons {
         write_cluster(&mut page, &commons.told());
     }

@@ -62,8 +62,10 @@ pub(super) async fn types(
 async fn ask(app: &App, uri: &Uri, by: NameOf) -> Result<(Vec<Seen>, Context), Problem> {
     let params = Params::read(uri.query(), &with_which_and_span(&[]))?;
     let About { filter, since, until, read_as } = About::read(&params, app.clock.now())?;
-    let question = NamesQuery { filter, since, until, by, ..NamesQuery::default() };
-    let Names { names, truncated, coverage } = app.read(|log| log.names(&question)).await?;
+    let asked = app.read(move |log, work| {
+        log.names(&NamesQuery { filter, since, until, by, work: work.clone() })
+    });
+    let Names { names, truncated, coverage } = asked.await?;
     // Read after the log was, so that nobody was last heard of in the future.
     let now = app.clock.now();
     let seen = names.into_iter().map(|name| Seen::at(now, name)).collect();

@@ -110,9 +110,10 @@ async fn step((first, mut object): (Option<Bytes>, Object)) -> Step<(Option<Byte
 impl Object {
     /// The next members of the object, with the brace that begins or ends it.
     async fn next_page(&mut self) -> Result<Bytes, BrokenOff> {
+        let query = self.query.clone();
         let page = self
             .app
-            .read(|log| log.query(&self.query))
+            .read(move |log, work| log.query(&Query { work: work.clone(), ..query }))
             .await
             .map_err(|problem| BrokenOff(problem.detail().to_owned()))?;
         self.ended = page.next.is_none();

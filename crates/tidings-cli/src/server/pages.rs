@@ -126,7 +126,9 @@ impl Pages {
         if self.foot.is_none() {
             bytes.extend_from_slice(self.shape.format.head());
             // Only a document has a place where it could be told.
-            let empty = self.shape.format == Format::Json && piece.entries.is_empty();
+            let empty = self.shape.format == Format::Json
+                && piece.entries.is_empty()
+                && !piece.is_cut_short();
             let last_match_before = if empty && from_the_start {
                 pieces::last_match_before(&self.app, &self.query).await?
             } else {
@@ -139,7 +141,9 @@ impl Pages {
         }
         self.query.count_exactly = false;
         self.left -= piece.entries.len().min(self.left);
-        self.ended = self.left == 0 || piece.next.is_none();
+        // Whoever reads lines can be kept waiting; a document says where to go on.
+        let is_cut = self.shape.format == Format::Json && piece.is_cut_short();
+        self.ended = self.left == 0 || piece.next.is_none() || is_cut;
         self.query.cursor = piece.next;
         for entry in &piece.entries {
             self.write(&mut bytes, entry);

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use tidings::query::{CollapsedPage, Group, PageCursor, Work};
+use tidings::query::{CUT_SHORT, CollapsedPage, Group, PageCursor};
 use tidings::{Coverage, Page, Query, StoredEvent, Timestamp};
 
 use super::app::App;
@@ -20,6 +20,13 @@ pub(super) struct Piece {
     pub(super) matched: Option<u64>,
     pub(super) total: Option<u64>,
     pub(super) groups: Option<Groups>,
+}
+
+impl Piece {
+    /// Whether the bound on work ended it before it was full.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.coverage.gaps.iter().any(|gap| gap.reason == CUT_SHORT)
+    }
 }
 
 /// How many groups there are.
@@ -71,11 +78,16 @@ impl Entry {
 ///
 /// The log cannot be read.
 pub(super) async fn read(app: &App, query: &Query, collapse: bool) -> Result<Piece, Problem> {
-    if collapse {
-        app.read(|log| log.collapsed(query)).await.map(Piece::from)
-    } else {
-        app.read(|log| log.query(query)).await.map(Piece::from)
-    }
+    let query = query.clone();
+    app.read(move |log, work| {
+        let query = Query { work: work.clone(), ..query };
+        if collapse {
+            log.collapsed(&query).map(Piece::from)
+        } else {
+            log.query(&query).map(Piece::from)
+        }
+    })
+    .await
 }
 
 /// The newest match before the window of a list that found none.
@@ -85,8 +97,8 @@ pub(super) async fn read(app: &App, query: &Query, collapse: bool) -> Result<Pie
 /// The log cannot be read.
 pub(super) async fn last_match_before(app: &App, query: &Query) -> Result<Value, Problem> {
     let Some(since) = query.since else { return Ok(Value::Null) };
-    let last =
-        app.read(|log| log.last_match_before(&query.filter, since, &Work::default())).await?;
+    let filter = query.filter.clone();
+    let last = app.read(move |log, work| log.last_match_before(&filter, since, work)).await?;
     Ok(last.map_or(Value::Null, |event| json!({"id": event.id, "timestamp": event.timestamp})))
 }
 

@@ -1,5 +1,7 @@
 //! A server whose log is in a state that no client can bring about.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +13,11 @@ use http_body_util::BodyExt;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use tidings::store::memory::MemoryStore;
-use tidings::{Log, LogOptions, PauseReason};
+use tidings::testing::FaultyStore;
+use tidings::{Ack, Event, Log, LogOptions, PauseReason};
 use tokio::sync::watch;
 
-use super::{App, Disk, Hosts, router};
+use super::{App, Disk, Hosts, router, serve};
 
 fn log_with(inflight_bytes_max: usize) -> Log {
     let options = LogOptions { inflight_bytes_max, background: false, ..LogOptions::default() };
@@ -101,4 +104,36 @@ async fn a_closed_log_ends_its_streams() {
     assert!(told.lines().all(|line| line.contains("tidings.")), "{told}");
     let late = answer(&log, "POST", "/e/a", "x").await;
     assert_eq!(late.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+/// More than are kept in memory, so that the first are read from the store.
+const BLOCKS: u64 = 200;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_client_that_goes_away_ends_its_question() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new().unwrap()));
+    let options = LogOptions { background: false, ..LogOptions::default() };
+    let log = Log::over(store.clone(), options).unwrap();
+    for _ in 0..BLOCKS {
+        log.append(vec![Event::new("a", "x")], Ack::Disk, false).unwrap();
+    }
+    let (_stop, stopping) = watch::channel(false);
+    let disk = Arc::new(Disk::new(Arc::new(log.clone()), &log));
+    let app = App::new(log, disk, None, Hosts::default(), stopping.clone(), String::new());
+    let (mut abandoned, app) = (app.abandoned.subscribe(), Arc::new(app));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(vec![listener], router(app.clone()), stopping.clone(), stopping));
+
+    store.hang_read_at(1);
+    let mut client = TcpStream::connect(address).unwrap();
+    let head = "GET /api/v1/events?order=asc&grep=nothing HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    client.write_all(head.as_bytes()).unwrap();
+    tokio::task::block_in_place(|| store.wait_until_hanging(1));
+    drop(client);
+    abandoned.wait_for(|count| *count == 1).await.unwrap();
+    store.release();
+    app.no_question_is_asked().await;
+
+    assert!(store.reads() < BLOCKS / 4, "it read on: {} times", store.reads());
 }

@@ -186,6 +186,14 @@ pub(super) fn bytes(value: Value<'_>) -> Result<u64, Failure> {
     }
 }
 
+/// A number of events, at least 1.
+pub(super) fn events(value: Value<'_>) -> Result<u64, Failure> {
+    match single(value)?.trim().parse() {
+        Ok(0) | Err(_) => Err(value.bad("must be a whole number, at least 1")),
+        Ok(events) => Ok(events),
+    }
+}
+
 /// A name of somebody: any text that is not empty.
 pub(super) fn name(value: Value<'_>) -> Result<String, Failure> {
     match single(value)? {

@@ -34,3 +34,4 @@ mod tmpfs;
 mod tools;
 mod transfer;
 mod values;
+mod work;

@@ -52,7 +52,7 @@ pub use parse::{QUERY_REGEXES_MAX, parse_q};
 pub use patterns::{PATTERNS_MAX, Patterns};
 pub use text::{REGEX_BYTES_MAX, Regex, TextTerm};
 use work::Unread;
-pub use work::{Stop, Work};
+pub use work::{CUT_SHORT, Stop, Work};
 
 /// Bytes of `q` or of one pattern, at most.
 pub const QUERY_BYTES_MAX: usize = 4096;

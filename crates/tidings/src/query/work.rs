@@ -13,7 +13,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 const NANOSECOND: Duration = Duration::from_nanos(1);
 
 /// The reason in the coverage of an answer that its bound on work has cut short.
-pub(super) const CUT_SHORT: &str = "work_limit";
+pub const CUT_SHORT: &str = "work_limit";
 
 /// What a question may cost. The default: whatever it takes.
 #[derive(Clone, Debug, Default)]

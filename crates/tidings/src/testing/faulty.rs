@@ -56,6 +56,9 @@ struct State {
     never_latches: bool,
     /// Reads until one fails; 0 when none is to fail.
     reads_to_failure: u64,
+    /// Which read hangs; 0 when none is to.
+    read_to_hang: u64,
+    reads: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +106,19 @@ impl<S> FaultyStore<S> {
         self.state.lock().reads_to_failure = nth;
     }
 
+    /// From now on, the `nth` read hangs until [`FaultyStore::release`]; 1 is the next
+    /// one.
+    pub fn hang_read_at(&self, nth: u64) {
+        let mut state = self.state.lock();
+        state.read_to_hang = nth;
+        state.reads = 0;
+    }
+
+    /// How many reads were tried since one was told to hang.
+    pub fn reads(&self) -> u64 {
+        self.state.lock().reads
+    }
+
     fn script(&self, script: Script) {
         let mut state = self.state.lock();
         state.script = Some(script);
@@ -114,6 +130,7 @@ impl<S> FaultyStore<S> {
     pub fn release(&self) {
         let mut state = self.state.lock();
         state.script = None;
+        state.read_to_hang = 0;
         state.full = false;
         self.changed.notify_all();
     }
@@ -151,7 +168,12 @@ impl<S: Sink> FaultyStore<S> {
         read: impl FnOnce() -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let fails = {
-            let left = &mut self.state.lock().reads_to_failure;
+            let mut state = self.state.lock();
+            state.reads += 1;
+            if state.reads == state.read_to_hang {
+                state = self.hang_read(state);
+            }
+            let left = &mut state.reads_to_failure;
             let fails = *left == 1;
             *left = left.saturating_sub(1);
             fails
@@ -197,6 +219,17 @@ impl<S: Sink> FaultyStore<S> {
         }
         state.hanging -= 1;
         self.changed.notify_all();
+    }
+
+    fn hang_read<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.hanging += 1;
+        self.changed.notify_all();
+        while state.read_to_hang > 0 {
+            state = self.changed.wait(state);
+        }
+        state.hanging -= 1;
+        self.changed.notify_all();
+        state
     }
 
     fn write<T>(
