@@ -55,7 +55,7 @@ pub use event::{
     CLOSED_TYPE, EVENT_BYTES_MAX, EVENT_OVERHEAD_BYTES, Event, EventBatch, FIELDS_DEPTH_MAX,
     FIELDS_MAX, Fields, Invalid, KEY_BYTES_MAX, LOSS_TYPE, MAX_EVENT_AGE, MEMBER_BYTES_MAX,
     MESSAGE_BYTES_MAX, Problem, QUOTA_TYPE, RESERVED_TYPE_PREFIX, SOURCE_BYTES_MAX,
-    SUBJECT_BYTES_MAX, StoredEvent, TYPE_BYTES_MAX, UNSHARED_TYPE, Verbose,
+    SUBJECT_BYTES_MAX, SharedEvent, StoredEvent, TYPE_BYTES_MAX, UNSHARED_TYPE, Verbose,
 };
 pub use exit::{EXIT_DEADLINE, PANIC_DEADLINE, close_on_exit, exit, flush_on_panic};
 pub use id::{BadId, Boot, EventId, NoRandomness, Origin, Position};

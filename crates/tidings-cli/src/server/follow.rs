@@ -4,7 +4,7 @@
 //! taken what was sent, so a slow client costs one piece of memory and never
 //! slows a writer. What expired meanwhile is told as a gap.
 
-use std::fmt::Write;
+use std::io::Write;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -13,11 +13,10 @@ use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tidings::query::{BadCursor, FollowCursor, FollowFrom, Followed, Follower, QueryError};
-use tidings::{Position, StoredEvent, Timestamp};
+use tidings::{Position, SharedEvent, Timestamp};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::app::{App, blocking};
-use super::events::Shown;
 use super::limits::{FOLLOW_COMMENT_EVERY, FOLLOW_EVENTS_MAX, FOLLOW_RETRY_MILLIS};
 use super::media;
 use super::pages::NDJSON;
@@ -78,7 +77,7 @@ pub(super) async fn stream(
     })?;
     let ends = app.read(|log, _| log.ends()).await?;
     let (follower, begins_with) = start.follow(&app, &filter, ends.first)?;
-    let mut first = String::new();
+    let mut first = Vec::new();
     if format == Format::Sse {
         let coverage = blocking(|| app.log.coverage());
         let _ = write!(first, "retry: {FOLLOW_RETRY_MILLIS}\n\n");
@@ -193,7 +192,7 @@ struct Following {
     follower: Follower,
     format: Format,
     verbose: bool,
-    first: Option<String>,
+    first: Option<Vec<u8>>,
     _seat: OwnedSemaphorePermit,
 }
 
@@ -215,7 +214,11 @@ async fn step(mut following: Following) -> Step<Following> {
             let left = FOLLOW_COMMENT_EVERY
                 .saturating_sub(app.clock.monotonic().saturating_sub(silent_since));
             tokio::select! {
-                () = following.follower.arrived() => {}
+                grown = following.follower.arrived() => {
+                    if !grown {
+                        return Ok(None);
+                    }
+                }
                 () = app.stopped() => return Ok(None),
                 () = tokio::time::sleep(left) => {}
             }
@@ -224,9 +227,6 @@ async fn step(mut following: Following) -> Step<Following> {
         }
         if app.clock.monotonic().saturating_sub(silent_since) >= FOLLOW_COMMENT_EVERY {
             return Ok(Some((Bytes::from_static(following.sign_of_life()), following)));
-        }
-        if app.log.state() == tidings::State::Closed {
-            return Ok(None);
         }
     }
 }
@@ -241,10 +241,13 @@ impl Following {
     }
 
     fn poll(&mut self) -> Result<Bytes, BrokenOff> {
-        let seen = blocking(|| self.follower.poll(FOLLOW_EVENTS_MAX)).map_err(|error| {
-            tracing::error!(%error, "a follower could not read the log");
-            BrokenOff("the log cannot be read".to_owned())
-        })?;
+        let mut seen = self.follower.poll_in_memory(FOLLOW_EVENTS_MAX);
+        if seen.is_empty() && !self.follower.caught_up() {
+            seen = blocking(|| self.follower.poll(FOLLOW_EVENTS_MAX)).map_err(|error| {
+                tracing::error!(%error, "a follower could not read the log");
+                BrokenOff("the log cannot be read".to_owned())
+            })?;
+        }
         let mut bytes = Vec::new();
         for followed in &seen {
             match self.format {
@@ -257,42 +260,53 @@ impl Following {
 
     fn write_as_ndjson(&self, bytes: &mut Vec<u8>, followed: &Followed) {
         match followed {
-            Followed::Event(event, _) => write_line(bytes, event, self.verbose),
+            Followed::Event(event, _) => {
+                bytes.extend_from_slice(self.text_of(event).as_bytes());
+                bytes.push(b'\n');
+            }
             Followed::Gap { from, to, reason, .. } => {
                 let gap = json!({"gap": {"from": from, "to": to, "reason": reason}});
                 bytes.extend_from_slice(gap.to_string().as_bytes());
+                bytes.push(b'\n');
+            }
+            Followed::Dropped { count, from, to, resume, .. } => {
+                let dropped = json!({"dropped": dropped(*count, *from, *to, resume)});
+                bytes.extend_from_slice(dropped.to_string().as_bytes());
                 bytes.push(b'\n');
             }
         }
     }
 
     fn write_as_sse(&self, bytes: &mut Vec<u8>, followed: &Followed) {
-        let mut text = String::new();
         match followed {
             Followed::Event(event, cursor) => {
-                let _ = write!(text, "id: {cursor}\ndata: ");
-                bytes.extend_from_slice(text.as_bytes());
+                // Writing to memory cannot fail.
+                let _ = write!(bytes, "id: {cursor}\ndata: ");
                 // JSON has no raw newline, so the event is one line of data.
-                let _ = serde_json::to_writer(&mut *bytes, &Shown(event, self.verbose));
+                bytes.extend_from_slice(self.text_of(event).as_bytes());
                 bytes.extend_from_slice(b"\n\n");
             }
             Followed::Gap { from, to, reason, cursor } => {
                 let gap = json!({"from": from, "to": to, "reason": reason});
-                write_sse(&mut text, "gap", cursor, &gap);
-                bytes.extend_from_slice(text.as_bytes());
+                write_sse(bytes, "gap", cursor, &gap);
+            }
+            Followed::Dropped { count, from, to, resume, cursor } => {
+                write_sse(bytes, "dropped", cursor, &dropped(*count, *from, *to, resume));
             }
         }
     }
+
+    fn text_of<'a>(&self, event: &'a SharedEvent) -> &'a str {
+        if self.verbose { event.verbose_json() } else { event.json() }
+    }
 }
 
-fn write_sse(text: &mut String, name: &str, cursor: &FollowCursor, data: &Value) {
-    // Writing to a string cannot fail.
-    let _ = write!(text, "event: {name}\nid: {cursor}\ndata: {data}\n\n");
+/// What a client is told that was too slow, and how it gets what was left out.
+fn dropped(count: u64, from: Position, to: Position, resume: &FollowCursor) -> Value {
+    json!({"count": count, "from": from, "to": to, "after": resume.to_string()})
 }
 
-/// Adds an event as a line of JSON.
-fn write_line(bytes: &mut Vec<u8>, event: &StoredEvent, verbose: bool) {
-    // Writing to memory cannot fail, and events always serialise.
-    let _ = serde_json::to_writer(&mut *bytes, &Shown(event, verbose));
-    bytes.push(b'\n');
+fn write_sse(bytes: &mut Vec<u8>, name: &str, cursor: &FollowCursor, data: &Value) {
+    // Writing to memory cannot fail.
+    let _ = write!(bytes, "event: {name}\nid: {cursor}\ndata: {data}\n\n");
 }

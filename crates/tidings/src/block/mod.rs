@@ -199,6 +199,11 @@ impl Block {
         self.directory.frames[frame].start
     }
 
+    /// Bytes of a frame's sections, decompressed.
+    pub(crate) fn frame_raw_bytes(&self, frame: usize) -> usize {
+        self.directory.frames[frame].sections.iter().map(|section| section.raw_bytes).sum()
+    }
+
     /// Verifies and reads a frame's numbers; its messages and details are
     /// verified and decompressed when somebody asks for them.
     ///

@@ -1,7 +1,6 @@
 //! Who asks or tells the publishing side something while it may hang in a call?
 
 use std::future::poll_fn;
-use std::task::Poll;
 use std::time::Duration;
 
 use super::status::{Publishing, QuotaEstimate};
@@ -132,14 +131,8 @@ impl Outlet {
     pub(super) async fn shared_through(&self, position: Position) {
         let Some(before) = position.0.checked_sub(1).map(Position) else { return };
         let mut waiter = Waiter { outlet: self, number: 0 };
-        poll_fn(|context| {
-            // Nobody closes it, so it is ready only when it has grown.
-            match self.shared.poll(before, &mut waiter.number, context) {
-                Poll::Ready(()) => Poll::Ready(()),
-                Poll::Pending => Poll::Pending,
-            }
-        })
-        .await;
+        // Nobody closes it, so it is ready only when it has grown.
+        poll_fn(|context| self.shared.poll(before, &mut waiter.number, context)).await;
     }
 
     /// It is to say goodbye within this time.

@@ -374,8 +374,8 @@ impl Publisher {
         let news = core.arrivals.poll(seen, &mut self.listener, &mut Context::from_waker(&waker));
         // A log that is closed always has news, and never any events.
         match news {
-            Poll::Ready(()) if core.index.read().next() > seen => Duration::ZERO,
-            Poll::Ready(()) | Poll::Pending => PRESENCE_BEAT,
+            Poll::Ready(true) => Duration::ZERO,
+            Poll::Ready(false) | Poll::Pending => PRESENCE_BEAT,
         }
     }
 

@@ -9,6 +9,7 @@ mod digest;
 mod fields;
 mod invalid;
 mod json;
+mod shared;
 mod text_or;
 
 use crate::clock::Timestamp;
@@ -20,6 +21,7 @@ pub(crate) use batch::Packed;
 pub use fields::Fields;
 pub use invalid::{Invalid, Problem};
 pub use json::Verbose;
+pub use shared::SharedEvent;
 
 /// Bytes of a type, at most; at least 1.
 pub const TYPE_BYTES_MAX: usize = 128;

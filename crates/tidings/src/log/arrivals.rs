@@ -68,17 +68,17 @@ impl Arrivals {
         state.next > after
     }
 
-    /// As a future asks: ready, or this waiter's waker is kept. `waiter` is 0
-    /// before the first call.
+    /// As a future asks: ready with whether the log has grown, or this waiter's waker
+    /// is kept. `waiter` is 0 before the first call.
     pub(crate) fn poll(
         &self,
         after: Position,
         waiter: &mut u64,
         context: &mut Context<'_>,
-    ) -> Poll<()> {
+    ) -> Poll<bool> {
         let mut state = self.state.lock();
         if state.has_news(after) {
-            return Poll::Ready(());
+            return Poll::Ready(state.next > after);
         }
         if *waiter == 0 {
             state.last_waiter += 1;

@@ -7,6 +7,7 @@ use super::boots::Boots;
 use super::cache::Cache;
 use super::committer::Desk;
 use super::door::Door;
+use super::frames::Frames;
 use super::gate::{Gate, Phase};
 use super::index::{Index, Slot};
 use super::ledger::Ledger;
@@ -40,6 +41,7 @@ pub(crate) struct Core {
     pub(crate) index: RwLock<Index>,
     pub(super) boots: Mutex<Boots>,
     pub(crate) cache: Mutex<Cache>,
+    pub(crate) frames: Frames,
     pub(crate) arrivals: Arrivals,
     /// Threads beside its own that a question may read with, for all questions
     /// together.
@@ -82,6 +84,7 @@ impl Core {
             index: RwLock::new(index),
             boots: Mutex::new(boots),
             cache: Mutex::default(),
+            frames: Frames::default(),
             arrivals,
             helpers: Seats::new((cores() - 1).min(HELPERS_MAX)),
             shares: Shares::default(),

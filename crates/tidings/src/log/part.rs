@@ -78,8 +78,7 @@ impl Core {
         if !slot.readable {
             return Ok(None);
         }
-        let cached = self.cache.lock().get(slot.base);
-        if let Some(part) = cached.and_then(|block| Part::of(slot, slot.base, block)) {
+        if let Some(part) = self.known_part(slot) {
             return Ok(Some(part));
         }
         if let Some(part) = self.read_part(slot, slot.base)? {
@@ -91,6 +90,12 @@ impl Core {
             Some(head) if head.base < slot.base => self.read_part(slot, head.base),
             _ => Ok(None),
         }
+    }
+
+    /// The same as far as it can be had without the store.
+    pub(crate) fn known_part(&self, slot: &Slot) -> Option<Part> {
+        let cached = self.cache.lock().get(slot.base);
+        cached.and_then(|block| Part::of(slot, slot.base, block))
     }
 
     fn read_part(&self, slot: &Slot, base: Position) -> Result<Option<Part>, StoreError> {

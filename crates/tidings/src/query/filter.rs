@@ -4,11 +4,11 @@
 use serde_json::Value;
 
 use super::patterns::{Matcher, Patterns};
-use super::row::{FrameRow, Row};
+use super::row::{FrameRow, Row, SharedRow};
 use super::text::{Regex, TextTerm, Word};
 use crate::block::{FormatError, Frame, Header};
 use crate::event::Fields;
-use crate::log::{Slot, mask_of};
+use crate::log::{SharedFrame, Slot, mask_of};
 use crate::severity::Severity;
 
 /// Which events are wanted. All conditions must hold; an empty condition holds
@@ -257,14 +257,25 @@ impl BlockPlan<'_> {
     }
 
     pub(crate) fn matches(&self, frame: &Frame<'_>, i: usize) -> Result<bool, FormatError> {
-        let plan = self.plan;
-        let by_numbers = self.types[frame.type_index(i)]
+        let row = FrameRow { header: self.header, frame, i };
+        Ok(self.takes_numbers(frame, i) && self.plan.looks_right(&row)?)
+    }
+
+    /// The same, of a frame that others read too.
+    pub(super) fn matches_shared(
+        &self,
+        shared: &SharedFrame,
+        i: usize,
+    ) -> Result<bool, FormatError> {
+        let frame = shared.frame()?;
+        let row = SharedRow { row: FrameRow { header: self.header, frame, i }, shared };
+        Ok(self.takes_numbers(frame, i) && self.plan.looks_right(&row)?)
+    }
+
+    fn takes_numbers(&self, frame: &Frame<'_>, i: usize) -> bool {
+        self.types[frame.type_index(i)]
             && self.members[frame.member_index(i)]
-            && plan.severities & bit_of(frame.severity(i)) != 0;
-        if !by_numbers {
-            return Ok(false);
-        }
-        plan.looks_right(&FrameRow { header: self.header, frame, i })
+            && self.plan.severities & bit_of(frame.severity(i)) != 0
     }
 }
 

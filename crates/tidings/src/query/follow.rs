@@ -1,23 +1,25 @@
 //! What has arrived since? Everything once, in order of arrival, or a gap.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::QueryError;
+use super::arrived::Arrived;
 use super::cursor::FollowCursor;
 use super::filter::{Filter, Plan};
 use super::standing::{Begin, Standing};
 use crate::block::FormatError;
 use crate::clock::Timestamp;
-use crate::event::StoredEvent;
+use crate::event::SharedEvent;
 use crate::id::Position;
-use crate::log::{Core, Log, Part, Slot, reason_of_hole};
+use crate::log::{Core, Log, SharedFrame, Slot, reason_of_hole};
 
-/// Blocks that one [`Follower::poll`] opens, at most.
-pub const FOLLOW_BLOCKS_MAX: usize = 64;
+/// Frames of some hundred events that one [`Follower::poll`] looks into, at most.
+pub const FOLLOW_FRAMES_MAX: usize = 64;
+/// Events that a follower may be behind, once it has caught up, unless it says
+/// otherwise.
+pub const FOLLOW_LAG_EVENTS_MAX: u64 = 100_000;
 
 /// Where a follower begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +37,7 @@ pub enum FollowFrom {
 #[derive(Clone, Debug)]
 pub enum Followed {
     /// An event, and the cursor that goes on after it.
-    Event(Box<StoredEvent>, FollowCursor),
+    Event(Arc<SharedEvent>, FollowCursor),
     /// Positions that it should have seen and cannot.
     Gap {
         /// From here; `None` for what another member showed or did not show before
@@ -49,11 +51,37 @@ pub enum Followed {
         /// Goes on after the gap.
         cursor: FollowCursor,
     },
+    /// It was too slow: so much has arrived since it had caught up that it goes on
+    /// with what arrives now. What was left out is still in the log.
+    Dropped {
+        /// So many events were left out. With a filter it is those of blocks that
+        /// may hold a match, so at least as many as would have matched.
+        count: u64,
+        /// From here.
+        from: Position,
+        /// To here, excluded.
+        to: Position,
+        /// A follower that begins with this cursor sees what was left out.
+        resume: FollowCursor,
+        /// Goes on after it.
+        cursor: FollowCursor,
+    },
+}
+
+/// Whether a poll may wait for the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    Memory,
+    Store,
 }
 
 /// Reads on as the log grows. Holds no lock and no place in any queue: a slow
-/// follower costs nobody anything, and sees a gap once it is slower than the
-/// retention.
+/// follower costs nobody anything. Once it has caught up and then is further behind
+/// than [`FOLLOW_LAG_EVENTS_MAX`], it is told what was [`Followed::Dropped`]; one that
+/// still reads what was before is as slow as it likes, and sees a gap once it is
+/// slower than the retention.
+///
+/// What one follower has read, others that are about as far have for nothing.
 pub struct Follower {
     core: Arc<Core>,
     plan: Arc<Plan>,
@@ -63,6 +91,9 @@ pub struct Follower {
     begins_with_gap: bool,
     /// Nothing received before this is wanted until the first that is not.
     since: Option<Timestamp>,
+    /// It has seen the end of the log, so that being behind is being slow.
+    had_caught_up: bool,
+    lag_events_max: u64,
 }
 
 impl fmt::Debug for Follower {
@@ -102,14 +133,23 @@ impl Log {
             standing: begin.standing,
             begins_with_gap: begin.gap,
             since,
+            had_caught_up: begin.next >= end,
+            lag_events_max: FOLLOW_LAG_EVENTS_MAX,
             core,
         })
     }
 }
 
 impl Follower {
+    /// May be so many events behind once it has caught up; `u64::MAX` is never too
+    /// slow. Without it: [`FOLLOW_LAG_EVENTS_MAX`].
+    #[must_use]
+    pub fn with_lag_events_max(self, lag_events_max: u64) -> Follower {
+        Follower { lag_events_max, ..self }
+    }
+
     /// What has arrived since the last call, at most `limit` entries, without
-    /// waiting. Opens at most [`FOLLOW_BLOCKS_MAX`] blocks a call: `caught_up`
+    /// waiting. Looks into at most [`FOLLOW_FRAMES_MAX`] frames a call: `caught_up`
     /// tells whether to call again at once.
     ///
     /// # Errors
@@ -117,101 +157,148 @@ impl Follower {
     /// The store cannot be read; the next call tries again from the same place.
     pub fn poll(&mut self, limit: usize) -> Result<Vec<Followed>, QueryError> {
         let mut seen = Vec::new();
-        let mut opened = 0;
+        match self.go_on(limit, Reach::Store, &mut seen) {
+            // What was seen before the store failed comes first.
+            Err(error) if seen.is_empty() => Err(error),
+            _ => Ok(seen),
+        }
+    }
+
+    /// As [`Follower::poll`], but ends where the store would have to be read, and so
+    /// never waits for a disk. What has just arrived is usually in memory.
+    pub fn poll_in_memory(&mut self, limit: usize) -> Vec<Followed> {
+        let mut seen = Vec::new();
+        // Only the store can fail.
+        let _ = self.go_on(limit, Reach::Memory, &mut seen);
+        seen
+    }
+
+    fn go_on(
+        &mut self,
+        limit: usize,
+        reach: Reach,
+        seen: &mut Vec<Followed>,
+    ) -> Result<(), QueryError> {
         if std::mem::take(&mut self.begins_with_gap) {
             let (to, cursor) = (self.next, self.cursor_here());
             seen.push(Followed::Gap { from: None, to, reason: "other_member", cursor });
         }
-        while seen.len() < limit && opened < FOLLOW_BLOCKS_MAX {
+        self.drop_what_is_too_much(seen);
+        let mut looked_into = 0;
+        while seen.len() < limit && looked_into < FOLLOW_FRAMES_MAX {
             let (slot, end) = {
                 let index = self.core.index.read();
                 (index.at_or_after(self.next), index.next())
             };
-            let Some(slot) = slot else {
-                self.pass_hole(end, &mut seen)?;
+            let hole = slot.map_or(end, |slot| slot.base);
+            if self.next < hole && !self.pass_hole(hole, reach, seen)? {
                 break;
-            };
-            if slot.base > self.next {
-                self.pass_hole(slot.base, &mut seen)?;
-            } else if let Some(part) = self.open(&slot, &mut seen, &mut opened)? {
-                self.read_part(&part, slot.end(), limit, &mut seen);
+            }
+            let Some(slot) = slot else { break };
+            if !self.passes_by(&slot, seen) {
+                looked_into += 1;
+                if !self.read(&slot, limit, reach, seen)? {
+                    break;
+                }
             }
         }
-        Ok(seen)
+        self.had_caught_up = self.had_caught_up || self.caught_up();
+        Ok(())
     }
 
-    /// The events of a slot if they are worth reading; otherwise passes them by.
-    fn open(
-        &mut self,
-        slot: &Slot,
-        seen: &mut Vec<Followed>,
-        opened: &mut usize,
-    ) -> Result<Option<Part>, QueryError> {
+    /// Leaves out what has arrived since it had caught up, if that is too much.
+    fn drop_what_is_too_much(&mut self, seen: &mut Vec<Followed>) {
+        let (from, to) = (self.next, self.core.index.read().next());
+        if !self.had_caught_up || to.0.saturating_sub(from.0) <= self.lag_events_max {
+            return;
+        }
+        let count = self.may_match_between(from, to);
+        if count > self.lag_events_max {
+            let resume = self.cursor_here();
+            self.next = to;
+            let cursor = self.cursor_here();
+            seen.push(Followed::Dropped { count, from, to, resume, cursor });
+        }
+    }
+
+    /// How many events of blocks that may hold a match stand between two positions.
+    fn may_match_between(&self, from: Position, to: Position) -> u64 {
+        let (index, cutoff) = (self.core.index.read(), self.core.cutoff());
+        let slots = index.slots();
+        let first = slots.partition_point(|slot| slot.end() <= from);
+        let may_match =
+            |slot: &&Slot| slot.readable && slot.received.1 >= cutoff && self.plan.may_match(slot);
+        let within = |slot: &Slot| slot.end().min(to).0.saturating_sub(slot.base.max(from).0);
+        slots[first..].iter().take_while(|s| s.base < to).filter(may_match).map(within).sum()
+    }
+
+    /// Whether the index alone says that nothing of a slot is seen.
+    fn passes_by(&mut self, slot: &Slot, seen: &mut Vec<Followed>) -> bool {
         let end = slot.end();
         if !slot.readable {
             self.gap(end, "damaged", seen);
-            return Ok(None);
+            return true;
         }
         if slot.received.1 < self.core.cutoff() {
             self.gap(end, "expired", seen);
-            return Ok(None);
+            return true;
         }
         let too_early = self.since.is_some_and(|since| slot.received.1 < since);
         if too_early || !self.plan.may_match(slot) {
             self.since = self.since.filter(|_| too_early);
             self.next = end;
-            return Ok(None);
+            return true;
         }
-        *opened += 1;
-        let part = self.core.part(slot)?;
-        if part.as_ref().is_some_and(|part| self.standing.has_passed_all(part.block.header())) {
-            self.next = end;
-            return Ok(None);
-        }
-        if part.is_none() {
-            let known = self.core.index.read().at_or_after(slot.base);
-            let damaged = known.is_some_and(|now| now.base == slot.base && !now.readable);
-            self.gap(end, if damaged { "damaged" } else { "expired" }, seen);
-        }
-        Ok(part)
+        false
     }
 
-    fn read_part(&mut self, part: &Part, end: Position, limit: usize, seen: &mut Vec<Followed>) {
-        for number in part.frames() {
-            let (_, frame_end) = part.positions(number);
-            if frame_end <= self.next {
-                continue;
-            }
-            if let Err(cause) = self.read_frame(part, number, limit, seen) {
-                self.core.note_damage(part.positions(number).0, frame_end, &cause);
-                self.gap(frame_end.min(end), "damaged", seen);
-            }
-            if seen.len() >= limit {
-                return;
-            }
+    /// Reads on to the end of a frame. Says whether it could, within its reach.
+    fn read(
+        &mut self,
+        slot: &Slot,
+        limit: usize,
+        reach: Reach,
+        seen: &mut Vec<Followed>,
+    ) -> Result<bool, QueryError> {
+        let shared = match reach {
+            Reach::Store => self.core.shared_frame(slot, self.next)?,
+            Reach::Memory => match self.core.known_frame(slot, self.next) {
+                None => return Ok(false),
+                known => known,
+            },
+        };
+        let Some(shared) = shared else {
+            let known = self.core.index.read().at_or_after(slot.base);
+            let damaged = known.is_some_and(|now| now.base == slot.base && !now.readable);
+            self.gap(slot.end(), if damaged { "damaged" } else { "expired" }, seen);
+            return Ok(true);
+        };
+        if let Err(cause) = self.read_frame(slot, &shared, limit, seen) {
+            let (start, end) = shared.positions();
+            self.core.note_damage(start, end, &cause);
+            self.gap(end.min(slot.end()), "damaged", seen);
         }
-        self.next = self.next.max(end);
+        Ok(true)
     }
 
     fn read_frame(
         &mut self,
-        part: &Part,
-        number: usize,
+        slot: &Slot,
+        shared: &SharedFrame,
         limit: usize,
         seen: &mut Vec<Followed>,
     ) -> Result<(), FormatError> {
-        let cutoff = self.core.cutoff();
-        let plan = Arc::clone(&self.plan);
-        let (start, end) = part.positions(number);
-        let rows = part.rows(number);
-        let Some(plan) = plan.for_block(part.block.header()) else {
-            self.next = end.min(start.plus(rows.end as u64));
+        let (cutoff, plan) = (self.core.cutoff(), Arc::clone(&self.plan));
+        let header = shared.header();
+        let plan = plan.for_block(header).filter(|_| !self.standing.has_passed_all(header));
+        let Some(plan) = plan else {
+            self.next = shared.block_end().min(slot.end());
             return Ok(());
         };
-        let frame = part.block.frame(number)?;
-        let first = usize::try_from(self.next.0.saturating_sub(start.0)).unwrap_or(usize::MAX);
-        for i in rows.start.max(first)..rows.end {
-            let after = start.plus(i as u64 + 1);
+        let ((start, end), frame) = (shared.positions(), shared.frame()?);
+        while self.next < end.min(slot.end()) && seen.len() < limit {
+            let i = usize::try_from(self.next.0 - start.0).unwrap_or(usize::MAX);
+            let after = self.next.plus(1);
             let received = frame.received(i);
             if self.since.is_some_and(|since| received < since) {
                 self.next = after;
@@ -224,26 +311,30 @@ impl Follower {
                 self.next = after;
             } else if received < cutoff {
                 self.gap(after, "expired", seen);
-            } else if plan.matches(&frame, i)? {
-                let event = Box::new(frame.event(i, part.base)?);
+            } else if plan.matches_shared(shared, i)? {
+                let event = Arc::clone(shared.event(i)?);
                 self.next = after;
                 seen.push(Followed::Event(event, self.cursor_here()));
             }
             self.next = after;
-            if seen.len() >= limit {
-                break;
-            }
         }
         Ok(())
     }
 
-    /// Goes on at `to` although nothing covers the positions before it.
-    fn pass_hole(&mut self, to: Position, seen: &mut Vec<Followed>) -> Result<(), QueryError> {
-        if self.next < to {
-            let gaps = self.core.store.gaps()?;
-            self.gap(to, reason_of_hole(&gaps, self.next, to), seen);
+    /// Goes on at `to` although nothing covers the positions before it. Says whether
+    /// it could, within its reach.
+    fn pass_hole(
+        &mut self,
+        to: Position,
+        reach: Reach,
+        seen: &mut Vec<Followed>,
+    ) -> Result<bool, QueryError> {
+        if reach == Reach::Memory {
+            return Ok(false);
         }
-        Ok(())
+        let gaps = self.core.store.gaps()?;
+        self.gap(to, reason_of_hole(&gaps, self.next, to), seen);
+        Ok(true)
     }
 
     fn gap(&mut self, to: Position, reason: &'static str, seen: &mut Vec<Followed>) {
@@ -287,37 +378,6 @@ impl Follower {
 
     /// As [`Follower::wait`] without a timeout, for any async runtime.
     pub fn arrived(&self) -> Arrived {
-        Arrived { core: Arc::clone(&self.core), after: self.next, waiter: 0 }
-    }
-}
-
-/// Resolves when the log has grown past the follower, or closes.
-pub struct Arrived {
-    core: Arc<Core>,
-    after: Position,
-    /// Under which the waker is kept; 0 before the first poll.
-    waiter: u64,
-}
-
-impl fmt::Debug for Arrived {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Arrived").field("after", &self.after).finish_non_exhaustive()
-    }
-}
-
-impl Future for Arrived {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        this.core.arrivals.poll(this.after, &mut this.waiter, context)
-    }
-}
-
-impl Drop for Arrived {
-    fn drop(&mut self) {
-        if self.waiter != 0 {
-            self.core.arrivals.forget(self.waiter);
-        }
+        Arrived::after(&self.core, self.next)
     }
 }

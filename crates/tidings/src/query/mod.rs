@@ -1,5 +1,6 @@
 //! Which events answer?
 
+mod arrived;
 mod best;
 mod bins;
 mod collapse;
@@ -37,6 +38,7 @@ use crate::log::{Coverage, Log};
 use crate::store::StoreError;
 use scan::{Scan, Window};
 
+pub use arrived::Arrived;
 pub use bins::{HISTOGRAM_STEPS, HISTOGRAM_STEPS_MAX};
 pub use collapse::{COLLAPSE_GROUPS_MAX, CollapsedPage, GROUP_MEMBERS_MAX, Group};
 pub use cursor::{BadCursor, FollowCursor, ListKey, PageCursor};
@@ -45,7 +47,7 @@ pub use facets::{
 };
 pub use filter::Filter;
 use filter::Plan;
-pub use follow::{Arrived, FOLLOW_BLOCKS_MAX, FollowFrom, Followed, Follower};
+pub use follow::{FOLLOW_FRAMES_MAX, FOLLOW_LAG_EVENTS_MAX, FollowFrom, Followed, Follower};
 pub use histogram::{By, HISTOGRAM_SERIES_MAX, Histogram, HistogramQuery, Series};
 pub use names::{NAMES_MAX, NameOf, NameSeen, Names, NamesQuery};
 pub use parse::{QUERY_REGEXES_MAX, parse_q};

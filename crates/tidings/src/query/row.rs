@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::filter::fields_of;
 use crate::block::{FormatError, Frame, Header};
 use crate::event::{Fields, StoredEvent};
+use crate::log::SharedFrame;
 use crate::severity::Severity;
 
 /// One event, as filters see it. What comes from a section that may be damaged can
@@ -54,6 +55,42 @@ impl Row for FrameRow<'_> {
 
     fn fields(&self) -> Result<Cow<'_, Fields>, FormatError> {
         fields_of(self.frame, self.i).map(Cow::Owned)
+    }
+}
+
+/// An event of a frame that many read: what is dear was read for one of them.
+pub(super) struct SharedRow<'a> {
+    pub(super) row: FrameRow<'a>,
+    pub(super) shared: &'a SharedFrame,
+}
+
+impl Row for SharedRow<'_> {
+    fn event_type(&self) -> &str {
+        self.row.event_type()
+    }
+
+    fn member(&self) -> &str {
+        self.row.member()
+    }
+
+    fn severity(&self) -> Severity {
+        self.row.severity()
+    }
+
+    fn source(&self) -> Option<&str> {
+        self.row.source()
+    }
+
+    fn subject(&self) -> Option<&str> {
+        self.row.subject()
+    }
+
+    fn message(&self) -> Result<&str, FormatError> {
+        self.row.message()
+    }
+
+    fn fields(&self) -> Result<Cow<'_, Fields>, FormatError> {
+        Ok(Cow::Borrowed(self.shared.event(self.row.i)?.event.fields()))
     }
 }
 

@@ -29,7 +29,7 @@ fn only(name: &str) -> crate::Patterns {
 fn seen(follower: &mut crate::Follower) -> Vec<String> {
     let say = |followed: &Followed| match followed {
         Followed::Event(event, _) => event.event.message().to_owned(),
-        gap @ Followed::Gap { .. } => panic!("{gap:?}"),
+        other => panic!("{other:?}"),
     };
     follower.poll(100).unwrap().iter().map(say).collect()
 }

@@ -36,6 +36,7 @@ fn followed(log: &Log) -> Vec<String> {
     let name = |followed: &Followed| match followed {
         Followed::Event(event, _) => event.event.message().chars().take(3).collect(),
         Followed::Gap { from, to, reason, .. } => format!("{reason} {}..{}", from.unwrap().0, to.0),
+        dropped @ Followed::Dropped { .. } => panic!("{dropped:?}"),
     };
     seen.iter().map(name).collect()
 }

@@ -146,6 +146,7 @@ impl World {
                 self.gaps += 1;
                 cursor.clone()
             }
+            dropped @ Followed::Dropped { .. } => panic!("{dropped:?}"),
         }
     }
 
@@ -230,6 +231,7 @@ fn seen_of(follower: &mut Follower) -> Vec<String> {
     let say = |followed: &Followed| match followed {
         Followed::Event(event, _) => event.event.message().to_owned(),
         Followed::Gap { from, to, reason, .. } => format!("{reason} {from:?}..{}", to.0),
+        dropped @ Followed::Dropped { .. } => panic!("{dropped:?}"),
     };
     follower.poll(100).unwrap().iter().map(say).collect()
 }

@@ -1,6 +1,7 @@
 //! Do questions get the answers that a plain list of all events would give?
 
 mod beyond;
+mod crowd;
 mod damage;
 mod follow;
 mod groups;
