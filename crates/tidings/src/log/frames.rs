@@ -27,6 +27,9 @@ const EVENT_BYTES: usize = 768;
 /// two forms of JSON.
 const TEXT_COPIES: usize = 4;
 
+/// What came of making an event.
+type Made = Result<Arc<SharedEvent>, FormatError>;
+
 /// A frame of a block, for many readers.
 #[derive(Debug)]
 pub(crate) struct SharedFrame {
@@ -37,7 +40,7 @@ pub(crate) struct SharedFrame {
     /// From its first event to the one after its last.
     positions: (Position, Position),
     opened: OnceLock<Result<Frame<'static>, FormatError>>,
-    events: Box<[OnceLock<Result<Arc<SharedEvent>, FormatError>>]>,
+    events: Box<[OnceLock<Made>]>,
 }
 
 impl SharedFrame {
@@ -123,7 +126,9 @@ impl Kept {
         let ((first, end), frame) = (frame.positions, Arc::new(frame));
         // Of the blocks that stood there before a merge.
         let within: Vec<Position> = self.frames.range(first..end).map(|(at, _)| *at).collect();
-        within.into_iter().for_each(|old| self.forget(old));
+        for old in within {
+            self.forget(old);
+        }
         self.last_use += 1;
         self.made += 1;
         self.bytes += frame.bytes();
@@ -161,11 +166,9 @@ impl Frames {
         let (first, end) = part.positions(number);
         // One that is shorter is of the block that stood there before a merge.
         let is_whole = |used: &Used| used.frame.positions.1 >= end;
-        match kept.frames.get(&first).is_some_and(is_whole) {
-            true => kept.using(first),
-            false => None,
-        }
-        .unwrap_or_else(|| kept.insert(SharedFrame::of(part, number)))
+        let known =
+            if kept.frames.get(&first).is_some_and(is_whole) { kept.using(first) } else { None };
+        known.unwrap_or_else(|| kept.insert(SharedFrame::of(part, number)))
     }
 
     /// How many were made since the log was opened.
