@@ -146,7 +146,7 @@ impl Following<'_> {
                 }
             }
             "gap" => say(&format!("tidings: {}", gap(&frame.data))),
-            "dropped" => say(&format!("tidings: events were left out: {}", frame.data)),
+            "dropped" => say(&format!("tidings: {}", dropped(&frame.data))),
             // A greeting, or a kind that a newer server has.
             _ => {}
         }
@@ -184,9 +184,42 @@ fn gap(data: &str) -> String {
     }
 }
 
+/// What the server left out because the output, or the way to it, was too slow.
+fn dropped(data: &str) -> String {
+    let dropped: serde_json::Value = serde_json::from_str(data).unwrap_or_default();
+    let count = dropped.get("count").and_then(serde_json::Value::as_u64);
+    let count = count.map_or_else(|| "events".to_owned(), |count| counted(count, "event"));
+    let told = format!("{count} before this point left out (too slow)");
+    match dropped.get("after").and_then(serde_json::Value::as_str) {
+        // Whatever else a server says is not for a terminal.
+        Some(after) if after.parse::<FollowCursor>().is_ok() => {
+            format!("{told}; tidings tail -f --after-cursor {after} has them")
+        }
+        _ => told,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_dropped_is_told_with_the_cursor_that_has_it() {
+        let cursor = FollowCursor::new(tidings::Origin::from_bytes([7; 16]), tidings::Position(3));
+
+        assert_eq!(
+            dropped(&format!(r#"{{"count":120000,"from":3,"after":"{cursor}"}}"#)),
+            format!(
+                "120,000 events before this point left out (too slow); \
+                 tidings tail -f --after-cursor {cursor} has them"
+            )
+        );
+        assert_eq!(
+            dropped(r#"{"count":1,"after":"\u001b[2J"}"#),
+            "1 event before this point left out (too slow)"
+        );
+        assert_eq!(dropped("{}"), "events before this point left out (too slow)");
+    }
 
     #[test]
     fn a_gap_is_told_in_numbers() {

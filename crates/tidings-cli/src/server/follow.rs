@@ -2,7 +2,8 @@
 //!
 //! The client's pace is the follower's pace: the log is read when the client has
 //! taken what was sent, so a slow client costs one piece of memory and never
-//! slows a writer. What expired meanwhile is told as a gap.
+//! slows a writer. What expired meanwhile is told as a gap; one that had caught up and
+//! falls far behind goes on with what happens now, and is told what was left out.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -55,7 +56,7 @@ const OFFERED: [(&str, Format); 4] = [
         ("format" = Option<String>, Query, description = "`sse` or `ndjson` instead of Accept"),
     ),
     responses(
-        (status = 200, description = "Server-Sent Events: `hello` (coverage), unnamed ones with the event as JSON and its cursor as id, `gap`; or lines of JSON",
+        (status = 200, description = "Server-Sent Events: `hello` (coverage), unnamed ones with the event as JSON and its cursor as id, `gap`, `dropped` (`count` events that were left out because the client was too slow, from position `from` to `to`; a stream with this `after` has them); or lines of JSON",
             content((String = "text/event-stream"), (String = "application/x-ndjson"))),
         (status = 400, description = "An unknown parameter, or a cursor of another kind"),
         (status = 410, description = "`after` lies before the oldest event, or in another log; `oldest` says where the log begins"),
@@ -250,6 +251,9 @@ impl Following {
         }
         let mut bytes = Vec::new();
         for followed in &seen {
+            if let Followed::Dropped { count, .. } = followed {
+                self.app.metrics.dropped(*count);
+            }
             match self.format {
                 Format::Sse => self.write_as_sse(&mut bytes, followed),
                 Format::Ndjson => self.write_as_ndjson(&mut bytes, followed),

@@ -31,6 +31,7 @@ pub(super) struct Metrics(Mutex<Counted>);
 struct Counted {
     ingested: BTreeMap<&'static str, u64>,
     unread: BTreeMap<&'static str, u64>,
+    dropped: u64,
     requests: BTreeMap<Route, Durations>,
 }
 
@@ -63,6 +64,11 @@ impl Metrics {
         if events > 0 {
             self.counted(|counted| *counted.unread.entry(protocol).or_default() += events);
         }
+    }
+
+    /// Events that followers were not sent, because they were too slow.
+    pub(super) fn dropped(&self, events: u64) {
+        self.counted(|counted| counted.dropped += events);
     }
 
     fn answered(&self, route: Route, took: Duration) {
@@ -222,6 +228,12 @@ fn write_http(page: &mut Page, counted: &Counted) {
     for (protocol, events) in &counted.unread {
         page.value(&format!("protocol=\"{protocol}\""), events);
     }
+    page.family(
+        "tidings_follow_dropped_total",
+        "counter",
+        "Events that clients were too slow to follow.",
+    );
+    page.value("", counted.dropped);
     page.family(
         "tidings_http_request_duration_seconds",
         "histogram",

@@ -144,7 +144,7 @@ fn what_nobody_asked_for_makes_no_follower_slow() {
     append(&log, vec![Event::new("wanted", "seen")]);
     assert_eq!(told(&slow.poll(100).unwrap()), ["seen"]);
     append_numbers(&log, 51..100);
-    let mixed = |i: u32| Event::new(if i % 2 == 0 { "wanted" } else { "a" }, "m");
+    let mixed = |i: u32| Event::new(if i.is_multiple_of(2) { "wanted" } else { "a" }, "m");
     append(&log, (0..12).map(mixed).collect());
 
     // Half of the block would have matched, which nobody knows who has not opened it.
