@@ -133,6 +133,11 @@ impl Index {
         }
     }
 
+    /// Keeps what was learned from the events of a roll-up.
+    pub(crate) fn learn(&mut self, learned: Rollup) {
+        self.rollups.learn(learned);
+    }
+
     /// No longer counts blocks that are, or may be, gone: their bases.
     pub(crate) fn uncount(&mut self, bases: &[Position]) {
         for base in bases {

@@ -20,6 +20,7 @@ mod frames;
 mod gate;
 mod incoming;
 mod index;
+mod kinds;
 mod ledger;
 mod losses;
 mod outgoing;
@@ -62,13 +63,14 @@ pub(crate) use coverage::reason_of_hole;
 pub use coverage::{COVERAGE_GAPS_MAX, Coverage, Missing};
 pub(crate) use frames::SharedFrame;
 pub(crate) use index::{Slot, Span, mask_of};
+pub(crate) use kinds::{Kinds, Sum, minute_of, span_of};
 pub(crate) use part::Part;
 pub(crate) use passed::Stretches;
 pub use passed::{PASSED_STRETCHES_MAX, Passed, Stretch};
 #[cfg_attr(not(feature = "etcd"), allow(unused_imports, reason = "only a cluster tells"))]
 pub(crate) use peers::{Hole, PeerSeen, PeersSeen};
 pub use peers::{PeerState, SeenThrough};
-pub(crate) use rollup::{Kinds, Rollup, Sum, minute_of, span_of};
+pub(crate) use rollup::Rollup;
 pub(crate) use shares::{GoOn, Told};
 
 /// The member of a log that was given none.

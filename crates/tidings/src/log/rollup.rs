@@ -6,15 +6,14 @@
 //! and questions ask the headers again. Lives in memory only; made from the headers
 //! as they are read when the log is opened, and as blocks come in.
 
-use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
 
 use super::index::Span;
+use super::kinds::{Kinds, SOME_LEVEL, SOME_MINUTE};
 use crate::block::{self, Header};
 use crate::clock::Timestamp;
 use crate::id::Position;
-use crate::severity::Severity;
 
 /// Events of one roll-up, at most, unless a single block has more: what a question
 /// asks headers for where a roll-up does not tell.
@@ -25,104 +24,6 @@ pub(crate) const ROLLUP_CELLS_MAX: usize = 16_384;
 pub(crate) const ROLLUPS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 const HOUR_NANOS: i64 = 3_600_000_000_000;
-const MINUTE_NANOS: i64 = 60_000_000_000;
-/// Stands for a minute that the header did not tell; sorts before all others.
-const SOME_MINUTE: i32 = i32::MIN;
-/// Stands for a level that the header did not tell.
-const SOME_LEVEL: u32 = 7;
-
-/// How many events of one minute, name and level there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sum {
-    minute: i32,
-    /// Index of the name, and in the lowest three bits the level.
-    key: u32,
-    pub(crate) count: u32,
-}
-
-impl Sum {
-    /// Minutes since the epoch, of the list time; `None` if it is not known which
-    /// of the roll-up's.
-    pub(crate) fn minute(&self) -> Option<i32> {
-        (self.minute != SOME_MINUTE).then_some(self.minute)
-    }
-
-    /// Index into [`Kinds::names`].
-    pub(crate) fn name(&self) -> usize {
-        self.key as usize >> 3
-    }
-
-    /// `None` if it is not known which.
-    pub(crate) fn level(&self) -> Option<Severity> {
-        Severity::LEVELS.get(self.key as usize & 7).copied()
-    }
-}
-
-/// The minute in which an instant lies; `None` beyond all that a timestamp can say.
-pub(crate) fn minute_of(at: Timestamp) -> Option<i32> {
-    i32::try_from(at.as_nanos().div_euclid(MINUTE_NANOS)).ok()
-}
-
-/// The first and the last instant of a minute.
-pub(crate) fn span_of(minute: i32) -> Span {
-    let first = i64::from(minute).saturating_mul(MINUTE_NANOS);
-    (Timestamp::from_nanos(first), Timestamp::from_nanos(first.saturating_add(MINUTE_NANOS - 1)))
-}
-
-/// The counts of types, or of members.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Kinds {
-    names: Vec<Arc<str>>,
-    /// In order of minute, name, level.
-    sums: Vec<Sum>,
-    /// Where each name stands, while more may come.
-    places: HashMap<Arc<str>, u32>,
-    /// The names of the roll-up before, so that most are in memory once.
-    pool: HashMap<Arc<str>, u32>,
-}
-
-impl Kinds {
-    pub(crate) fn names(&self) -> &[Arc<str>] {
-        &self.names
-    }
-
-    pub(crate) fn sums(&self) -> &[Sum] {
-        &self.sums
-    }
-
-    fn place_of(&mut self, name: &str) -> u32 {
-        if let Some(place) = self.places.get(name) {
-            return *place;
-        }
-        let known = self.pool.get_key_value(name).map(|(name, _)| Arc::clone(name));
-        let name = known.unwrap_or_else(|| name.into());
-        let place = u32::try_from(self.names.len()).unwrap_or(u32::MAX >> 3);
-        self.names.push(Arc::clone(&name));
-        self.places.insert(name, place);
-        place
-    }
-
-    fn add(&mut self, minute: i32, key: u32, count: u32) {
-        let place = |sum: &Sum| (sum.minute, sum.key).cmp(&(minute, key));
-        match self.sums.binary_search_by(place) {
-            Ok(at) => self.sums[at].count += count,
-            Err(at) => self.sums.insert(at, Sum { minute, key, count }),
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        let names: usize = self.names.iter().map(|name| size_of::<Arc<str>>() + name.len()).sum();
-        names + self.sums.len() * size_of::<Sum>()
-    }
-
-    /// Nothing more comes: gives the names for the next.
-    fn close(&mut self) -> HashMap<Arc<str>, u32> {
-        self.sums.shrink_to_fit();
-        self.names.shrink_to_fit();
-        self.pool = HashMap::new();
-        mem::take(&mut self.places)
-    }
-}
 
 /// The events of neighbouring positions, counted.
 #[derive(Clone, Debug)]
@@ -137,6 +38,8 @@ pub(crate) struct Rollup {
     pub(crate) types: Kinds,
     /// `None` if there were too many.
     pub(crate) members: Option<Kinds>,
+    /// The members were counted event by event; this is all there is to know.
+    learned: bool,
 }
 
 impl Rollup {
@@ -149,7 +52,18 @@ impl Rollup {
             hour: hour_of(header),
             types: Kinds::default(),
             members: Some(Kinds::default()),
+            learned: false,
         }
+    }
+
+    /// Whether more would be known of its members if its events were asked.
+    pub(crate) fn is_vague(&self) -> bool {
+        !self.learned && self.members.as_ref().is_some_and(Kinds::is_vague)
+    }
+
+    /// The same, with its members counted event by event.
+    pub(crate) fn with_members(&self, members: Kinds) -> Rollup {
+        Rollup { members: members.bounded(ROLLUP_CELLS_MAX), learned: true, ..self.clone() }
     }
 
     fn takes(&self, base: Position, header: &Header, cells: &[block::Cell]) -> bool {
@@ -158,17 +72,18 @@ impl Rollup {
             && self.hour.is_some()
             && self.hour == hour_of(header)
             && count <= ROLLUP_EVENTS_MAX
-            && self.types.sums.len() + cells.len() <= ROLLUP_CELLS_MAX
+            && self.types.sums().len() + cells.len() <= ROLLUP_CELLS_MAX
     }
 
     fn add(&mut self, header: &Header, cells: &[block::Cell]) {
         self.end = self.end.plus(header.count.into());
+        self.learned = false;
         self.listed = around(self.listed, header.listed);
         self.received = around(self.received, header.received);
         let types: Vec<u32> =
             header.types.iter().map(|tagged| self.types.place_of(&tagged.name)).collect();
         for cell in cells {
-            let key = types[cell.event_type as usize] << 3 | level_of(cell);
+            let key = Kinds::key(types[cell.event_type as usize], level_of(cell));
             self.types.add(minute_in(cell), key, cell.count);
         }
         self.add_members(header, cells);
@@ -181,7 +96,7 @@ impl Rollup {
         if let [only] = header.members.as_slice() {
             let place = kinds.place_of(&only.name);
             for cell in cells {
-                let key = place << 3 | level_of(cell);
+                let key = Kinds::key(place, level_of(cell));
                 kinds.add(minute_in(cell), key, cell.count);
             }
         } else {
@@ -190,10 +105,10 @@ impl Rollup {
             let level = level.unwrap_or(SOME_LEVEL);
             for tagged in &header.members {
                 let place = kinds.place_of(&tagged.name);
-                kinds.add(minute, place << 3 | level, tagged.count);
+                kinds.add(minute, Kinds::key(place, level), tagged.count);
             }
         }
-        if kinds.sums.len() > ROLLUP_CELLS_MAX {
+        if kinds.sums().len() > ROLLUP_CELLS_MAX {
             self.members = None;
         }
     }
@@ -263,12 +178,18 @@ impl Rollups {
     fn begin(&mut self, mut rollup: Rollup) {
         if let Some(last) = self.all.last_mut() {
             let last = Arc::make_mut(last);
-            rollup.types.pool = last.types.close();
+            rollup.types = Kinds::with_pool(last.types.close());
             if let (Some(last), Some(next)) = (&mut last.members, &mut rollup.members) {
-                next.pool = last.close();
+                *next = Kinds::with_pool(last.close());
             }
             self.bytes += last.bytes();
         }
+        self.shorten();
+        self.all.push(Arc::new(rollup));
+    }
+
+    /// Drops the oldest if all take too much room.
+    fn shorten(&mut self) {
         let mut excess = self.bytes.saturating_sub(ROLLUPS_BYTES_MAX);
         let over = self.all.iter().take_while(|rollup| {
             let goes = excess > 0;
@@ -277,7 +198,23 @@ impl Rollups {
         });
         let over = over.count();
         self.bytes -= self.all.drain(..over).map(|rollup| rollup.bytes()).sum::<usize>();
-        self.all.push(Arc::new(rollup));
+    }
+
+    /// Puts what was learned in the place of what it was learned from, if that is
+    /// still what stands there.
+    pub(crate) fn learn(&mut self, mut learned: Rollup) {
+        let found = self.all.binary_search_by_key(&learned.from, |rollup| rollup.from);
+        let Some(at) = found.ok().filter(|at| self.all[*at].end == learned.end) else { return };
+        let is_last = at + 1 == self.all.len();
+        if let Some(members) = learned.members.as_mut().filter(|_| !is_last) {
+            members.close();
+        }
+        let bytes = learned.bytes();
+        let before = mem::replace(&mut self.all[at], Arc::new(learned));
+        if !is_last {
+            self.bytes = self.bytes + bytes - before.bytes();
+            self.shorten();
+        }
     }
 
     /// Drops what counts any of these positions: from the first to before the second.

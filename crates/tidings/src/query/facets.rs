@@ -178,6 +178,10 @@ impl Gather for Values {
         self.tallies.iter().all(|tally| matches!(tally.of, Type | Member | Severity))
     }
 
+    fn asks_members(&self) -> bool {
+        self.tallies.iter().any(|tally| tally.of == FacetOf::Member)
+    }
+
     fn by_header(&mut self, told: &Told<'_>) -> bool {
         self.take(told)
     }

@@ -330,6 +330,10 @@ impl Gather for Gathered<'_> {
         true
     }
 
+    fn asks_members(&self) -> bool {
+        self.by == By::Member
+    }
+
     fn by_header(&mut self, told: &Told<'_>) -> bool {
         let Some(parts) = self.parts(told) else { return false };
         for (bin, name, count) in parts {

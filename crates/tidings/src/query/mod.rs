@@ -13,6 +13,7 @@ mod filter;
 mod find;
 mod follow;
 mod histogram;
+mod learn;
 mod mask;
 mod names;
 mod parse;

@@ -262,6 +262,10 @@ impl Gather for Seen {
         true
     }
 
+    fn asks_members(&self) -> bool {
+        self.by == NameOf::Member
+    }
+
     fn by_header(&mut self, told: &Told<'_>) -> bool {
         let counts = match self.by {
             NameOf::Member => told.members(),

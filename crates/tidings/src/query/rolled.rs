@@ -129,13 +129,17 @@ impl<'a> Rolling<'a> {
             self.takes_level(sum).is_some() && (self.minutes.is_none() || sum.minute().is_some())
         };
         let mut taken = kinds.sums().iter().filter(|sum| self.members[sum.name()]);
-        if self.types.contains(&false) || !taken.all(is_told) {
+        if !self.takes_every_type() || !taken.all(is_told) {
             return None;
         }
         let taken = move |sum: &&Sum| {
             self.members[sum.name()] && self.tells(sum) && self.takes_level(sum) == Some(true)
         };
         Some(kinds.sums().iter().filter(taken))
+    }
+
+    pub(super) fn takes_every_type(&self) -> bool {
+        !self.types.contains(&false)
     }
 
     fn takes_every_member(&self) -> bool {

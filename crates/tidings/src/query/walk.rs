@@ -29,7 +29,7 @@ pub(super) struct Walk<'a> {
     pub(super) core: &'a Core,
     pub(super) plan: &'a Plan,
     pub(super) window: Window,
-    meter: Meter<'a>,
+    pub(super) meter: Meter<'a>,
     unread: Cell<Option<Unread>>,
 }
 
@@ -49,6 +49,11 @@ pub(super) trait Gather {
     /// Takes in what a roll-up tells, as [`Gather::by_header`] does. Those whose
     /// window cuts a minute are told of the whole minutes alone.
     fn by_rollup(&mut self, _rolling: &Rolling<'_>) -> bool {
+        false
+    }
+
+    /// Whether members are asked for, as far as the question goes.
+    fn asks_members(&self) -> bool {
         false
     }
 
@@ -120,7 +125,7 @@ impl<'a> Walk<'a> {
         if self.window.is_empty() {
             return Ok(());
         }
-        let rolled = if asks { self.by_rollups(gather) } else { Vec::new() };
+        let rolled = if asks { self.by_rollups(gather)? } else { Vec::new() };
         for rolled in rolled.iter().filter(|rolled| rolled.has_ends) {
             let positions = (rolled.from, rolled.end);
             self.window.ends().try_for_each(|end| self.open_all(positions, end, gather))?;
@@ -145,7 +150,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Takes in what the roll-ups tell, and says which positions that is, in order.
-    fn by_rollups(&self, gather: &mut impl Gather) -> Vec<Rolled> {
+    fn by_rollups(&self, gather: &mut impl Gather) -> Result<Vec<Rolled>, QueryError> {
         let usable = |rollup: &&Arc<Rollup>| {
             rollup.received.0 >= self.window.cutoff && self.window.meets(rollup.listed)
         };
@@ -156,11 +161,29 @@ impl<'a> Walk<'a> {
             let rolling = Rolling::new(rollup, self.plan, &self.window);
             if rolling.is_void() {
                 told.push(Rolled { from: rollup.from, end: rollup.end, has_ends: false });
-            } else if gather.by_rollup(&rolling) {
+                continue;
+            }
+            if gather.by_rollup(&rolling) || self.by_learned(rollup, &rolling, gather)? {
                 told.push(rolling.told(&self.window));
             }
         }
-        told
+        Ok(told)
+    }
+
+    /// Takes in a roll-up that did not tell enough, if it does once its members are
+    /// counted event by event.
+    fn by_learned(
+        &self,
+        rollup: &Rollup,
+        rolling: &Rolling<'_>,
+        gather: &mut impl Gather,
+    ) -> Result<bool, QueryError> {
+        let members = gather.asks_members() || !self.plan.takes_every_member();
+        if !members || !rolling.takes_every_type() {
+            return Ok(false);
+        }
+        let Some(learned) = self.learned(rollup)? else { return Ok(false) };
+        Ok(gather.by_rollup(&Rolling::new(&learned, self.plan, &self.window)))
     }
 
     /// Opens what may hold a match among these positions, in this window.

@@ -1,16 +1,12 @@
 //! What may a question cost, and who ends it early?
 
-use std::time::Duration;
-
 use super::cursor::ListKey;
-use super::{Order, QueryError};
+use super::{NANOSECOND, Order, QueryError};
 use crate::clock::Timestamp;
 use crate::id::{Boot, Origin};
 use crate::log::{Coverage, Missing};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-const NANOSECOND: Duration = Duration::from_nanos(1);
 
 /// The reason in the coverage of an answer that its bound on work has cut short.
 pub const CUT_SHORT: &str = "work_limit";

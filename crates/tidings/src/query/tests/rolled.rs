@@ -144,3 +144,50 @@ fn a_question_keeps_the_counts_that_it_began_with() {
     assert_eq!((before.types.names().len(), now.types.names().len()), (2, 3));
     assert_eq!((before.end, now.end), (Position(390), Position(391)));
 }
+
+/// 20 blocks, one each three minutes, each of two members in two minutes.
+fn blocks_of_two_minutes(options: &LogOptions) -> (Arc<Odd>, Log) {
+    let store = Odd::new();
+    let log = store.log(options);
+    for _ in 0..20 {
+        let earlier = options.clock.now().before(MINUTE);
+        let db1 = Event::new("a", "m").with_member("db1").with_timestamp(earlier);
+        let db2 = Event::new("a", "m").with_member("db2").with_severity(Severity::ERROR);
+        append(&log, vec![db1, db2]);
+        options.clock.advance(3 * MINUTE);
+    }
+    log.core().cache.lock().remove(&(0..40).map(Position).collect::<Vec<_>>());
+    (store, log)
+}
+
+#[test]
+fn what_headers_do_not_tell_of_members_is_read_once() {
+    let options = options();
+    let (store, log) = blocks_of_two_minutes(&options);
+    let all = HistogramQuery { by: By::Member, step: Some(MINUTE), ..HistogramQuery::default() };
+    let mut errors_of_db2 = HistogramQuery { step: Some(MINUTE), ..HistogramQuery::default() };
+    errors_of_db2.filter.members.add("db2").unwrap();
+
+    let first = counted(&store, &log, &all);
+
+    assert_eq!(first.0, names(&[("db1", 20), ("db2", 20)]));
+    assert!(first.1 >= 20, "the blocks were read");
+    assert_eq!(counted(&store, &log, &all), (first.0, 0));
+    assert_eq!(counted(&store, &log, &errors_of_db2), (names(&[("error", 20)]), 0));
+    options.clock.advance(MINUTE);
+    append(&log, vec![Event::new("a", "m").with_member("db3")]);
+    assert_eq!(counted(&store, &log, &all).0.len(), 3, "what comes later counts as well");
+}
+
+#[test]
+fn nothing_is_learned_from_blocks_with_damage() {
+    let (store, log) = blocks_of_two_minutes(&options());
+    store.damage(0);
+    let all = HistogramQuery { by: By::Member, step: Some(MINUTE), ..HistogramQuery::default() };
+
+    let found = counted(&store, &log, &all).0;
+
+    assert_eq!(found, names(&[("db1", 19), ("db2", 19)]));
+    assert_eq!(counted(&store, &log, &all).0, found);
+    assert_eq!(log.coverage().gaps.len(), 1);
+}
