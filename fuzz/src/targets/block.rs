@@ -2,18 +2,24 @@
 
 use std::cmp::Ordering;
 
-use tidings::block::{Block, BlockBuilder, Entry, Header};
+use tidings::block::{Block, BlockBuilder, Entry, FORMAT_VERSION, Header, MERGED_FORMAT_VERSION};
 use tidings::testing::blocks::sealed_over;
 use tidings::{Position, StoredEvent};
 
 const BASE: Position = Position(7);
+const VERSIONS: [u8; 2] = [FORMAT_VERSION, MERGED_FORMAT_VERSION];
 
 /// Two bytes: the length of the header, little end first; the header; the body.
-/// As they are, and with checksums that fit.
+/// As they are, and with checksums that fit, in every version.
 pub(crate) fn block(data: &[u8]) -> bool {
     assert!(Block::parse(data).is_err(), "checksums were guessed");
     let Some((header, body)) = cut(data) else { return false };
-    let Ok(block) = Block::parse(sealed_over(header, body)) else { return false };
+    let read = VERSIONS.map(|version| reads(version, header, body));
+    read.contains(&true)
+}
+
+fn reads(version: u8, header: &[u8], body: &[u8]) -> bool {
+    let Ok(block) = Block::parse(sealed_over(version, header, body)) else { return false };
     let Ok(events) = block.events(BASE) else { return false };
     assert_eq!(events.len(), block.header().count as usize);
     for (index, event) in events.iter().enumerate() {
@@ -25,7 +31,11 @@ pub(crate) fn block(data: &[u8]) -> bool {
 
 /// The header alone, as a store reads it at its start.
 pub(crate) fn header(data: &[u8]) -> bool {
-    let bytes = sealed_over(data, &[]);
+    VERSIONS.map(|version| reads_header(version, data)).contains(&true)
+}
+
+fn reads_header(version: u8, data: &[u8]) -> bool {
+    let bytes = sealed_over(version, data, &[]);
     let Ok((header, head_bytes)) = Header::parse(&bytes) else { return false };
     assert_eq!(head_bytes, bytes.len());
     assert_eq!(header.count, counted(header.types.iter().map(|name| name.count)));
@@ -33,7 +43,7 @@ pub(crate) fn header(data: &[u8]) -> bool {
     if let Some(minutes) = &header.minutes {
         assert_eq!(header.count, counted(minutes.iter().map(|cell| cell.count)));
     }
-    let again = Header::parse(&sealed_over(data, b"body"));
+    let again = Header::parse(&sealed_over(version, data, b"body"));
     assert_eq!(again, Ok((header, head_bytes)), "a header does not depend on the body");
     true
 }

@@ -1,15 +1,13 @@
 //! How does a block come about?
 
-use super::columns::{Detail, Details, Numbers, Texts};
-use super::dictionary::Dictionary;
-use super::format::{self, Compressor, Directory, FrameEntry};
-use super::header::{Cell, Header, MINUTE_CELLS_MAX, MINUTE_NANOS, Run, Tagged};
+use super::dictionary::Counted;
+use super::framing::{Body, FrameBuilder, Setting, Span};
+use super::header::{Cell, Header, MINUTE_CELLS_MAX, MINUTE_NANOS, Run};
 use super::{
-    BLOCK_EVENTS_DECODED_MAX, BLOCK_EVENTS_MAX, BLOCK_RAW_BYTES_MAX, Block, Entry, EntryFields,
-    FRAME_EVENTS, list_time,
+    BLOCK_EVENTS_DECODED_MAX, BLOCK_EVENTS_MAX, BLOCK_RAW_BYTES_MAX, Block, Entry, FORMAT_VERSION,
+    list_time,
 };
 use crate::clock::Timestamp;
-use crate::event::Fields;
 use crate::id::{Boot, Origin};
 use crate::severity::Severity;
 
@@ -28,10 +26,7 @@ pub struct BlockBuilder {
     frame: FrameBuilder,
     /// Minute, type, level of each event.
     minutes: Vec<(i64, u32, Severity)>,
-    frames: Vec<FrameEntry>,
-    body: Vec<u8>,
-    section: Vec<u8>,
-    compressor: Compressor,
+    body: Body,
 }
 
 /// What is known of all events pushed so far.
@@ -47,63 +42,6 @@ struct Totals {
     severities: u32,
 }
 
-/// Earliest and latest of the instants included, if any.
-#[derive(Clone, Copy, Debug, Default)]
-struct Span(Option<(Timestamp, Timestamp)>);
-
-impl Span {
-    fn include(&mut self, at: Timestamp) {
-        let (first, last) = self.0.unwrap_or((at, at));
-        self.0 = Some((first.min(at), last.max(at)));
-    }
-
-    fn range(self) -> (Timestamp, Timestamp) {
-        self.0.unwrap_or_default()
-    }
-}
-
-/// A dictionary that counts.
-#[derive(Debug, Default)]
-struct Counted {
-    names: Dictionary,
-    counts: Vec<u32>,
-}
-
-impl Counted {
-    fn count(&mut self, name: &str) -> u32 {
-        let index = self.names.index(name);
-        let place = index as usize;
-        if place == self.counts.len() {
-            self.counts.push(0);
-        }
-        self.counts[place] += 1;
-        index
-    }
-
-    fn tagged(&self) -> Vec<Tagged> {
-        let names = self.names.names().iter().zip(&self.counts);
-        names.map(|(name, count)| Tagged { name: name.to_owned(), count: *count }).collect()
-    }
-
-    fn clear(&mut self) {
-        self.names.clear();
-        self.counts.clear();
-    }
-}
-
-/// The columns of the frame that is being filled.
-#[derive(Debug, Default)]
-struct FrameBuilder {
-    numbers: Numbers,
-    messages: Texts,
-    details: Details,
-    sources: Dictionary,
-    subjects: Dictionary,
-    listed: Span,
-    raw_bytes: usize,
-    json: Vec<u8>,
-}
-
 impl BlockBuilder {
     /// A builder for the blocks of one boot; reusable after every seal.
     pub fn new(origin: Origin, boot: Boot) -> BlockBuilder {
@@ -116,10 +54,7 @@ impl BlockBuilder {
             members: Counted::default(),
             frame: FrameBuilder::default(),
             minutes: Vec::new(),
-            frames: Vec::new(),
-            body: Vec::new(),
-            section: Vec::new(),
-            compressor: Compressor::new(),
+            body: Body::new(),
         }
     }
 
@@ -129,10 +64,9 @@ impl BlockBuilder {
         debug_assert!(self.totals.count < BLOCK_EVENTS_DECODED_MAX, "nobody would read the block");
         let run = self.run_of(entry.seq);
         let listed = list_time(entry.timestamp, entry.received);
-        let raw_bytes = self.frame.push(entry, run, listed);
         let event_type = self.types.count(entry.event_type);
-        self.frame.numbers.types.push(event_type);
-        self.frame.numbers.members.push(self.members.count(entry.member));
+        let member = self.members.count(entry.member);
+        let raw_bytes = self.frame.push(entry, run, (event_type, member), listed);
         let minute = listed.as_nanos().div_euclid(MINUTE_NANOS);
         self.minutes.push((minute, event_type, entry.severity.level()));
         self.totals.include(entry, listed, raw_bytes);
@@ -147,7 +81,11 @@ impl BlockBuilder {
         let (origin, boot) = (self.origin, self.boot);
         let known = self.runs.iter().rposition(|run| (run.origin, run.boot) == (origin, boot));
         let place = known.unwrap_or_else(|| {
-            self.runs.push(Run { origin, boot, first_seq: seq, last_seq: seq });
+            let numbers = None;
+            let received_by = Timestamp::default();
+            let ended = false;
+            let (first_seq, last_seq) = (seq, seq);
+            self.runs.push(Run { origin, boot, first_seq, last_seq, numbers, received_by, ended });
             self.runs.len() - 1
         });
         let run = &mut self.runs[place];
@@ -189,28 +127,28 @@ impl BlockBuilder {
             return None;
         }
         self.end_frame();
+        let received = self.totals.received.range();
+        let last = self.runs.len() - 1;
+        for (i, run) in self.runs.iter_mut().enumerate() {
+            run.numbers = number.map(|number| (number, number));
+            (run.received_by, run.ended) = (received.1, last_of_boot && i == last);
+        }
         let header = Header {
             count: u32::try_from(self.totals.count).expect("a block has at most 65,536 events"),
             number,
             last_of_boot,
             runs: self.runs.clone(),
             listed: self.totals.listed.range(),
-            received: self.totals.received.range(),
+            received,
             added: self.totals.added.range(),
             severities: self.totals.severities,
             types: self.types.tagged(),
             members: self.members.tagged(),
             minutes: self.cells(),
         };
-        self.section.clear();
-        format::write_head(&mut self.section, &header, self.totals.base, &self.frames);
-        let head_bytes = self.section.len();
-        self.section.extend_from_slice(&self.body);
-        let bytes = self.section.as_slice().into();
-        let (base, frames) = (self.totals.base, self.frames.clone());
-        let directory = Directory { base, frames, head_bytes };
+        let block = self.body.seal(FORMAT_VERSION, header, self.totals.base);
         self.clear();
-        Some(Block { bytes, header: header.into(), directory: directory.into() })
+        Some(block)
     }
 
     fn clear(&mut self) {
@@ -219,34 +157,11 @@ impl BlockBuilder {
         self.types.clear();
         self.members.clear();
         self.minutes.clear();
-        self.frames.clear();
-        self.body.clear();
     }
 
-    /// Compresses the frame's sections into the body.
     fn end_frame(&mut self) {
-        let frame = &mut self.frame;
-        let count = frame.numbers.len();
-        if count == 0 {
-            return;
-        }
-        frame.sources.names_into(&mut frame.numbers.sources.names);
-        frame.subjects.names_into(&mut frame.numbers.subjects.names);
-        let (section, compressor, body) = (&mut self.section, &mut self.compressor, &mut self.body);
-        section.clear();
-        format::write_numbers(section, &frame.numbers, &self.runs, self.totals.base);
-        let numbers = compressor.append(section, body);
-        section.clear();
-        format::write_messages(section, &frame.messages);
-        let messages = compressor.append(section, body);
-        section.clear();
-        format::write_details(section, &frame.details);
-        let details = compressor.append(section, body);
-        let start = self.totals.count - count;
-        let listed = frame.listed.range();
-        let sections = [numbers, messages, details];
-        self.frames.push(FrameEntry { start, count, listed, sections });
-        self.frame.clear();
+        let setting = Setting { runs: &self.runs, base: self.totals.base, summaries: false };
+        self.body.write(&mut self.frame, &setting);
     }
 
     fn cells(&mut self) -> Option<Vec<Cell>> {
@@ -278,80 +193,7 @@ impl Totals {
     }
 }
 
-impl FrameBuilder {
-    /// Adds all but type and member, and says how many bytes of texts it were.
-    fn push(&mut self, entry: &Entry<'_>, run: u32, listed: Timestamp) -> usize {
-        let numbers = &mut self.numbers;
-        numbers.runs.push(run);
-        numbers.seqs.push(entry.seq);
-        numbers.timestamps.push(entry.timestamp.as_nanos());
-        numbers.received.push(entry.received.as_nanos());
-        numbers.added.push(entry.added.as_nanos());
-        numbers.severities.push(entry.severity);
-        let place = |name: Option<&str>, dictionary: &mut Dictionary| {
-            name.map_or(0, |name| dictionary.index(name) + 1)
-        };
-        numbers.sources.places.push(place(entry.source, &mut self.sources));
-        numbers.subjects.places.push(place(entry.subject, &mut self.subjects));
-        self.messages.push(entry.message);
-        self.listed.include(listed);
-        let fields_bytes = self.push_detail(entry);
-        let raw_bytes = entry.names_bytes() + entry.message.len() + fields_bytes;
-        self.raw_bytes += raw_bytes;
-        raw_bytes
-    }
-
-    /// How long the fields are as JSON.
-    fn push_detail(&mut self, entry: &Entry<'_>) -> usize {
-        let mut detail =
-            Detail { trace_id: entry.trace_id, span_id: entry.span_id, ..Detail::default() };
-        let mut fields_bytes = 0;
-        if let Some(key) = entry.key {
-            detail.key = Some(next_index(&self.details.keys));
-            self.details.keys.push(key);
-        }
-        let json = match entry.fields {
-            Some(EntryFields::Values(fields)) if !fields.is_empty() => {
-                Some(json_of(fields, &mut self.json))
-            }
-            Some(EntryFields::Json(json)) => Some(json),
-            Some(EntryFields::Values(_)) | None => None,
-        };
-        if let Some(json) = json {
-            detail.fields = Some(next_index(&self.details.fields));
-            fields_bytes = json.len();
-            self.details.fields.push(json);
-        }
-        self.details.rows.push(detail);
-        fields_bytes
-    }
-
-    fn is_full(&self) -> bool {
-        self.numbers.len() >= FRAME_EVENTS || self.raw_bytes >= BLOCK_RAW_BYTES_MAX
-    }
-
-    fn clear(&mut self) {
-        self.numbers.clear();
-        self.messages.clear();
-        self.details.clear();
-        self.sources.clear();
-        self.subjects.clear();
-        self.listed = Span::default();
-        self.raw_bytes = 0;
-    }
-}
-
-fn next_index(texts: &Texts) -> u32 {
-    u32::try_from(texts.len()).expect("a frame has few texts")
-}
-
-fn json_of<'a>(fields: &Fields, buffer: &'a mut Vec<u8>) -> &'a str {
-    buffer.clear();
-    serde_json::to_writer(&mut *buffer, fields).expect("names and JSON values are JSON");
-    std::str::from_utf8(buffer).expect("JSON is UTF-8")
-}
-
-/// What merging will do.
+/// Blocks of several boots in version 1, as they were once thought of.
 #[cfg(test)]
 impl BlockBuilder {
     /// The next events are those of another boot.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 use super::columns::Texts;
+use super::header::Tagged;
 
 /// Names in order of first appearance.
 #[derive(Clone, Debug, Default)]
@@ -88,5 +89,43 @@ impl Dictionary {
         self.names.clear();
         self.indices.clear();
         self.latest = None;
+    }
+}
+
+/// A dictionary that counts.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    names: Dictionary,
+    counts: Vec<u32>,
+}
+
+impl Counted {
+    pub(super) fn count(&mut self, name: &str) -> u32 {
+        self.add(name, 1)
+    }
+
+    /// Takes in a name that so many events have.
+    pub(super) fn add(&mut self, name: &str, count: u32) -> u32 {
+        let index = self.names.index(name);
+        let place = index as usize;
+        if place == self.counts.len() {
+            self.counts.push(0);
+        }
+        self.counts[place] += count;
+        index
+    }
+
+    pub(super) fn tagged(&self) -> Vec<Tagged> {
+        let names = self.names.names().iter().zip(&self.counts);
+        names.map(|(name, count)| Tagged { name: name.to_owned(), count: *count }).collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.counts.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.names.clear();
+        self.counts.clear();
     }
 }

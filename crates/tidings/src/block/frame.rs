@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use super::columns::{Details, Numbers, Texts};
 use super::format::{self, FrameEntry, Section};
+use super::header::FrameSummary;
 use super::{Block, Entry, EntryFields, FormatError, list_time};
 use crate::clock::Timestamp;
 use crate::event::{Event, Fields, StoredEvent};
@@ -35,11 +36,22 @@ impl<'a> Frame<'a> {
         let (messages, details) = (OnceLock::new(), OnceLock::new());
         let frame = Frame { block, index, numbers, messages, details };
         frame.check_listed()?;
+        frame.check_summary()?;
         Ok(frame)
     }
 
     fn directory_entry(&self) -> &FrameEntry {
         &self.block.directory.frames[self.index]
+    }
+
+    fn check_summary(&self) -> Result<(), FormatError> {
+        let Some(said) = &self.directory_entry().summary else { return Ok(()) };
+        let found = FrameSummary::of(&self.numbers);
+        let what = "summary of a frame";
+        if found == *said {
+            return Ok(());
+        }
+        Err(FormatError::Impossible { what, value: self.index as u64 })
     }
 
     /// The directory is believed without opening frames: it must be right.
@@ -50,6 +62,11 @@ impl<'a> Frame<'a> {
             let value = at.as_nanos().cast_unsigned();
             Err(FormatError::Impossible { what: "list time", value })
         })
+    }
+
+    /// Its columns of numbers.
+    pub(super) fn into_numbers(self) -> Numbers {
+        self.numbers
     }
 
     /// How many events it has, at least 1.
@@ -97,6 +114,11 @@ impl<'a> Frame<'a> {
     /// Index into the header's members.
     pub fn member_index(&self, i: usize) -> usize {
         self.numbers.members[i] as usize
+    }
+
+    /// Index into the header's runs.
+    pub(super) fn run_index(&self, i: usize) -> usize {
+        self.numbers.runs[i] as usize
     }
 
     /// What names it for ever: who took it, in which start, as the how-manieth.

@@ -8,6 +8,8 @@ use crate::severity::Severity;
 /// Cells of [`Header::minutes`], at most; with more the header of a block of old
 /// or scattered events would be larger than its body.
 pub const MINUTE_CELLS_MAX: usize = 256;
+/// Cells of [`Header::minutes`] of a merged block, at most.
+pub const MERGED_CELLS_MAX: usize = 4096;
 /// Runs of one block, at most.
 pub const RUNS_MAX: usize = 1024;
 /// Nanoseconds of a minute.
@@ -25,6 +27,13 @@ pub struct Run {
     pub first_seq: u64,
     /// The last sequence number, included.
     pub last_seq: u64,
+    /// The numbers of the first and the last block that its events were sealed in,
+    /// none between them left out; `None` where a block does not say.
+    pub numbers: Option<(u64, u64)>,
+    /// No later than this its last event was received.
+    pub received_by: Timestamp,
+    /// Nothing follows in its boot: a clean end.
+    pub ended: bool,
 }
 
 /// A name and how many events of the block carry it.
@@ -58,6 +67,27 @@ impl Cell {
     }
 }
 
+/// What a frame of a merged block says of itself before it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameSummary {
+    /// Earliest and latest `received`.
+    pub received: (Timestamp, Timestamp),
+    /// One bit a severity number: bit 0 is number 1.
+    pub severities: u32,
+    /// One bit a type: bit `i % 64` for the type with index `i`. So up to 64 types
+    /// are told exactly, and of more it says "not here" for sure and "here" perhaps.
+    pub types: u64,
+    /// One bit a member, likewise.
+    pub members: u64,
+}
+
+impl FrameSummary {
+    /// The bit of the type or the member with this index in the header.
+    pub const fn bit_of(index: usize) -> u64 {
+        1 << (index % 64)
+    }
+}
+
 /// What a block says of itself; enough to decide whether to open it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -65,7 +95,8 @@ pub struct Header {
     pub count: u32,
     /// The block's number within its boot, from 1, dense; `None` in a merged block.
     pub number: Option<u64>,
-    /// Nothing follows this block in its boot: a clean end.
+    /// Nothing follows this block in its boot: a clean end. Of a merged block its
+    /// runs say that.
     pub last_of_boot: bool,
     /// Whose events these are, in order.
     pub runs: Vec<Run>,
@@ -82,7 +113,8 @@ pub struct Header {
     /// Every member, in order of first appearance.
     pub members: Vec<Tagged>,
     /// Per-minute counts in order of minute, type, severity; `None` when there
-    /// would be more than [`MINUTE_CELLS_MAX`].
+    /// would be more than [`MINUTE_CELLS_MAX`], in a merged block more than
+    /// [`MERGED_CELLS_MAX`].
     pub minutes: Option<Vec<Cell>>,
 }
 

@@ -2,17 +2,20 @@
 //!
 //! One event waiting makes a block of one at once; a flood makes big blocks.
 //! Stores keep whole blocks, and a query decides from the [`Header`] whether to
-//! open one. The bytes are those of `docs/block-format.md`, version
-//! [`FORMAT_VERSION`]; only `format` knows them.
+//! open one. Later, neighbours are merged into larger ones. The bytes are those of
+//! `docs/block-format.md`, versions [`FORMAT_VERSION`] and
+//! [`MERGED_FORMAT_VERSION`]; only `format` knows them.
 
 mod builder;
 mod columns;
 mod dictionary;
 mod format;
 mod frame;
+mod framing;
 mod header;
 #[allow(dead_code, reason = "whoever shares a log uses it, and not every build does")]
 mod join;
+mod merge;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -28,9 +31,13 @@ use format::Directory;
 pub use builder::BlockBuilder;
 pub use format::{FormatError, Section};
 pub use frame::Frame;
-pub use header::{Cell, Header, MINUTE_CELLS_MAX, RUNS_MAX, Run, Tagged};
+pub use header::{
+    Cell, FrameSummary, Header, MERGED_CELLS_MAX, MINUTE_CELLS_MAX, RUNS_MAX, Run, Tagged,
+};
 #[allow(unused_imports, reason = "as above")]
 pub(crate) use join::{Joiner, Pushed, rebuilt};
+pub(crate) use merge::{Gathered, Spoilt};
+pub use merge::{MERGED_EVENTS_MAX, MERGED_NAMES_MAX, MERGED_RAW_BYTES_MAX};
 
 /// Events that are sealed into one block, at most.
 pub const BLOCK_EVENTS_MAX: usize = 4096;
@@ -42,8 +49,10 @@ pub const BLOCK_EVENTS_DECODED_MAX: usize = 65_536;
 pub const BLOCK_RAW_BYTES_MAX: usize = 1024 * 1024;
 /// Events of one frame: what is decompressed at once.
 pub const FRAME_EVENTS: usize = 512;
-/// The version of the block format that is written.
+/// The version of the block format in which blocks are sealed.
 pub const FORMAT_VERSION: u8 = 1;
+/// The version of the block format in which blocks are merged: the latest.
+pub const MERGED_FORMAT_VERSION: u8 = 2;
 /// How far ahead of `received` an event may stand in a list.
 pub const FUTURE_SKEW_MAX: Duration = Duration::from_mins(5);
 
@@ -194,6 +203,12 @@ impl Block {
         self.directory.frames[frame].listed
     }
 
+    /// What a frame says of itself, without reading it; `None` in a block that was
+    /// not merged, whose frames must be read to know.
+    pub fn frame_summary(&self, frame: usize) -> Option<&FrameSummary> {
+        self.directory.frames[frame].summary.as_ref()
+    }
+
     /// Index in the block of a frame's first event.
     pub fn frame_start(&self, frame: usize) -> usize {
         self.directory.frames[frame].start
@@ -226,8 +241,8 @@ impl Block {
     /// A block of this header and this body, with checksums that fit, whatever the
     /// bytes are: what only a hostile writer makes.
     #[cfg(feature = "testing")]
-    pub(crate) fn sealed_over(header: &[u8], body: &[u8]) -> Vec<u8> {
-        format::sealed_over(header, body)
+    pub(crate) fn sealed_over(version: u8, header: &[u8], body: &[u8]) -> Vec<u8> {
+        format::sealed_over(version, header, body)
     }
 
     /// Header and body: what [`Block::sealed_over`] puts together again.

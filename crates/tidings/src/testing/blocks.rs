@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::block::{Block, BlockBuilder, Entry};
+use crate::block::{Block, BlockBuilder, Entry, Gathered};
 use crate::clock::Timestamp;
 use crate::id::{Boot, Origin};
 
@@ -75,11 +75,21 @@ impl Blocks {
     }
 }
 
-/// The bytes of a block of this header and this body, with checksums that fit,
+/// The block that has the events of all of these, in their order, as a log merges
+/// them; `None` if one block may not hold them, or one of them is damaged.
+pub fn merged(blocks: &[Block]) -> Option<Block> {
+    let mut gathered = Gathered::default();
+    if !blocks.iter().all(|block| gathered.push(block)) {
+        return None;
+    }
+    gathered.merged().ok()?
+}
+
+/// The bytes of a block of this version, this header and this body, with checksums that fit,
 /// whatever they are: what only a hostile writer makes. The body is what follows
 /// the header; neither has the prefix that every block begins with.
-pub fn sealed_over(header: &[u8], body: &[u8]) -> Vec<u8> {
-    Block::sealed_over(header, body)
+pub fn sealed_over(version: u8, header: &[u8], body: &[u8]) -> Vec<u8> {
+    Block::sealed_over(version, header, body)
 }
 
 /// Header and body of a block: what [`sealed_over`] puts together again.
@@ -99,6 +109,7 @@ pub fn splitmix(state: &mut u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block::FORMAT_VERSION;
 
     #[test]
     fn a_block_that_was_taken_apart_is_the_same_when_it_is_sealed_again() {
@@ -106,7 +117,7 @@ mod tests {
 
         let (header, body) = taken_apart(&block);
 
-        assert_eq!(sealed_over(header, body), block.bytes());
+        assert_eq!(sealed_over(FORMAT_VERSION, header, body), block.bytes());
     }
 
     #[test]
@@ -118,7 +129,7 @@ mod tests {
         let last = changed.iter().rposition(u8::is_ascii_hexdigit).unwrap();
         changed[last] = b'!';
 
-        let block = Block::parse(sealed_over(header, &changed)).unwrap();
+        let block = Block::parse(sealed_over(FORMAT_VERSION, header, &changed)).unwrap();
 
         assert!(block.events(crate::Position(0)).unwrap()[2].event.message().ends_with('!'));
     }

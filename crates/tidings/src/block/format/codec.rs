@@ -49,6 +49,17 @@ impl Compressor {
         }
     }
 
+    /// Appends a section that is stored already, in the form that it has.
+    pub(in super::super) fn copy(
+        stored: &[u8],
+        entry: &SectionEntry,
+        body: &mut Vec<u8>,
+    ) -> SectionEntry {
+        let offset = body.len();
+        body.extend_from_slice(stored);
+        SectionEntry { offset, ..*entry }
+    }
+
     /// Whether it pays.
     fn compress(&mut self, raw: &[u8]) -> bool {
         let Some(zstd) = self.zstd.as_mut().filter(|_| raw.len() >= COMPRESSED_BYTES_MIN) else {
@@ -68,6 +79,22 @@ pub(in super::super) fn open<'a>(
     section: Section,
     entry: &SectionEntry,
 ) -> Result<Cow<'a, [u8]>, FormatError> {
+    let stored = verified(body, frame, section, entry)?;
+    match entry.codec {
+        Codec::Raw => Ok(Cow::Borrowed(stored)),
+        Codec::Zstd => decompress(stored, entry.raw_bytes)
+            .map(Cow::Owned)
+            .ok_or(FormatError::NotDecompressible { frame, section, expected: entry.raw_bytes }),
+    }
+}
+
+/// One section of a frame as it is stored, once its checksum has been verified.
+pub(in super::super) fn verified<'a>(
+    body: &'a [u8],
+    frame: usize,
+    section: Section,
+    entry: &SectionEntry,
+) -> Result<&'a [u8], FormatError> {
     let end = entry.offset + entry.stored_bytes;
     let found = body.len();
     let stored =
@@ -77,12 +104,7 @@ pub(in super::super) fn open<'a>(
         let stored = entry.checksum;
         return Err(FormatError::SectionChecksum { frame, section, stored, computed });
     }
-    match entry.codec {
-        Codec::Raw => Ok(Cow::Borrowed(stored)),
-        Codec::Zstd => decompress(stored, entry.raw_bytes)
-            .map(Cow::Owned)
-            .ok_or(FormatError::NotDecompressible { frame, section, expected: entry.raw_bytes }),
-    }
+    Ok(stored)
 }
 
 thread_local! {

@@ -1,12 +1,12 @@
 //! How does a block begin? Prefix, header, directory.
 
+use super::directory::{read_directory, write_directory};
 use super::varint::{Reader, put_difference, put_len, put_varint};
-use super::{
-    BLOCK_RAW_BYTES_DECODED_MAX, Codec, Directory, FormatError, FrameEntry, MAGIC, PREFIX_BYTES,
-    SECTION_RAW_BYTES_MAX, SectionEntry,
+use super::{Directory, FormatError, FrameEntry, MAGIC, PREFIX_BYTES};
+use crate::block::header::{
+    Cell, Header, MERGED_CELLS_MAX, MINUTE_CELLS_MAX, MINUTE_NANOS, RUNS_MAX, Run, Tagged,
 };
-use crate::block::header::{Cell, Header, MINUTE_CELLS_MAX, MINUTE_NANOS, RUNS_MAX, Run, Tagged};
-use crate::block::{BLOCK_EVENTS_DECODED_MAX, FORMAT_VERSION};
+use crate::block::{BLOCK_EVENTS_DECODED_MAX, FORMAT_VERSION, MERGED_FORMAT_VERSION};
 use crate::clock::Timestamp;
 use crate::event::{MEMBER_BYTES_MAX, TYPE_BYTES_MAX};
 use crate::id::{Boot, Origin};
@@ -17,31 +17,33 @@ const NUMBERED: u64 = 2;
 const COUNTED_BY_MINUTE: u64 = 4;
 const FLAGS_KNOWN: u64 = LAST_OF_BOOT | NUMBERED | COUNTED_BY_MINUTE;
 
-const CODEC_RAW: u8 = 0;
-const CODEC_ZSTD: u8 = 1;
+// What is known of a run, from version 2 on.
+const ENDED: u64 = 1;
+const RUN_NUMBERED: u64 = 2;
+const RUN_FLAGS_KNOWN: u64 = ENDED | RUN_NUMBERED;
 
 /// The least that an element takes, so that a count can be held against the bytes
 /// that are there before room is made for so many.
 const RUN_BYTES_MIN: usize = 26;
 const TAGGED_BYTES_MIN: usize = 3;
 const CELL_BYTES_MIN: usize = 3;
-const FRAME_BYTES_MIN: usize = 6;
 
-type Range = (Timestamp, Timestamp);
+pub(super) type Range = (Timestamp, Timestamp);
 
 /// Writes prefix and header; the body follows.
 pub(in super::super) fn write_head(
     out: &mut Vec<u8>,
+    version: u8,
     header: &Header,
     base: i64,
     frames: &[FrameEntry],
 ) {
     let start = out.len();
     out.extend_from_slice(&MAGIC);
-    out.push(FORMAT_VERSION);
+    out.push(version);
     out.resize(start + PREFIX_BYTES, 0);
-    write_header(out, header, base);
-    write_directory(out, header.listed.0, frames);
+    write_header(out, version, header, base);
+    write_directory(out, header, frames);
     let header_bytes = u32::try_from(out.len() - start - PREFIX_BYTES);
     let header_bytes = header_bytes.expect("names and counts of a block are far below 4 GiB");
     out[start + 4..start + 8].copy_from_slice(&header_bytes.to_le_bytes());
@@ -54,7 +56,7 @@ fn checksum(head: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&head[..8]), &head[PREFIX_BYTES..])
 }
 
-fn write_header(out: &mut Vec<u8>, header: &Header, base: i64) {
+fn write_header(out: &mut Vec<u8>, version: u8, header: &Header, base: i64) {
     let flag = |set: bool, bit: u64| if set { bit } else { 0 };
     put_varint(
         out,
@@ -72,6 +74,9 @@ fn write_header(out: &mut Vec<u8>, header: &Header, base: i64) {
         out.extend_from_slice(&run.boot.to_bytes());
         put_varint(out, run.first_seq);
         put_varint(out, run.last_seq.wrapping_sub(run.first_seq));
+        if version >= MERGED_FORMAT_VERSION {
+            write_run_of_blocks(out, run, header.received.1);
+        }
     }
     out.extend_from_slice(&base.to_le_bytes());
     for range in [header.received, header.added, header.listed] {
@@ -92,7 +97,18 @@ fn write_header(out: &mut Vec<u8>, header: &Header, base: i64) {
     }
 }
 
-fn put_span(out: &mut Vec<u8>, (first, last): Range) {
+/// What version 2 says of a run beyond version 1.
+fn write_run_of_blocks(out: &mut Vec<u8>, run: &Run, latest: Timestamp) {
+    let numbered = if run.numbers.is_some() { RUN_NUMBERED } else { 0 };
+    put_varint(out, u64::from(run.ended) | numbered);
+    if let Some((first, last)) = run.numbers {
+        put_varint(out, first);
+        put_varint(out, last.wrapping_sub(first));
+    }
+    put_span(out, (run.received_by, latest));
+}
+
+pub(super) fn put_span(out: &mut Vec<u8>, (first, last): Range) {
     put_varint(out, last.as_nanos().wrapping_sub(first.as_nanos()).cast_unsigned());
 }
 
@@ -116,42 +132,19 @@ fn level_of(severity: Severity) -> u8 {
     (severity.number() - 1) / 4
 }
 
-fn write_directory(out: &mut Vec<u8>, earliest: Timestamp, frames: &[FrameEntry]) {
-    put_len(out, frames.len());
-    for frame in frames {
-        put_len(out, frame.count);
-        put_span(out, (earliest, frame.listed.0));
-        put_span(out, frame.listed);
-        for section in &frame.sections {
-            put_len(out, section.stored_bytes);
-            if section.stored_bytes == 0 {
-                continue;
-            }
-            match section.codec {
-                Codec::Raw => out.push(CODEC_RAW),
-                Codec::Zstd => {
-                    out.push(CODEC_ZSTD);
-                    put_len(out, section.raw_bytes);
-                }
-            }
-            out.extend_from_slice(&section.checksum.to_le_bytes());
-        }
-    }
-}
-
 /// Reads prefix and header; the body need not be there.
 pub(in super::super) fn read_head(bytes: &[u8]) -> Result<(Header, Directory), FormatError> {
-    let head = verified_head(bytes)?;
+    let (version, head) = verified_head(bytes)?;
     let mut reader = Reader::new(&head[PREFIX_BYTES..]);
-    let (header, base) = read_header(&mut reader)?;
-    let frames = read_directory(&mut reader, &header)?;
+    let (header, base) = read_header(&mut reader, version)?;
+    let frames = read_directory(&mut reader, version, &header)?;
     reader.end("bytes after the header")?;
-    Ok((header, Directory { base, frames, head_bytes: head.len() }))
+    Ok((header, Directory { version, base, frames, head_bytes: head.len() }))
 }
 
-/// The bytes before the body. Every version begins with this prefix, so a newer
+/// The version, and the bytes before the body. Every version begins with this prefix, so a newer
 /// block is told from a damaged one.
-fn verified_head(bytes: &[u8]) -> Result<&[u8], FormatError> {
+fn verified_head(bytes: &[u8]) -> Result<(u8, &[u8]), FormatError> {
     let found = bytes.len();
     if bytes[..found.min(MAGIC.len())] != MAGIC[..found.min(MAGIC.len())] {
         return Err(FormatError::NotABlock);
@@ -168,15 +161,17 @@ fn verified_head(bytes: &[u8]) -> Result<&[u8], FormatError> {
         return Err(FormatError::HeaderChecksum { stored, computed });
     }
     match version {
-        FORMAT_VERSION => Ok(head),
+        FORMAT_VERSION | MERGED_FORMAT_VERSION => Ok((version, head)),
         0 => Err(FormatError::Impossible { what: "version", value: 0 }),
         version => Err(FormatError::Newer { version }),
     }
 }
 
-fn read_header(reader: &mut Reader<'_>) -> Result<(Header, i64), FormatError> {
+fn read_header(reader: &mut Reader<'_>, version: u8) -> Result<(Header, i64), FormatError> {
     let flags = reader.varint("flags")?;
-    if flags & !FLAGS_KNOWN != 0 {
+    let is_merged = version >= MERGED_FORMAT_VERSION;
+    let known = if is_merged { COUNTED_BY_MINUTE } else { FLAGS_KNOWN };
+    if flags & !known != 0 {
         return Err(FormatError::Impossible { what: "flags", value: flags });
     }
     let events = reader.some(BLOCK_EVENTS_DECODED_MAX, "event count")?;
@@ -184,22 +179,35 @@ fn read_header(reader: &mut Reader<'_>) -> Result<(Header, i64), FormatError> {
         0 => None,
         _ => Some(read_number(reader)?),
     };
-    let runs = read_runs(reader, events)?;
+    let mut runs = read_runs(reader, events, is_merged)?;
     let base = i64::from_le_bytes(reader.array("base time")?);
     let received = read_range(reader, base, "received range")?;
+    let last_of_boot = flags & LAST_OF_BOOT != 0;
+    if is_merged {
+        runs.iter_mut().try_for_each(|run| run.place_before(received))?;
+    } else {
+        let last = runs.len() - 1;
+        for (i, run) in runs.iter_mut().enumerate() {
+            run.numbers = number.map(|number| (number, number));
+            (run.received_by, run.ended) = (received.1, last_of_boot && i == last);
+        }
+    }
     let added = read_range(reader, base, "added range")?;
     let listed = read_range(reader, base, "listed range")?;
     let severities = read_severities(reader)?;
     let types = read_names(reader, events, TYPE_BYTES_MAX, "types")?;
     let members = read_names(reader, events, MEMBER_BYTES_MAX, "members")?;
-    let minutes = match flags & COUNTED_BY_MINUTE {
-        0 => None,
-        _ => Some(read_minutes(reader, minute_of(listed.0), events, types.len())?),
+    let minutes = if flags & COUNTED_BY_MINUTE == 0 {
+        None
+    } else {
+        let cells_max = if is_merged { MERGED_CELLS_MAX } else { MINUTE_CELLS_MAX };
+        let cells_max = cells_max.min(events);
+        Some(read_minutes(reader, minute_of(listed.0), events, (cells_max, types.len()))?)
     };
     let header = Header {
         count: count_of(events),
         number,
-        last_of_boot: flags & LAST_OF_BOOT != 0,
+        last_of_boot,
         runs,
         listed,
         received,
@@ -224,7 +232,11 @@ fn read_number(reader: &mut Reader<'_>) -> Result<u64, FormatError> {
     }
 }
 
-fn read_runs(reader: &mut Reader<'_>, events: usize) -> Result<Vec<Run>, FormatError> {
+fn read_runs(
+    reader: &mut Reader<'_>,
+    events: usize,
+    is_merged: bool,
+) -> Result<Vec<Run>, FormatError> {
     let count = reader.some(RUNS_MAX.min(events), "run count")?;
     let mut runs = Vec::with_capacity(count.min(reader.remaining() / RUN_BYTES_MIN));
     for _ in 0..count {
@@ -235,9 +247,50 @@ fn read_runs(reader: &mut Reader<'_>, events: usize) -> Result<Vec<Run>, FormatE
         let last_seq = first_seq
             .checked_add(span)
             .ok_or(FormatError::Impossible { what: "last sequence number", value: span })?;
-        runs.push(Run { origin, boot, first_seq, last_seq });
+        let (numbers, received_by, ended) = if is_merged {
+            read_run_of_blocks(reader)?
+        } else {
+            (None, Timestamp::default(), false)
+        };
+        runs.push(Run { origin, boot, first_seq, last_seq, numbers, received_by, ended });
     }
     Ok(runs)
+}
+
+type RunOfBlocks = (Option<(u64, u64)>, Timestamp, bool);
+
+/// What version 2 says of a run beyond version 1; of its time only how long it is
+/// before that of the block, which is not read yet.
+fn read_run_of_blocks(reader: &mut Reader<'_>) -> Result<RunOfBlocks, FormatError> {
+    let flags = reader.varint("flags of a run")?;
+    if flags & !RUN_FLAGS_KNOWN != 0 {
+        return Err(FormatError::Impossible { what: "flags of a run", value: flags });
+    }
+    let numbers = if flags & RUN_NUMBERED == 0 {
+        None
+    } else {
+        let first = read_number(reader)?;
+        let span = reader.varint("last block number")?;
+        let last = first
+            .checked_add(span)
+            .ok_or(FormatError::Impossible { what: "last block number", value: span })?;
+        Some((first, last))
+    };
+    let before = reader.varint("received of a run")?;
+    let before = Timestamp::from_nanos(before.cast_signed());
+    Ok((numbers, before, flags & ENDED != 0))
+}
+
+impl Run {
+    /// Makes a time of what was read as the distance to the block's latest.
+    fn place_before(&mut self, received: Range) -> Result<(), FormatError> {
+        let before = self.received_by.as_nanos().cast_unsigned();
+        let at = received.1.as_nanos().checked_sub_unsigned(before);
+        let at = at.filter(|at| *at >= received.0.as_nanos());
+        let wrong = FormatError::Impossible { what: "received of a run", value: before };
+        self.received_by = Timestamp::from_nanos(at.ok_or(wrong)?);
+        Ok(())
+    }
 }
 
 fn read_range(
@@ -250,13 +303,13 @@ fn read_range(
     range(first, span, what)
 }
 
-fn range(first: i64, span: u64, what: &'static str) -> Result<Range, FormatError> {
+pub(super) fn range(first: i64, span: u64, what: &'static str) -> Result<Range, FormatError> {
     let last =
         first.checked_add_unsigned(span).ok_or(FormatError::Impossible { what, value: span })?;
     Ok((Timestamp::from_nanos(first), Timestamp::from_nanos(last)))
 }
 
-fn read_severities(reader: &mut Reader<'_>) -> Result<u32, FormatError> {
+pub(super) fn read_severities(reader: &mut Reader<'_>) -> Result<u32, FormatError> {
     let value = reader.varint("severities")?;
     match u32::try_from(value) {
         Ok(bits) if bits != 0 && bits >> SEVERITY_NUMBER_MAX == 0 => Ok(bits),
@@ -285,7 +338,7 @@ fn read_names(
     Ok(names)
 }
 
-fn all_told(left: usize, what: &'static str) -> Result<(), FormatError> {
+pub(super) fn all_told(left: usize, what: &'static str) -> Result<(), FormatError> {
     match left {
         0 => Ok(()),
         left => Err(FormatError::Impossible { what, value: left as u64 }),
@@ -296,10 +349,10 @@ fn read_minutes(
     reader: &mut Reader<'_>,
     first: i64,
     events: usize,
-    types: usize,
+    (cells_max, types): (usize, usize),
 ) -> Result<Vec<Cell>, FormatError> {
     const WHAT: &str = "minutes";
-    let count = reader.some(MINUTE_CELLS_MAX.min(events), WHAT)?;
+    let count = reader.some(cells_max, WHAT)?;
     let mut cells = Vec::with_capacity(count.min(reader.remaining() / CELL_BYTES_MIN));
     let mut minute = first;
     let mut before = None;
@@ -327,67 +380,4 @@ fn read_minutes(
     }
     all_told(left, WHAT)?;
     Ok(cells)
-}
-
-fn read_directory(
-    reader: &mut Reader<'_>,
-    header: &Header,
-) -> Result<Vec<FrameEntry>, FormatError> {
-    let events = header.count as usize;
-    let count = reader.some(events, "frame count")?;
-    let mut frames = Vec::with_capacity(count.min(reader.remaining() / FRAME_BYTES_MIN));
-    let mut sizes = Sizes { offset: 0, raw_left: BLOCK_RAW_BYTES_DECODED_MAX };
-    let mut start = 0;
-    for _ in 0..count {
-        let count = reader.some(events - start, "events of a frame")?;
-        let listed = read_listed(reader, header.listed)?;
-        let sections = [
-            read_section(reader, &mut sizes)?,
-            read_section(reader, &mut sizes)?,
-            read_section(reader, &mut sizes)?,
-        ];
-        frames.push(FrameEntry { start, count, listed, sections });
-        start += count;
-    }
-    all_told(events - start, "events outside of frames")?;
-    Ok(frames)
-}
-
-/// Of a frame, within that of the block.
-fn read_listed(reader: &mut Reader<'_>, block: Range) -> Result<Range, FormatError> {
-    const WHAT: &str = "listed range of a frame";
-    let later = reader.varint(WHAT)?;
-    let (_, first) = range(block.0.as_nanos(), later, WHAT)?;
-    let listed = range(first.as_nanos(), reader.varint(WHAT)?, WHAT)?;
-    if listed.1 > block.1 {
-        return Err(FormatError::Impossible { what: WHAT, value: later });
-    }
-    Ok(listed)
-}
-
-struct Sizes {
-    offset: usize,
-    raw_left: usize,
-}
-
-fn read_section(reader: &mut Reader<'_>, sizes: &mut Sizes) -> Result<SectionEntry, FormatError> {
-    const WHAT: &str = "section length";
-    let offset = sizes.offset;
-    let stored_bytes = reader.len(SECTION_RAW_BYTES_MAX, WHAT)?;
-    if stored_bytes == 0 {
-        let codec = Codec::Raw;
-        return Ok(SectionEntry { codec, offset, stored_bytes, raw_bytes: 0, checksum: 0 });
-    }
-    let (codec, raw_bytes) = match reader.byte("codec")? {
-        CODEC_RAW => (Codec::Raw, stored_bytes),
-        CODEC_ZSTD => (Codec::Zstd, reader.some(SECTION_RAW_BYTES_MAX, WHAT)?),
-        other => return Err(FormatError::Impossible { what: "codec", value: other.into() }),
-    };
-    let checksum = u32::from_le_bytes(reader.array("section checksum")?);
-    sizes.offset += stored_bytes;
-    sizes.raw_left = sizes
-        .raw_left
-        .checked_sub(raw_bytes)
-        .ok_or(FormatError::Impossible { what: "size of all sections", value: raw_bytes as u64 })?;
-    Ok(SectionEntry { codec, offset, stored_bytes, raw_bytes, checksum })
 }

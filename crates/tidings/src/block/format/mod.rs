@@ -4,6 +4,7 @@
 //! writer and reader side by side.
 
 mod codec;
+mod directory;
 mod head;
 mod numbers;
 #[cfg(feature = "testing")]
@@ -13,9 +14,10 @@ mod varint;
 
 use std::fmt;
 
+use super::header::FrameSummary;
 use crate::clock::Timestamp;
 
-pub(super) use codec::{Compressor, open};
+pub(super) use codec::{Compressor, open, verified};
 pub(super) use head::{read_head, write_head};
 pub(super) use numbers::{read_numbers, write_numbers};
 #[cfg(feature = "testing")]
@@ -78,6 +80,8 @@ pub(super) struct FrameEntry {
     pub(super) start: usize,
     pub(super) count: usize,
     pub(super) listed: (Timestamp, Timestamp),
+    /// From version 2 on.
+    pub(super) summary: Option<FrameSummary>,
     /// In the order of [`Section`].
     pub(super) sections: [SectionEntry; 3],
 }
@@ -85,6 +89,8 @@ pub(super) struct FrameEntry {
 /// Where everything lies: the part of the header that only readers need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Directory {
+    /// Of the format.
+    pub(super) version: u8,
     /// What the times of the frames are counted from: the block's first
     /// `received`, in nanoseconds.
     pub(super) base: i64,
@@ -94,6 +100,12 @@ pub(super) struct Directory {
 }
 
 impl Directory {
+    /// How long all sections are, decompressed.
+    pub(super) fn raw_bytes(&self) -> usize {
+        let sections = self.frames.iter().flat_map(|frame| &frame.sections);
+        sections.map(|section| section.raw_bytes).sum()
+    }
+
     /// How long the whole block is.
     pub(super) fn block_bytes(&self) -> usize {
         let sections = self.frames.iter().flat_map(|frame| &frame.sections);
@@ -109,7 +121,7 @@ pub enum FormatError {
     #[error("not a block: it does not begin with `TDB`")]
     NotABlock,
     /// A newer version than this program reads.
-    #[error("block format {version} is newer than this program reads (1); upgrade tidings")]
+    #[error("block format {version} is newer than this program reads (2); upgrade tidings")]
     Newer {
         /// The version in the bytes.
         version: u8,

@@ -1,12 +1,11 @@
 //! What if a writer computed right checksums over wrong bytes? For tests.
 
 use super::{MAGIC, PREFIX_BYTES, head};
-use crate::block::FORMAT_VERSION;
 
-/// A block of this header and this body, as they are. The checksum of the header
+/// A block of this version, this header and this body, as they are. The checksum of the header
 /// fits; those of the sections fit if a reader can make out where they lie.
-pub(in crate::block) fn sealed_over(header: &[u8], body: &[u8]) -> Vec<u8> {
-    let mut head = head_over(header);
+pub(in crate::block) fn sealed_over(version: u8, header: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut head = head_over(version, header);
     if let Ok((parsed, mut directory)) = head::read_head(&head) {
         for section in directory.frames.iter_mut().flat_map(|frame| &mut frame.sections) {
             if let Some(stored) = body.get(section.offset..section.offset + section.stored_bytes) {
@@ -14,15 +13,15 @@ pub(in crate::block) fn sealed_over(header: &[u8], body: &[u8]) -> Vec<u8> {
             }
         }
         head.clear();
-        head::write_head(&mut head, &parsed, directory.base, &directory.frames);
+        head::write_head(&mut head, version, &parsed, directory.base, &directory.frames);
     }
     head.extend_from_slice(body);
     head
 }
 
-fn head_over(header: &[u8]) -> Vec<u8> {
+fn head_over(version: u8, header: &[u8]) -> Vec<u8> {
     let mut head = MAGIC.to_vec();
-    head.push(FORMAT_VERSION);
+    head.push(version);
     head.extend(u32::try_from(header.len()).unwrap_or(u32::MAX).to_le_bytes());
     let checksum = crc32c::crc32c_append(crc32c::crc32c(&head), header);
     head.extend(checksum.to_le_bytes());

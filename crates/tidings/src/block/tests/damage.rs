@@ -77,11 +77,11 @@ fn other_bytes_and_newer_versions_are_told_apart_from_damage() {
     let block = block_of(&[Made::simple("m")]);
     let header = &block.bytes()[12..head_bytes(&block)];
     let mut newer = with_header(header);
-    newer[3] = 2;
+    newer[3] = 3;
     let checksum = crc32c::crc32c_append(crc32c::crc32c(&newer[..8]), header);
     newer[8..12].copy_from_slice(&checksum.to_le_bytes());
 
-    assert_eq!(read_whole(&newer), Err(FormatError::Newer { version: 2 }));
+    assert_eq!(read_whole(&newer), Err(FormatError::Newer { version: 3 }));
     assert_eq!(read_whole(b"{\"type\":\"a\"}"), Err(FormatError::NotABlock));
     assert_eq!(read_whole(b""), Err(FormatError::CutShort { expected: 12, found: 0 }));
 }
@@ -116,7 +116,7 @@ fn with_messages(stored: &[u8], raw_bytes: usize) -> Vec<u8> {
     messages.raw_bytes = raw_bytes;
     messages.checksum = crc32c::crc32c(stored);
     let mut bytes = Vec::new();
-    format::write_head(&mut bytes, block.header(), block.directory.base, &frames);
+    format::write_head(&mut bytes, FORMAT_VERSION, block.header(), block.directory.base, &frames);
     bytes.extend_from_slice(&block.bytes()[head_bytes(&block)..]);
     bytes.extend_from_slice(stored);
     bytes

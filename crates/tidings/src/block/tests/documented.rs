@@ -45,6 +45,7 @@ fn the_documented_limits_are_those_of_the_code() {
         BLOCK_EVENTS_DECODED_MAX,
         RUNS_MAX,
         MINUTE_CELLS_MAX,
+        MERGED_CELLS_MAX,
         format::SECTION_RAW_BYTES_MAX,
         format::BLOCK_RAW_BYTES_DECODED_MAX,
     ];
