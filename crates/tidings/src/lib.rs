@@ -61,8 +61,8 @@ pub use exit::{EXIT_DEADLINE, PANIC_DEADLINE, close_on_exit, exit, flush_on_pani
 pub use id::{BadId, Boot, EventId, NoRandomness, Origin, Position};
 pub use log::{
     Ack, AppendError, COVERAGE_GAPS_MAX, Coverage, DEDUPE_WINDOW, INFLIGHT_BYTES_MAX, Log,
-    LogOptions, Missing, PASSED_STRETCHES_MAX, Passed, PeerState, RETENTION_BYTES, SeenThrough,
-    Stretch, Taken,
+    LogOptions, Merged, Missing, PASSED_STRETCHES_MAX, Passed, PeerState, RETENTION_BYTES,
+    SeenThrough, Stretch, Taken,
 };
 pub use loss::LOSS_RECORD_PERIOD;
 pub use overwatch::{

@@ -79,11 +79,10 @@ impl Boots {
     }
 
     fn note(&mut self, header: &Header, alive: bool) -> Vec<&mut Seen> {
-        let last = header.runs.last().map(|run| (run.origin, run.boot));
         for run in &header.runs {
             let name = (run.origin, run.boot);
             let seen = self.0.entry(name).or_insert(Seen {
-                last_received: header.received.1,
+                last_received: run.received_by,
                 last_seq: run.last_seq,
                 ended: false,
                 alive,
@@ -92,9 +91,9 @@ impl Boots {
                 unread: None,
                 unread_unshared: None,
             });
-            seen.last_received = seen.last_received.max(header.received.1);
+            seen.last_received = seen.last_received.max(run.received_by);
             seen.last_seq = seen.last_seq.max(run.last_seq);
-            seen.ended |= header.last_of_boot && last == Some(name);
+            seen.ended |= run.ended;
             seen.alive |= alive;
         }
         let names = header.runs.iter().map(|run| (run.origin, run.boot));

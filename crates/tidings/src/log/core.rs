@@ -11,6 +11,7 @@ use super::frames::Frames;
 use super::gate::{Gate, Phase};
 use super::index::{Index, Slot};
 use super::ledger::Ledger;
+use super::merge::Merging;
 use super::outgoing::open_ledger;
 use super::peers::PeersSlot;
 use super::retention::UpkeepSeen;
@@ -55,6 +56,7 @@ pub(crate) struct Core {
     /// and not behind the gate: that lock is the one that every append takes.
     pub(super) ledger: Option<Mutex<Ledger>>,
     pub(super) peers: PeersSlot,
+    pub(super) merging: Merging,
 }
 
 impl Core {
@@ -92,6 +94,7 @@ impl Core {
             upkeep_seen: Mutex::default(),
             ledger,
             peers: PeersSlot::default(),
+            merging: Merging::default(),
             store,
             options,
         })

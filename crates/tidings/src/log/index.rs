@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::rollup::{Rollup, Rollups};
@@ -69,6 +70,23 @@ impl Slot {
             severities: 0,
             bytes: u32::try_from(head.bytes).unwrap_or(u32::MAX),
             readable: false,
+        }
+    }
+
+    /// A block of so many events, all of them listed when they were received.
+    #[cfg(test)]
+    pub(super) fn made(base: Position, count: u32, received: Span) -> Slot {
+        Slot {
+            base,
+            listed: received,
+            received,
+            added: received,
+            types: 0,
+            members: 0,
+            count,
+            severities: 0,
+            bytes: 10,
+            readable: true,
         }
     }
 
@@ -188,6 +206,26 @@ impl Index {
         self.damaged.retain(|_, end| *end > first);
     }
 
+    /// Whether blocks begin at all of these positions, which are neighbours.
+    pub(crate) fn holds(&self, bases: &[Position]) -> bool {
+        let Some(first) = bases.first() else { return true };
+        let at = self.slots.partition_point(|slot| slot.base < *first);
+        let slots = self.slots[at..].iter().map(|slot| slot.base).take(bases.len());
+        slots.eq(bases.iter().copied())
+    }
+
+    /// Puts one block in the place of all that stand in a range; says where they
+    /// began. Nothing else changes for who reads: the events are the same.
+    pub(crate) fn replace(&mut self, range: Range<Position>, slot: Slot) -> Vec<Position> {
+        let from = self.slots.partition_point(|slot| slot.base < range.start);
+        let to = self.slots.partition_point(|slot| slot.base < range.end);
+        self.bytes += slot.bytes();
+        let replaced = self.slots.splice(from..to, [slot]);
+        let replaced: Vec<(Position, u64)> = replaced.map(|it| (it.base, it.bytes())).collect();
+        self.bytes -= replaced.iter().map(|(_, bytes)| bytes).sum::<u64>();
+        replaced.into_iter().map(|(base, _)| base).collect()
+    }
+
     /// Notes that a whole block cannot be read.
     pub(crate) fn mark_unreadable(&mut self, base: Position) {
         if let Ok(at) = self.slots.binary_search_by_key(&base, |s| s.base) {
@@ -228,18 +266,7 @@ mod tests {
 
     fn slot(base: u64, count: u32) -> Slot {
         let at = Timestamp::from_nanos(0);
-        Slot {
-            base: Position(base),
-            listed: (at, at),
-            received: (at, at),
-            added: (at, at),
-            types: 0,
-            members: 0,
-            count,
-            severities: 0,
-            bytes: 10,
-            readable: true,
-        }
+        Slot::made(Position(base), count, (at, at))
     }
 
     fn index_of(slots: &[(u64, u32)]) -> Index {

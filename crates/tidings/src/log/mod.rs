@@ -23,6 +23,7 @@ mod index;
 mod kinds;
 mod ledger;
 mod losses;
+mod merge;
 mod outgoing;
 mod part;
 mod passed;
@@ -64,6 +65,7 @@ pub use coverage::{COVERAGE_GAPS_MAX, Coverage, Missing};
 pub(crate) use frames::SharedFrame;
 pub(crate) use index::{Slot, Span, mask_of};
 pub(crate) use kinds::{Kinds, Sum, minute_of, span_of};
+pub use merge::Merged;
 pub(crate) use part::Part;
 pub(crate) use passed::Stretches;
 pub use passed::{PASSED_STRETCHES_MAX, Passed, Stretch};
@@ -104,9 +106,9 @@ pub struct LogOptions {
     /// Bytes of events that may wait for a commit. Default:
     /// [`INFLIGHT_BYTES_MAX`].
     pub inflight_bytes_max: usize,
-    /// Whether the log has a thread of its own that calls [`Log::maintain`] every
-    /// second and commits what was only queued. Default: yes. Without it the
-    /// host calls [`Log::maintain`].
+    /// Whether the log has threads of its own: one that calls [`Log::maintain`] every
+    /// second and commits what was only queued, and one that calls
+    /// [`Log::merge_step`]. Default: yes. Without them the host calls these.
     pub background: bool,
     /// Whether its events are for other machines too: they wait in the store until
     /// somebody publishes them. Default: no. A log that was ever opened as shared
@@ -142,10 +144,12 @@ pub struct Log(Arc<Handle>);
 struct Handle {
     core: Arc<Core>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    merger: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Handle {
     fn close(&self, deadline: Duration) -> Tally {
+        self.core.merging.bell.stop();
         let tally = self.core.close(deadline);
         let thread = self.thread.lock().take();
         // It may hang in the store, where nobody can reach it: only a thread that
@@ -154,6 +158,12 @@ impl Handle {
             && self.core.wait_for_keeper(KEEPER_DEADLINE.min(deadline))
         {
             let _ = thread.join();
+        }
+        let merger = self.merger.lock().take();
+        if let Some(merger) = merger
+            && self.core.merging.bell.wait_for_end(KEEPER_DEADLINE.min(deadline))
+        {
+            let _ = merger.join();
         }
         tally
     }
@@ -201,13 +211,19 @@ impl Log {
     pub fn over(store: Arc<dyn BlockStore>, options: LogOptions) -> Result<Log, OpenError> {
         let background = options.background;
         let core = Arc::new(Core::open(store, options)?);
-        let thread = background.then(|| upkeep::start(&core)).transpose();
-        let thread = thread.map_err(|cause| OpenError::Io {
-            doing: "start the thread that looks after",
-            path: core.store.describe().into(),
-            cause,
-        })?;
-        Ok(Log(Arc::new(Handle { core, thread: Mutex::new(thread) })))
+        let mut log = Handle { core, thread: Mutex::default(), merger: Mutex::default() };
+        if background {
+            let started = |thread: std::io::Result<JoinHandle<()>>| {
+                let path = log.core.store.describe().into();
+                let doing = "start the threads that look after";
+                let thread = thread.map_err(|cause| OpenError::Io { doing, path, cause })?;
+                Ok::<_, OpenError>(Mutex::new(Some(thread)))
+            };
+            let thread = started(upkeep::start(&log.core))?;
+            let merger = started(merge::start(&log.core))?;
+            (log.thread, log.merger) = (thread, merger);
+        }
+        Ok(Log(Arc::new(log)))
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -358,6 +374,40 @@ impl Log {
     /// The store failed; the next call tries again.
     pub fn maintain(&self) -> Result<(), StoreError> {
         self.core().maintain()
+    }
+
+    /// Makes one block of neighbouring small ones, if there are enough of them or
+    /// their hour is over; says what it did, or `None` if there is nothing to do now.
+    /// Positions and cursors stay what they were, and reading and writing go on
+    /// meanwhile. Does nothing while the log is paused. A thread of the log's own
+    /// calls it with [`LogOptions::background`]; tests call it by hand.
+    ///
+    /// # Errors
+    ///
+    /// The store failed; every event is where it was, and a later call tries again.
+    pub fn merge_step(&self) -> Result<Option<Merged>, StoreError> {
+        self.core().merge_step()
+    }
+
+    /// Merges up to so many neighbours, beginning with the first block that ends after
+    /// a position, however few and small they are, as far as they may be merged at
+    /// all. For tests; says what it did, or `None` if there is nothing to merge there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::merge_step`].
+    #[cfg(any(test, feature = "testing"))]
+    pub fn merge_neighbours(
+        &self,
+        from: crate::Position,
+        blocks: usize,
+    ) -> Result<Option<Merged>, StoreError> {
+        self.core().merge_neighbours(from, blocks)
+    }
+
+    /// What was merged since the log was opened, all steps together.
+    pub fn merged(&self) -> Merged {
+        self.core().merged()
     }
 
     /// Takes no more, stores what waits, and writes the loss record and the last

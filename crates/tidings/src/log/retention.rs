@@ -61,8 +61,11 @@ impl Core {
         let now = self.now();
         let may_purge = steady.observe(now, self.options.clock.monotonic());
         if may_purge {
-            let over = over_age(&self.index.read(), now, self.options.retention);
-            self.expire(&over, Unshared::TooOld)?;
+            {
+                let _reshaping = self.merging.reshaping.lock();
+                let over = over_age(&self.index.read(), now, self.options.retention);
+                self.expire(&over, Unshared::TooOld)?;
+            }
             self.boots.lock().forget_before(self.cutoff());
             self.store.forget_keys(now.before(self.options.dedupe_window))?;
         }
@@ -70,6 +73,7 @@ impl Core {
     }
 
     fn retain_by_size(&self) -> Result<(), StoreError> {
+        let _reshaping = self.merging.reshaping.lock();
         let (bases, cut_to) = {
             let index = self.index.read();
             let over = over_size(&index, self.options.retention_bytes);
@@ -86,7 +90,7 @@ impl Core {
         self.expire(&bases, Unshared::BySize)
     }
 
-    /// `by` is why blocks that wait to be published never will be.
+    /// The caller holds `reshaping`. `by` is why blocks that wait to be published never will be.
     fn expire(&self, bases: &[Position], by: Unshared) -> Result<(), StoreError> {
         for chunk in bases.chunks(EXPIRE_BLOCKS_MAX) {
             let expired = self.store.expire(chunk);

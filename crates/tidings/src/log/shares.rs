@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::core::Core;
 use super::passed::{Passed, Stretch, Stretches};
-use crate::block::{Header, Run as HeaderRun};
+use crate::block::{Block, FormatError, Header, Run as HeaderRun};
 use crate::clock::Timestamp;
 use crate::id::{Boot, Position};
 use crate::store::{BlockStore, StoreError};
@@ -20,6 +20,11 @@ pub(crate) const SHARES_KEPT_MAX: usize = 65_536;
 /// Positions that are joined into one run, at most: a follower that goes on in the
 /// middle of one looks at it from its beginning.
 const RUN_EVENTS_MAX: u64 = 4096;
+/// Newest positions of blocks of several boots that are told apart when the log joins
+/// a cluster, at most. Whoever stands within an older one has a cursor that only this
+/// log understands.
+#[allow(dead_code, reason = "only a cluster asks, and not every build has one")]
+const APART_EVENTS_MAX: u64 = 1 << 20;
 /// Boots whose last block number is remembered, at most.
 const NUMBERED_BOOTS_MAX: usize = 4096;
 /// Heads that are read from the store at once.
@@ -44,6 +49,9 @@ struct Run {
     end: Position,
     /// Begins after the event before it in its boot, if that stands in this log.
     stretch: Stretch,
+    /// Events of other boots stand among them, and nobody here knows where: what was
+    /// merged before this log was opened, unless it is among the newest.
+    mixed: bool,
 }
 
 /// The newest block of a boot.
@@ -71,7 +79,7 @@ pub(crate) enum Told {
     Whole,
     /// The position lies within this run, which begins there.
     Within(Position, Stretch),
-    /// Not at all: no cluster, or so far back that nothing is known.
+    /// Not at all: no cluster, or so far back that too little is known.
     Unknown,
 }
 
@@ -104,12 +112,56 @@ impl Map {
             return;
         }
         self.end = base.plus(header.count.into());
+        let mixed = header.runs.len() > 1;
         for run in &header.runs {
-            let from = self.begin(run, header.number);
-            let received = header.received.1;
+            let from = self.begin(run);
+            let received = run.received_by;
             let stretch = Stretch { boot: run.boot, from, to: run.last_seq, received };
-            self.push(Run { base, end: self.end, stretch });
+            self.push(Run { base, end: self.end, stretch, mixed });
         }
+        self.forget_oldest();
+    }
+
+    /// Takes in a block of several boots, told apart.
+    fn note_apart(&mut self, base: Position, block: &Block) -> Result<(), FormatError> {
+        let header = block.header();
+        if base < self.end {
+            return Ok(());
+        }
+        let mut apart: Vec<Run> = Vec::new();
+        for number in 0..block.frames() {
+            let frame = block.frame(number)?;
+            for i in 0..frame.len() {
+                let base = base.plus((block.frame_start(number) + i) as u64);
+                let (_, boot, seq) = frame.name(i);
+                let (end, received) = (base.plus(1), frame.received(i));
+                let stretch = Stretch { boot, from: seq, to: seq, received };
+                match apart.last_mut().filter(|last| last.stretch.boot == boot) {
+                    Some(last) => {
+                        (last.end, last.stretch.to) = (end, seq);
+                        last.stretch.received = last.stretch.received.max(received);
+                    }
+                    None => apart.push(Run { base, end, stretch, mixed: false }),
+                }
+            }
+        }
+        // What comes between two of its stretches in a boot stands nowhere else.
+        let mut next: BTreeMap<Boot, u64> = BTreeMap::new();
+        for run in &header.runs {
+            next.insert(run.boot, self.begin(run));
+        }
+        for mut run in apart {
+            let boot = run.stretch.boot;
+            run.stretch.from = next.get(&boot).map_or(run.stretch.from, |next| *next);
+            next.insert(boot, run.stretch.to + 1);
+            self.push(run);
+        }
+        self.end = base.plus(header.count.into());
+        self.forget_oldest();
+        Ok(())
+    }
+
+    fn forget_oldest(&mut self) {
         while self.runs.len() > self.kept_max {
             let Some(run) = self.runs.pop_front() else { break };
             self.before.add(run.stretch);
@@ -120,16 +172,17 @@ impl Map {
     /// Where the stretch of a block begins: after the block before it, if that is
     /// the last one here. What lies between two blocks of which one has not come may
     /// come yet.
-    fn begin(&mut self, run: &HeaderRun, number: Option<u64>) -> u64 {
+    fn begin(&mut self, run: &HeaderRun) -> u64 {
         let newest = self.newest.get(&run.boot).copied();
-        let from = match (newest, number) {
-            (Some(newest), Some(number)) if number == newest.number + 1 => newest.seq + 1,
-            // A merged block has no number, and is made of neighbours.
+        let from = match (newest, run.numbers) {
+            (Some(newest), Some((first, _))) if first == newest.number + 1 => newest.seq + 1,
+            // What says no numbers was merged of neighbours.
             (Some(newest), None) => newest.seq + 1,
-            (None, None | Some(1)) => 0,
+            (None, None | Some((1, _))) => 0,
             _ => run.first_seq,
         };
-        let number = number.unwrap_or_else(|| newest.map_or(0, |newest| newest.number));
+        let before = newest.map_or(0, |newest| newest.number);
+        let number = run.numbers.map_or(before, |(_, last)| last);
         if newest.is_none_or(|newest| newest.seq < run.last_seq) {
             if self.newest.len() >= NUMBERED_BOOTS_MAX && newest.is_none() {
                 self.newest.clear();
@@ -143,8 +196,19 @@ impl Map {
     #[allow(dead_code, reason = "only a cluster asks, and not every build has one")]
     fn read_heads(&mut self, store: &dyn BlockStore) -> Result<usize, StoreError> {
         let heads = store.heads(self.end, HEADS_PAGE)?;
+        let apart_from = Position(store.ends()?.next.0.saturating_sub(APART_EVENTS_MAX));
         for head in &heads {
             match &head.header {
+                Ok(header) if header.runs.len() > 1 && head.base >= apart_from => {
+                    let block = match store.read(head.base) {
+                        Err(StoreError::Damaged { .. }) => None,
+                        read => read?,
+                    };
+                    let known = block.map(|block| self.note_apart(head.base, &block));
+                    if known != Some(Ok(())) {
+                        self.note(head.base, header);
+                    }
+                }
                 Ok(header) => self.note(head.base, header),
                 Err(_) => self.end = self.end.max(head.base.plus(head.count)),
             }
@@ -157,6 +221,7 @@ impl Map {
             && last.end == new.base
             && last.stretch.boot == new.stretch.boot
             && last.stretch.to + 1 == new.stretch.from
+            && !(last.mixed || new.mixed)
             && new.end.0 - last.base.0 <= RUN_EVENTS_MAX
         {
             last.end = new.end;
@@ -179,6 +244,9 @@ impl Map {
         for run in self.runs.range(first..) {
             if run.base >= until {
                 break;
+            }
+            if run.end > until && run.mixed {
+                return Told::Unknown;
             }
             if run.end > until {
                 return Told::Within(run.base, run.stretch);

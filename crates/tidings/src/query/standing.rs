@@ -131,19 +131,14 @@ impl Standing {
     }
 }
 
-/// The sequence number of the last event of a boot before a position at which a
-/// block ends.
+/// The sequence number of the event before a position, which is one of this boot.
 fn last_seq_before(core: &Core, next: Position, boot: Boot) -> Option<u64> {
     let before = Position(next.0.checked_sub(1)?);
-    let slot = core.index.read().at_or_after(before).filter(|slot| slot.end() == next)?;
+    let slot = core.index.read().at_or_after(before).filter(|slot| slot.base <= before)?;
     let part = core.part(&slot).ok()??;
-    if part.is_whole() {
-        let run = part.block.header().runs.iter().rev().find(|run| run.boot == boot)?;
-        return Some(run.last_seq);
-    }
-    part.frames().rev().find_map(|number| {
-        let frame = part.block.frame(number).ok()?;
-        let names = part.rows(number).rev().map(|i| frame.name(i));
-        names.filter(|name| name.1 == boot).map(|name| name.2).next()
-    })
+    let at = usize::try_from(before.0 - part.base.0).ok()?;
+    let number = (0..part.block.frames()).rfind(|frame| part.block.frame_start(*frame) <= at)?;
+    let frame = part.block.frame(number).ok()?;
+    let (_, of, seq) = frame.name(at - part.block.frame_start(number));
+    (of == boot).then_some(seq)
 }

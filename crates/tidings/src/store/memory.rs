@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::outbox::WaitingAnswer;
 use super::{
-    Batch, BlockName, BlockStore, Ends, Expired, Gap, Head, KeyRow, Note, Placed, Reach, Sink,
-    StoreError, Waiting, WaitingTotals,
+    Batch, BlockName, BlockStore, Ends, Expired, Gap, Head, KeyRow, Note, Placed,
+    REPLACED_BLOCKS_MAX, Reach, Sink, StoreError, Stored, Waiting, WaitingTotals,
 };
 use crate::block::Block;
 use crate::clock::Timestamp;
@@ -256,12 +256,24 @@ impl BlockStore for MemoryStore {
         Ok(self.open()?.blocks.get(&base.0).cloned())
     }
 
+    fn blocks(&self, range: Range<Position>, limit: usize) -> Result<Vec<Stored>, StoreError> {
+        let state = self.open()?;
+        let within = range.start.0..range.end.0.max(range.start.0);
+        let blocks = state.blocks.range(within).take(limit);
+        let stored = |(base, block): (&u64, &Block)| Stored {
+            base: Position(*base),
+            block: Ok(block.clone()),
+        };
+        Ok(blocks.map(stored).collect())
+    }
+
     fn replace(&self, range: Range<Position>, with: &Block) -> Result<(), StoreError> {
         let mut state = self.open()?;
         let mut bases = Vec::new();
         let mut end = range.start.0;
         for (base, block) in state.blocks.range(range.start.0..range.end.0) {
-            if *base != end || state.outbox.contains(base) {
+            let too_many = bases.len() == REPLACED_BLOCKS_MAX;
+            if *base != end || state.outbox.contains(base) || too_many {
                 return Err(self.rejected(super::UNFIT));
             }
             end += u64::from(block.header().count);

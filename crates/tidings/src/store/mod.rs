@@ -171,6 +171,19 @@ pub struct Head {
     pub header: Result<Arc<Header>, Damage>,
 }
 
+/// A block where it stands, or why it cannot be read.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Where its first event stands.
+    pub base: Position,
+    /// Verified whole, as far as the store can.
+    pub block: Result<Block, Damage>,
+}
+
+/// Blocks in whose place another one is put at once, at most: no writer waits longer
+/// for that than for a few commits of its own.
+pub const REPLACED_BLOCKS_MAX: usize = 4096;
+
 /// A range of positions that a store should have and has not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
@@ -291,14 +304,23 @@ pub trait BlockStore: Sink {
     /// The store cannot be read, or the block is damaged.
     fn read(&self, base: Position) -> Result<Option<Block>, StoreError>;
 
+    /// The blocks that begin in `range`, in order of position, at most `limit`, read
+    /// in one go. One that is damaged is in it, if it can be found, with its
+    /// [`Damage`].
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    fn blocks(&self, range: Range<Position>, limit: usize) -> Result<Vec<Stored>, StoreError>;
+
     /// Puts one block in the place of all that stand in `range`, with the same
-    /// positions. Their names stay taken: see [`Sink::put`].
+    /// positions, in one transaction. Their names stay taken: see [`Sink::put`].
     ///
     /// # Errors
     ///
     /// As [`BlockStore::append`]. [`StoreError::Rejected`] unless `range` is made of
-    /// whole blocks without a hole, none of them still waits in the outbox, and
-    /// `with` has as many events.
+    /// at most [`REPLACED_BLOCKS_MAX`] whole blocks without a hole, none of them
+    /// still waits in the outbox, and `with` has as many events.
     fn replace(&self, range: Range<Position>, with: &Block) -> Result<(), StoreError>;
 
     /// Forgets the blocks that begin at these positions, and gives their space

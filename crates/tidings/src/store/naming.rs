@@ -8,8 +8,8 @@ use crate::id::{Boot, Origin, Position};
 pub(super) const MERGED: &str = "a merged block has no number to be put under";
 pub(super) const TORN: &str = "some blocks of the batch are there already, others are not";
 pub(super) const TWICE: &str = "two blocks of the batch have the same name";
-pub(super) const UNFIT: &str = "the range to replace must be whole published blocks without a \
-                                hole, and the new block must have as many events";
+pub(super) const UNFIT: &str = "the range to replace must be at most 4096 whole published \
+                                blocks without a hole, and the new block must have as many events";
 
 const HOUR_NANOS: i64 = 3_600_000_000_000;
 

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::id::{Origin, Position};
 use crate::store::{
     Batch, BlockStore, Ends, Expired, Gap, Head, KeyRow, Note, Outcome, Placed, Reach, Sink,
-    StoreError, Waiting, WaitingTotals,
+    StoreError, Stored, Waiting, WaitingTotals,
 };
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
@@ -100,7 +100,7 @@ impl<S> FaultyStore<S> {
     }
 
     /// From now on, the `nth` read fails once; 1 is the next one, 0 is none. Reads
-    /// are `heads`, `read`, `recall`, `outbox`, `waiting`, `backlog`, `ends`, `gaps` and
+    /// are `heads`, `read`, `blocks`, `recall`, `outbox`, `waiting`, `backlog`, `ends`, `gaps` and
     /// `find_key`.
     pub fn fail_read_at(&self, nth: u64) {
         self.state.lock().reads_to_failure = nth;
@@ -314,6 +314,10 @@ impl<S: BlockStore> BlockStore for FaultyStore<S> {
 
     fn read(&self, base: Position) -> Result<Option<Block>, StoreError> {
         self.read_or_fail(|| self.inner.read(base))
+    }
+
+    fn blocks(&self, range: Range<Position>, limit: usize) -> Result<Vec<Stored>, StoreError> {
+        self.read_or_fail(|| self.inner.blocks(range, limit))
     }
 
     fn replace(&self, range: Range<Position>, with: &Block) -> Result<(), StoreError> {

@@ -12,7 +12,7 @@ use crate::id::{Origin, Position};
 use crate::store::memory::MemoryStore;
 use crate::store::{
     Batch, BlockStore, Ends, Expired, Gap, Head, KeyRow, Note, Outcome, Placed, Reach, Sink,
-    StoreError, Waiting, WaitingTotals,
+    StoreError, Stored, Waiting, WaitingTotals,
 };
 use crate::sync::{Condvar, Mutex};
 
@@ -164,6 +164,10 @@ impl BlockStore for Scripted {
 
     fn read(&self, base: Position) -> Result<Option<Block>, StoreError> {
         self.inner.read(base)
+    }
+
+    fn blocks(&self, range: Range<Position>, limit: usize) -> Result<Vec<Stored>, StoreError> {
+        self.inner.blocks(range, limit)
     }
 
     fn replace(&self, range: Range<Position>, with: &Block) -> Result<(), StoreError> {

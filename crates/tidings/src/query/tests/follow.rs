@@ -24,6 +24,14 @@ fn from_start(log: &Log) -> FollowFrom {
     FollowFrom::Cursor(FollowCursor::new(log.origin(), Position(0)))
 }
 
+/// Merges some neighbours, now and then.
+fn merge_some(log: &Log, dice: &mut fastrand::Rng) {
+    let end = log.core().index.read().next().0;
+    if dice.u8(0..3) == 0 {
+        log.merge_neighbours(Position(dice.u64(0..=end)), dice.usize(2..9)).unwrap();
+    }
+}
+
 #[test]
 fn a_follower_sees_everything_once_in_order_wherever_it_is_cut() {
     for seed in 0..200 {
@@ -53,6 +61,7 @@ fn a_follower_sees_everything_once_in_order_wherever_it_is_cut() {
                 let Followed::Event(event, _) = followed else { panic!("{followed:?}") };
                 seen.push(event.position.0);
             }
+            merge_some(&log, &mut dice);
             // Cut: what was not handled is lost on the way, and asked for again.
             if kept < polled.len() || dice.bool() {
                 let cursor = match polled[..kept].last() {

@@ -8,7 +8,7 @@ use crate::id::EventId;
 
 const CLUSTER: u64 = 7;
 const MEMBERS: usize = 3;
-const STEPS: usize = 120;
+const STEPS: usize = 150;
 const SEEDS: u64 = if cfg!(feature = "soak") { 10_000 } else { 300 };
 
 /// A log of a cluster, and how far it has come with the others.
@@ -70,6 +70,19 @@ impl Member {
         let number = self.numbers.entry(boot).or_default();
         *number += 1;
         joiner.seal(*number, false)
+    }
+
+    /// Merges some neighbours that are published.
+    fn merge(&self, dice: &mut fastrand::Rng) -> Option<crate::Merged> {
+        let from = Position(dice.u64(0..=self.published.0));
+        let (first, ended) = {
+            let index = self.log.core().index.read();
+            let slots = index.slots();
+            let first = slots.partition_point(|slot| slot.end() <= from);
+            (first, slots.partition_point(|slot| slot.end() <= self.published))
+        };
+        let blocks = dice.usize(2..20).min(ended.saturating_sub(first));
+        self.log.merge_neighbours(from, blocks).unwrap()
     }
 
     /// Applies what comes next of what was put; says whether there was any.
@@ -183,6 +196,7 @@ impl World {
                 14 => world.put_there.extend(world.late.pop_front()),
                 // A follower holds on to the log that it reads.
                 15 if member != world.at => world.members[member].restart(),
+                16 => drop(world.members[member].merge(dice)),
                 _ => world.look(dice),
             }
         }

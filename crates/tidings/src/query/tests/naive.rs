@@ -86,6 +86,10 @@ impl World {
                     log = store.log(&options);
                 }
                 1 => maintain(&log),
+                2..5 => {
+                    let from = Position(dice.u64(0..=log.core().index.read().next().0));
+                    log.merge_neighbours(from, dice.usize(2..9)).unwrap();
+                }
                 _ => {}
             }
         }

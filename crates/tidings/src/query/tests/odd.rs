@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 use crate::store::{
-    Batch, Damage, Ends, Expired, Gap, Head, KeyRow, Note, Placed, Reach, Waiting, WaitingTotals,
+    Batch, Damage, Ends, Expired, Gap, Head, KeyRow, Note, Placed, Reach, Stored, Waiting,
+    WaitingTotals,
 };
 use crate::sync::Mutex;
 
@@ -120,6 +121,19 @@ impl BlockStore for Odd {
             Some(None) => Err(StoreError::Damaged { base, cause: damage() }),
             None => self.inner.read(base),
         }
+    }
+
+    fn blocks(&self, range: Range<Position>, limit: usize) -> Result<Vec<Stored>, StoreError> {
+        let mut stored = self.inner.blocks(range, limit)?;
+        let instead = self.instead.lock();
+        for it in &mut stored {
+            match instead.get(&it.base) {
+                Some(Some(block)) => it.block = Ok(block.clone()),
+                Some(None) => it.block = Err(damage()),
+                None => {}
+            }
+        }
+        Ok(stored)
     }
 
     fn replace(&self, range: Range<Position>, with: &Block) -> Result<(), StoreError> {

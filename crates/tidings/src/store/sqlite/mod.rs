@@ -16,6 +16,7 @@ mod outbox;
 mod purge;
 mod read;
 mod readers;
+mod replace;
 mod revive;
 mod row;
 mod salvage;
@@ -40,7 +41,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::id::{NoRandomness, Origin, Position};
 use crate::store::{
     Batch, BlockStore, Ends, Expired, Gap, Head, KeyRow, Note, Placed, Reach, Sink, StoreError,
-    Waiting, WaitingTotals,
+    Stored, Waiting, WaitingTotals,
 };
 use crate::sync::{Arc, Mutex, thread};
 
@@ -191,6 +192,10 @@ impl BlockStore for SqliteStore {
 
     fn read(&self, base: Position) -> Result<Option<Block>, StoreError> {
         self.inner.read(base)
+    }
+
+    fn blocks(&self, range: Range<Position>, limit: usize) -> Result<Vec<Stored>, StoreError> {
+        self.inner.blocks(&range, limit)
     }
 
     fn replace(&self, range: Range<Position>, with: &Block) -> Result<(), StoreError> {

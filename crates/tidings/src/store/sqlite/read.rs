@@ -1,6 +1,6 @@
 //! How do blocks come out? Verified, and with a note of every damage met.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use super::Inner;
 use super::latch::Purpose;
@@ -8,7 +8,7 @@ use super::row;
 use super::walk::{self, Met, Row};
 use crate::block::Block;
 use crate::id::Position;
-use crate::store::{Damage, Ends, Gap, GapReason, Head, Outcome, StoreError};
+use crate::store::{Damage, Ends, Gap, GapReason, Head, Outcome, StoreError, Stored};
 
 impl Inner {
     pub(super) fn heads(&self, from: Position, limit: usize) -> Result<Vec<Head>, StoreError> {
@@ -55,6 +55,42 @@ impl Inner {
             Some(row) => self.opened(base, row),
             None => self.search(base, key),
         }
+    }
+
+    pub(super) fn blocks(
+        &self,
+        range: &Range<Position>,
+        limit: usize,
+    ) -> Result<Vec<Stored>, StoreError> {
+        let Ok(start) = i64::try_from(range.start.0) else { return Ok(Vec::new()) };
+        let mut stored = Vec::new();
+        let mut damaged = Vec::new();
+        self.reading("read blocks", |conn| {
+            if limit == 0 || range.is_empty() {
+                return Ok(());
+            }
+            walk::rows_from(conn, start, &mut |met| {
+                if let Met::Row { base, row } = met {
+                    if base >= range.end.0 {
+                        return ControlFlow::Break(());
+                    }
+                    let (base, Row { count, block, .. }) = (Position(base), row);
+                    if block.is_err() {
+                        damaged.push(gap(base.0, count));
+                    }
+                    stored.push(Stored { base, block });
+                }
+                if stored.len() == limit {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            })
+        })?;
+        for gap in &damaged {
+            self.note(gap);
+        }
+        Ok(stored)
     }
 
     fn opened(&self, base: Position, row: Row) -> Result<Option<Block>, StoreError> {

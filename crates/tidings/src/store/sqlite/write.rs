@@ -1,7 +1,6 @@
 //! How do blocks get in, and out again? One transaction at a time.
 
 use std::collections::{BTreeSet, HashMap};
-use std::ops::Range;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -11,7 +10,7 @@ use super::row::{self, Place};
 use super::{Counts, Inner};
 use crate::block::Block;
 use crate::id::{Boot, Origin, Position};
-use crate::store::naming::{BlockName, MERGED, Settled, TORN, TWICE, UNFIT};
+use crate::store::naming::{BlockName, MERGED, Settled, TORN, TWICE};
 use crate::store::{Batch, Damage, Expired, KeyRow, Placed, StoreError};
 
 /// What only the writing thread needs; behind one lock, which is held for a
@@ -157,23 +156,9 @@ impl Inner {
             Ok(first)
         })
     }
-
-    pub(super) fn replace(&self, range: &Range<Position>, with: &Block) -> Result<(), StoreError> {
-        self.transact(Purpose::Store, "replace blocks", |tx| {
-            let bases = tx.whole_blocks(range, with)?;
-            let next = tx.counts.next;
-            for base in bases {
-                tx.remove(base)?;
-            }
-            tx.counts.next = range.start.0;
-            tx.insert(None, with)?;
-            tx.counts.next = next;
-            Ok(())
-        })
-    }
 }
 
-fn place_of(position: Position) -> i64 {
+pub(super) fn place_of(position: Position) -> i64 {
     i64::try_from(position.0).unwrap_or(i64::MAX)
 }
 
@@ -343,31 +328,6 @@ impl Tx<'_> {
         Ok(id)
     }
 
-    /// The bases in a range that `with` can take the place of.
-    fn whole_blocks(&self, range: &Range<Position>, with: &Block) -> Result<Vec<i64>, StoreError> {
-        let sql = "SELECT base, count, base IN (SELECT base FROM outbox) FROM blocks
-                   WHERE base >= ?1 AND base < ?2 ORDER BY base";
-        let rows = self.conn.prepare_cached(sql).and_then(|mut it| {
-            it.query_map(params![place_of(range.start), place_of(range.end)], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?
-            .collect::<rusqlite::Result<Vec<(i64, i64, bool)>>>()
-        });
-        let rows = rows.map_err(|error| self.failed(&error))?;
-        let mut end = place_of(range.start);
-        for (base, count, waits) in &rows {
-            if *base != end || *waits {
-                return Err(self.store.rejected(UNFIT));
-            }
-            end = end.saturating_add(*count);
-        }
-        let fits = range.start.plus(u64::from(with.header().count)) == range.end;
-        if !fits || end != place_of(range.end) {
-            return Err(self.store.rejected(UNFIT));
-        }
-        Ok(rows.into_iter().map(|(base, ..)| base).collect())
-    }
-
     /// Takes a block out, keeping its name. Answers with what went.
     pub(super) fn remove(&mut self, base: i64) -> Result<Expired, StoreError> {
         let sql = "DELETE FROM blocks WHERE base = ?1 RETURNING count, boot, number";
@@ -386,35 +346,10 @@ impl Tx<'_> {
         self.dirty = true;
         let waited = self.execute("DELETE FROM outbox WHERE base = ?1", [base])? > 0;
         if let (Some(boot), Some(number)) = (boot, number) {
-            self.note_gone(boot, number)?;
+            self.note_gone(boot, number, number)?;
         }
         let events = i64::unsigned_abs(count);
         self.counts.removed(events);
         Ok(Expired { events, waiting: if waited { events } else { 0 } })
-    }
-
-    /// Names go mostly in order, so a boot needs one row.
-    fn note_gone(&mut self, boot: i64, number: i64) -> Result<(), StoreError> {
-        let after = self.find(
-            "SELECT last FROM gone WHERE boot = ?1 AND first = ?2",
-            params![boot, number.saturating_add(1)],
-            |row| row.get::<_, i64>(0),
-        )?;
-        if after.is_some() {
-            let next = number.saturating_add(1);
-            self.execute("DELETE FROM gone WHERE boot = ?1 AND first = ?2", params![boot, next])?;
-        }
-        let last = after.unwrap_or(number);
-        let joined = self.execute(
-            "UPDATE gone SET last = ?3 WHERE boot = ?1 AND last = ?2 - 1",
-            params![boot, number, last],
-        )?;
-        if joined == 0 {
-            self.execute(
-                "INSERT OR REPLACE INTO gone VALUES (?1, ?2, ?3)",
-                params![boot, number, last],
-            )?;
-        }
-        Ok(())
     }
 }

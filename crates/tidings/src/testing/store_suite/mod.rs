@@ -8,6 +8,7 @@
 //! store_suite::assert_block_store(|| MemoryStore::new().expect("random bytes"));
 //! ```
 
+mod merging;
 mod sharing;
 
 use std::time::Duration;
@@ -42,7 +43,7 @@ pub fn assert_sink<S: Sink>(fresh: impl Fn() -> S) {
 /// Naming the claim that is broken.
 pub fn assert_block_store<S: BlockStore>(fresh: impl Fn() -> S) {
     assert_sink(&fresh);
-    let claims: [Claim<S>; 25] = [
+    let claims: [Claim<S>; 28] = [
         ("an empty store begins and ends at 0", empty),
         ("positions are dense, over puts and appends", dense),
         ("a block is read back byte for byte", read_back),
@@ -54,6 +55,9 @@ pub fn assert_block_store<S: BlockStore>(fresh: impl Fn() -> S) {
         ("a late retry of an expired block brings nothing back", late_retry),
         ("a merged block takes the place of its parts, whose names stay taken", replace),
         ("what does not fit is not replaced", unfit),
+        ("thousands of blocks of many boots are replaced at once", merging::many),
+        ("a merged block is replaced by a larger one", merging::again),
+        ("blocks are read in order, as many as are asked for", merging::in_order),
         ("blocks wait in the outbox until they are published, oldest first", outbox),
         ("a batch appended again leaves the outbox as it was", outbox_settled),
         ("blocks are taken whether they are there or not, each with its fate", sharing::take),
