@@ -20,7 +20,8 @@ pub enum Unshared {
     BySize,
     /// The commons would have overflowed, and it was among the least important.
     Shed,
-    /// Something else was there under its name.
+    /// Something else was there under its name, or later events of its start were
+    /// published already: nobody takes it any more.
     Conflict,
     /// It can no longer be read.
     Damaged,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::store::etcd::{EtcdStatus, EtcdStore, EtcdWatch, Presence, Seen, WatchFrom};
+use crate::block::Block;
+use crate::store::etcd::{EtcdStatus, EtcdStore, EtcdWatch, Numbered, Presence, Seen, WatchFrom};
 use crate::store::{Sink, StoreError};
 
 /// Where members put their publications and presences, and see each other's.
@@ -16,6 +17,16 @@ pub trait Commons: Sink {
     ///
     /// As [`Sink::put`]. Nothing is lost: the next one says it all again.
     fn show(&self, presence: &Presence) -> Result<(), StoreError>;
+
+    /// Some of what is published of a boot under this number and the next ones, in
+    /// their order, and why it cannot be read where it is odd; nothing only if there
+    /// is nothing any more. The boot is that of a block, which says who asks. From
+    /// then on nobody else publishes of the origin for as long as this process puts.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sink::put`].
+    fn published(&self, of: &Block, from: u64) -> Result<Vec<Numbered>, StoreError>;
 
     /// All that is kept and then whatever comes, or what comes after this; see
     /// [`EtcdStore::watch`].
@@ -41,6 +52,10 @@ pub trait Watching: Send {
 impl Commons for EtcdStore {
     fn show(&self, presence: &Presence) -> Result<(), StoreError> {
         EtcdStore::show(self, presence)
+    }
+
+    fn published(&self, of: &Block, from: u64) -> Result<Vec<Numbered>, StoreError> {
+        EtcdStore::published(self, of, from)
     }
 
     fn watch(&self, after: Option<WatchFrom>) -> Box<dyn Watching> {

@@ -1,6 +1,7 @@
 //! Which of the blocks that wait go into the next publication?
 
-use super::plan::Plan;
+use super::booking::{ALL, Booking};
+use super::progress::Progress;
 use crate::block::{BLOCK_EVENTS_MAX, Block, Entry, Joiner, Pushed};
 use crate::event::RESERVED_TYPE_PREFIX;
 use crate::id::{Boot, Origin, Position};
@@ -11,17 +12,6 @@ use crate::store::Waiting;
 /// Events of waiting blocks that one publication is made of, at most; a single
 /// block may have more.
 pub(super) const PUBLICATION_EVENTS_MAX: u64 = BLOCK_EVENTS_MAX as u64;
-
-/// How far the next publication may reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// The first block alone and whole.
-    First,
-    /// As far as one block may, without what is less severe than this.
-    Full(Severity),
-    /// As far as was planned, and without what was to be left out then.
-    Planned(Plan),
-}
 
 /// What is to be done about the first of the blocks that wait.
 #[derive(Debug)]
@@ -45,6 +35,19 @@ pub(super) struct LeftOut {
     pub(super) cause: String,
 }
 
+impl LeftOut {
+    /// Tells people, and what is to be written into the books.
+    pub(super) fn booking(self) -> Booking {
+        let LeftOut { bases, events, why, cause } = self;
+        if why == Unshared::Shed {
+            tracing::debug!(events, %cause, "events are not shared");
+        } else {
+            tracing::error!(events, from = %bases[0], %cause, "events will not be shared");
+        }
+        Booking { bases, unshared: vec![(why, ALL)], progress: None }
+    }
+}
+
 /// What is put under one key.
 #[derive(Debug)]
 pub(super) struct Publication {
@@ -59,23 +62,23 @@ pub(super) struct Publication {
     pub(super) events: u64,
     /// How many of them are not in it.
     pub(super) shed: u64,
-    /// What is less severe was left out.
-    pub(super) least: Severity,
     /// The block after it would have fitted, had there been room.
     pub(super) is_full: bool,
 }
 
 impl Publication {
-    /// How it can be made again, if it is ours.
-    pub(super) fn plan(&self) -> Option<Plan> {
-        let (boot, number) = self.name?;
-        let (from, to) = (*self.bases.first()?, *self.bases.last()?);
-        Some(Plan { boot, number, from, to, events: self.events, least: self.least })
+    /// The others can get it.
+    pub(super) fn published(self) -> Booking {
+        let Publication { name, bases, shed, .. } = self;
+        let unshared = if shed > 0 { vec![(Unshared::Shed, shed)] } else { Vec::new() };
+        let progress = name.map(|name| Progress { last: Some(name) });
+        Booking { bases, unshared, progress }
     }
 
-    /// Whether it is what a publisher without a plan puts first: one block, whole.
-    pub(super) fn needs_no_plan(&self) -> bool {
-        self.bases.len() == 1 && self.least == Severity::TRACE
+    /// Nobody will get it. Its number is free for the next: if a try arrived all the
+    /// same, that is found out then.
+    pub(super) fn given_up(self, why: Unshared) -> Booking {
+        Booking { bases: self.bases, unshared: vec![(why, ALL)], progress: None }
     }
 }
 
@@ -91,16 +94,16 @@ impl Packer {
         Packer { origin, joiner: None }
     }
 
-    /// Packs the first of the blocks that wait and what fits to it; `None` if there
-    /// is none within reach. `number` answers with the number after the last one of
-    /// a boot.
+    /// Packs the first of the blocks that wait and what fits to it, without what is
+    /// less severe than `least`; `None` if none waits. `number` answers with the number
+    /// after the last one of a boot.
     pub(super) fn pack(
         &mut self,
         waiting: &[Waiting],
-        reach: Reach,
+        least: Severity,
         number: impl Fn(Boot) -> u64,
     ) -> Option<Packed> {
-        let first = waiting.first().filter(|first| reach.takes(0, first.base))?;
+        let first = waiting.first()?;
         let left_out = |why, cause| {
             let (bases, events) = (vec![first.base], first.count);
             Some(Packed::LeftOut(LeftOut { bases, events, why, cause }))
@@ -115,7 +118,7 @@ impl Packer {
             return left_out(Unshared::Rejected, cause);
         };
         if run.origin == self.origin {
-            return Some(self.join(waiting, run.boot, reach, number(run.boot)));
+            return Some(self.join(waiting, run.boot, least, number(run.boot)));
         }
         Some(Packed::Publication(Publication {
             block: block.clone(),
@@ -123,30 +126,20 @@ impl Packer {
             bases: vec![first.base],
             events: first.count,
             shed: 0,
-            least: Severity::TRACE,
             is_full: false,
         }))
     }
 
-    fn join(&mut self, waiting: &[Waiting], boot: Boot, reach: Reach, number: u64) -> Packed {
-        let least = reach.least();
+    fn join(&mut self, waiting: &[Waiting], boot: Boot, least: Severity, number: u64) -> Packed {
         let joiner = joiner_of(&mut self.joiner, self.origin, boot);
-        let gathered = match gather(joiner, waiting, self.origin, boot, reach) {
+        let gathered = match gather(joiner, waiting, self.origin, boot, least) {
             Ok(gathered) => gathered,
             Err(left_out) => return Packed::LeftOut(left_out),
         };
         let Gathered { bases, events, shed, is_last, is_full } = gathered;
         let name = Some((boot, number));
         if let Some(block) = joiner.seal(number, is_last) {
-            return Packed::Publication(Publication {
-                block,
-                name,
-                bases,
-                events,
-                shed,
-                least,
-                is_full,
-            });
+            return Packed::Publication(Publication { block, name, bases, events, shed, is_full });
         }
         let cause = "there is too little room for events of this severity".to_owned();
         Packed::LeftOut(LeftOut { bases, events, why: Unshared::Shed, cause })
@@ -163,28 +156,19 @@ struct Gathered {
     is_full: bool,
 }
 
-/// Takes blocks of one boot as far as they reach and fit. The error is the first of
+/// Takes blocks of one boot as far as they fit. The error is the first of
 /// them, if it is damaged.
 fn gather(
     joiner: &mut Joiner,
     waiting: &[Waiting],
     origin: Origin,
     boot: Boot,
-    reach: Reach,
+    least: Severity,
 ) -> Result<Gathered, LeftOut> {
     let mut gathered = Gathered::default();
     for one in waiting {
-        // What was planned and cannot be read any more is passed over.
-        let Some(block) = own_block(one, origin, boot) else {
-            if reach.is_planned() && one.block.is_err() {
-                continue;
-            }
-            break;
-        };
-        if !reach.takes(gathered.bases.len(), one.base) {
-            break;
-        }
-        match joiner.push(block, |entry| is_kept(entry, reach.least())) {
+        let Some(block) = own_block(one, origin, boot) else { break };
+        match joiner.push(block, |entry| is_kept(entry, least)) {
             Ok(Pushed::Kept(kept)) => {
                 gathered.bases.push(one.base);
                 gathered.events += one.count;
@@ -199,34 +183,11 @@ fn gather(
                 let (bases, cause) = (vec![one.base], cause.to_string());
                 return Err(LeftOut { bases, events: one.count, why: Unshared::Damaged, cause });
             }
-            Err(_) if reach.is_planned() => {}
             Err(_) => break,
         }
     }
     gathered.is_full |= gathered.events >= PUBLICATION_EVENTS_MAX;
     Ok(gathered)
-}
-
-impl Reach {
-    fn takes(self, so_far: usize, base: Position) -> bool {
-        match self {
-            Reach::First => so_far == 0,
-            Reach::Full(_) => true,
-            Reach::Planned(plan) => (plan.from..=plan.to).contains(&base),
-        }
-    }
-
-    fn least(self) -> Severity {
-        match self {
-            Reach::First => Severity::TRACE,
-            Reach::Full(least) => least,
-            Reach::Planned(plan) => plan.least,
-        }
-    }
-
-    fn is_planned(self) -> bool {
-        matches!(self, Reach::Planned(_))
-    }
 }
 
 /// What tidings says of itself is never left out: it is what tells of the rest.

@@ -1,30 +1,38 @@
 //! How do own events get to the others? One publication at a time, in order.
 //!
 //! Publications have numbers of their own, dense in each boot. What is put under a
-//! number never changes: a [`Plan`] is noted before the first try, and says after a
-//! crash which blocks to put together again. One block alone, whole, needs no plan:
-//! it is what is put first where there is none. So an idle member's event goes out
-//! without a second write to the disk.
+//! number never changes. What a process had put when it died is found again by the
+//! next one: it asks what is there before it goes on with a boot.
 
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::backoff::Backoff;
+use super::booking::Booking;
 use super::guard::Guard;
+use super::inherited::{Inherited, Overtaken, Unknown};
 use super::linger::{Linger, PUBLICATION_SPACING};
 use super::noted::noted;
+use super::order::{BootName, NUMBERS_END};
 use super::outlet::Orders;
-use super::packing::{LeftOut, PUBLICATION_EVENTS_MAX, Packed, Packer, Publication, Reach};
-use super::parcel::{ALL, Parcel, Settled};
-use super::plan::{PROGRESS_NOTE, Plan, Progress};
+use super::packing::{PUBLICATION_EVENTS_MAX, Packed, Packer, Publication};
 use super::presenter::Presenter;
+use super::progress::{PROGRESS_NOTE, Progress};
 use super::{ClusterOptions, PRESENCE_BEAT, Shared};
 use crate::clock::Timestamp;
 use crate::id::Position;
 use crate::log::{Core, Log};
 use crate::pause::PauseReason;
 use crate::sharing::Unshared;
-use crate::store::{Note, Outcome, StoreError, Waiting};
+use crate::store::{StoreError, Waiting};
+
+/// What is to be done next.
+enum Picked {
+    Rest(Duration),
+    /// What is to be written into the books.
+    Booked,
+    Publication(Publication),
+}
 
 /// What the publishing thread knows.
 pub(super) struct Publisher {
@@ -35,12 +43,9 @@ pub(super) struct Publisher {
     guard: Guard,
     /// `None` until the note was read.
     progress: Option<Progress>,
-    /// Until one publication of this process is settled: an earlier process may
-    /// have put something under the next number.
-    inherits: bool,
-    /// Numbers that were found taken, one after the other.
-    taken_numbers: u64,
-    parcel: Option<Parcel>,
+    inherited: Inherited,
+    /// Written before anything else is done.
+    booking: Option<Booking>,
     /// More waits than the last publication could take.
     is_full: bool,
     oldest_waiting: Option<Timestamp>,
@@ -60,9 +65,8 @@ impl Publisher {
             presenter: Presenter::default(),
             guard: Guard::new(options.quota_bytes, core.options.retention),
             progress: None,
-            inherits: true,
-            taken_numbers: 0,
-            parcel: None,
+            inherited: Inherited::new(core.boot, core.index.read().next()),
+            booking: None,
             is_full: false,
             oldest_waiting: None,
             rests_until: Duration::ZERO,
@@ -194,173 +198,115 @@ impl Publisher {
         leaves: bool,
     ) -> Result<Duration, StoreError> {
         let core = shared.log.core();
-        if self.parcel.is_none()
-            && let Some(rest) = self.pick(shared, now, leaves)?
-        {
-            return Ok(rest);
+        self.book(core)?;
+        match self.pick(shared, now, leaves)? {
+            Picked::Rest(rest) => return Ok(rest),
+            Picked::Booked => {}
+            Picked::Publication(publication) => self.put(shared, now, publication)?,
         }
-        self.note_plan(core)?;
-        self.put(shared, now)?;
-        self.settle(core)?;
+        self.book(core)?;
         Ok(Duration::ZERO)
     }
 
-    /// Takes up what is to be published next; else how long to rest.
-    fn pick(
-        &mut self,
-        shared: &Shared,
-        now: Duration,
-        leaves: bool,
-    ) -> Result<Option<Duration>, StoreError> {
+    /// What is to be published next, or what else is to be done first.
+    fn pick(&mut self, shared: &Shared, now: Duration, leaves: bool) -> Result<Picked, StoreError> {
         let core = shared.log.core();
         let seen = core.index.read().next();
         let Some(first) = core.first_waiting() else {
-            return Ok(Some(self.listen(shared, seen)));
+            return Ok(Picked::Rest(self.listen(shared, seen)));
         };
         let waiting = core.sharing().unwrap_or_default().waiting;
         let is_full = leaves || self.is_full || waiting >= PUBLICATION_EVENTS_MAX;
         let rest = self.linger.rest(now, is_full);
         if !rest.is_zero() {
             // Meanwhile as much may come as fills a publication.
-            return Ok(Some(rest.min(PUBLICATION_SPACING)));
+            return Ok(Picked::Rest(rest.min(PUBLICATION_SPACING)));
         }
         let waiting = core.waiting(first, PUBLICATION_EVENTS_MAX)?;
         self.oldest_waiting = oldest_in(&waiting).or(self.oldest_waiting);
+        if let Some(unknown) = self.inherited.unknown(&waiting) {
+            self.catch_up(shared, &waiting, unknown)?;
+            return Ok(Picked::Booked);
+        }
         let progress = self.progress.unwrap_or_default();
-        let inherited = progress.plan.filter(|_| self.inherits);
-        let reach = match inherited {
-            Some(plan) => Reach::Planned(plan),
-            None if self.inherits => Reach::First,
-            None => Reach::Full(self.guard.least()),
-        };
-        let number = |boot| match inherited {
-            Some(plan) => plan.number,
-            None => progress.next_number(boot),
-        };
-        match self.packer.pack(&waiting, reach, number) {
-            Some(Packed::Publication(publication)) => {
-                self.take_up(publication, inherited);
-                return Ok(None);
+        let packed =
+            self.packer.pack(&waiting, self.guard.least(), |boot| progress.next_number(boot));
+        Ok(match packed {
+            Some(Packed::Publication(publication)) => Picked::Publication(publication),
+            Some(Packed::LeftOut(left_out)) => {
+                self.booking = Some(left_out.booking());
+                Picked::Booked
             }
-            Some(Packed::LeftOut(left_out)) => leave_out(core, &left_out)?,
-            None => self.use_up_plan(),
-        }
-        Ok(Some(Duration::ZERO))
+            // What waited went a moment ago.
+            None => Picked::Rest(Duration::ZERO),
+        })
     }
 
-    fn take_up(&mut self, publication: Publication, inherited: Option<Plan>) {
-        let durable = self.progress.unwrap_or_default().plan;
-        let is_ours = publication.name.is_some();
-        let is_planned =
-            !is_ours || inherited.is_some() || (durable.is_none() && publication.needs_no_plan());
-        self.parcel = Some(Parcel {
-            is_inherited: self.inherits && is_ours,
-            is_planned,
-            inherited,
-            publication,
-            may_be_there: false,
-            settled: None,
-        });
-    }
-
-    /// Nothing is left of what was planned: its number is used up, for a try of it
-    /// may have arrived.
-    fn use_up_plan(&mut self) {
-        if let Some(progress) = &mut self.progress
-            && let Some(plan) = progress.plan.take()
-        {
-            progress.last = Some((plan.boot, plan.number));
-            // And nobody has tried the next one.
-            self.inherits = false;
-        }
-    }
-
-    fn note_plan(&mut self, core: &Core) -> Result<(), StoreError> {
-        let (Some(parcel), Some(progress)) = (&mut self.parcel, &mut self.progress) else {
-            return Ok(());
-        };
-        if parcel.is_planned {
+    /// Asks what an earlier process has published of a boot, and gives up what
+    /// stands before that.
+    fn catch_up(
+        &mut self,
+        shared: &Shared,
+        waiting: &[Waiting],
+        unknown: Unknown<'_>,
+    ) -> Result<(), StoreError> {
+        let core = shared.log.core();
+        let Unknown { boot, block, from } = unknown;
+        let progress = self.progress.unwrap_or_default();
+        let is_ours = boot.origin == core.origin;
+        let own = is_ours.then(|| progress.next_number(boot.boot));
+        let free = own.or(block.header().number).unwrap_or_default();
+        let mut found = shared.commons.published(block, from.unwrap_or(free))?;
+        found.retain(|(number, _)| *number < NUMBERS_END);
+        if found.is_empty() {
+            self.inherited.know(boot);
             return Ok(());
         }
-        // Also if that fails: it may be noted all the same, so that another plan in
-        // its place has to be noted too.
-        progress.plan = parcel.publication.plan();
-        let noted = core.note(&[Note { name: PROGRESS_NOTE, value: &progress.encode() }]);
-        match noted {
-            Ok(()) => parcel.is_planned = true,
-            // Nothing was tried: what waits then is looked at anew.
-            Err(_) => self.parcel = None,
+        let overtaken = Overtaken::by(&found, boot, waiting, free);
+        overtaken.tell(boot);
+        self.inherited.dealt(boot, overtaken.next);
+        if is_ours && overtaken.free > free {
+            self.progress = Some(Progress { last: Some((boot.boot, overtaken.free - 1)) });
         }
-        noted
-    }
-
-    fn put(&mut self, shared: &Shared, now: Duration) -> Result<(), StoreError> {
-        let Some(parcel) = self.parcel.as_mut().filter(|parcel| parcel.settled.is_none()) else {
-            return Ok(());
-        };
-        let events = parcel.publication.events;
-        parcel.settled = Some(match shared.commons.put(&parcel.publication.block) {
-            Ok(_) => parcel.published(),
-            Err(error @ StoreError::Conflict { .. }) => {
-                let Some(settled) = parcel.judge(&error) else {
-                    self.skip_number();
-                    return Ok(());
-                };
-                settled
-            }
-            Err(error) if error.pause().is_none() => {
-                tracing::error!(%error, events, "events are refused and will not be shared");
-                let takes_number = parcel.may_be_there || parcel.is_inherited;
-                Settled { unshared: vec![(Unshared::Rejected, ALL)], takes_number }
-            }
-            Err(error) => {
-                parcel.may_be_there |= error.outcome() == Outcome::Unknown;
-                // What certainly did not arrive may be put together anew.
-                if !parcel.may_be_there && !parcel.is_inherited {
-                    self.parcel = None;
-                }
-                return Err(error);
-            }
-        });
-        self.linger.begin(now);
+        self.booking = Some(overtaken.booking(self.progress.filter(|_| is_ours)));
         Ok(())
     }
 
-    /// What an earlier process put under this number is not here any more: what
-    /// waits goes out under another. Numbers are skipped faster and faster, should
-    /// nobody know any more how far they had come.
-    fn skip_number(&mut self) {
-        self.taken_numbers = (self.taken_numbers * 2).max(1);
-        let parcel = self.parcel.take();
-        let name = parcel.and_then(|parcel| parcel.publication.name);
-        if let (Some((boot, number)), Some(progress)) = (name, &mut self.progress) {
-            let last = number.saturating_add(self.taken_numbers - 1);
-            tracing::warn!(%boot, number, "another publication has this number, skipped it");
-            progress.last = Some((boot, last));
-        }
+    fn put(
+        &mut self,
+        shared: &Shared,
+        now: Duration,
+        publication: Publication,
+    ) -> Result<(), StoreError> {
+        let Publication { events, is_full, name, .. } = publication;
+        let booking = match shared.commons.put(&publication.block) {
+            Ok(_) => publication.published(),
+            Err(StoreError::Conflict { boot, number, .. }) if name.is_some() => {
+                tracing::info!(%boot, number, "something is there under the next number");
+                let origin = shared.log.origin();
+                self.inherited.doubt(BootName { origin, boot });
+                return Ok(());
+            }
+            Err(error) if error.pause().is_some() => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, events, "events are refused and will not be shared");
+                let is_taken = matches!(error, StoreError::Conflict { .. });
+                publication.given_up(if is_taken { Unshared::Conflict } else { Unshared::Rejected })
+            }
+        };
+        self.linger.begin(now);
+        self.progress = booking.progress.or(self.progress);
+        self.is_full = is_full;
+        self.booking = Some(booking);
+        Ok(())
     }
 
-    /// Writes into the books what became of the publication.
-    fn settle(&mut self, core: &Core) -> Result<(), StoreError> {
-        let Some(parcel) = &self.parcel else { return Ok(()) };
-        let Some(settled) = &parcel.settled else { return Ok(()) };
-        let publication = &parcel.publication;
-        let mut progress = self.progress.unwrap_or_default();
-        if publication.name.is_some() {
-            let used = publication.name.filter(|_| settled.takes_number);
-            progress = Progress { last: used.or(progress.last), plan: None };
+    /// Writes what is to be written into the books.
+    fn book(&mut self, core: &Core) -> Result<(), StoreError> {
+        if let Some(booking) = &self.booking {
+            booking.write(core)?;
+            self.booking = None;
         }
-        let note = progress.encode();
-        let notes = [Note { name: PROGRESS_NOTE, value: &note }];
-        let notes = if publication.name.is_some() { &notes[..] } else { &[] };
-        core.shared_out(&publication.bases, &settled.unshared, notes)?;
-        self.progress = Some(progress);
-        self.is_full = publication.is_full;
-        if publication.name.is_some() {
-            self.inherits = false;
-            self.taken_numbers = 0;
-        }
-        self.parcel = None;
         Ok(())
     }
 
@@ -390,14 +336,4 @@ impl Publisher {
 
 fn oldest_in(waiting: &[Waiting]) -> Option<Timestamp> {
     waiting.iter().find_map(|one| Some(one.block.as_ref().ok()?.header().received.0))
-}
-
-fn leave_out(core: &Core, left_out: &LeftOut) -> Result<(), StoreError> {
-    let LeftOut { bases, events, why, cause } = left_out;
-    if *why == Unshared::Shed {
-        tracing::debug!(events, %cause, "events are not shared");
-    } else {
-        tracing::error!(events, from = %bases[0], %cause, "events will not be shared");
-    }
-    core.shared_out(bases, &[(*why, ALL)], &[])
 }

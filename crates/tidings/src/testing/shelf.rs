@@ -9,11 +9,13 @@ use crate::block::Block;
 use crate::clock::Clock;
 use crate::cluster::{Commons, Watching};
 use crate::id::{Boot, Origin};
-use crate::store::etcd::{BadValue, EtcdStatus, Presence, Seen, WatchFrom};
+use crate::store::etcd::{BadValue, EtcdStatus, Numbered, Presence, Seen, WatchFrom};
 use crate::store::{Outcome, Placed, Reach, Sink, StoreError};
 use crate::sync::{Arc, Condvar, Mutex};
 
 const NAME: &str = "a shelf";
+/// Publications that are read at once: few, so that a test reads several times.
+const PUBLISHED_PAGE: usize = 2;
 
 /// Origin, boot and number of a publication.
 pub type ShelfKey = (Origin, Boot, u64);
@@ -172,6 +174,11 @@ impl ShelfMember {
         self.faults.lock().answers.extend(answers);
     }
 
+    /// From now on all puts are stored.
+    pub fn store_all(&self) {
+        self.faults.lock().answers.clear();
+    }
+
     /// Cuts it off: every call fails at once, and its watches are silent.
     pub fn cut(&self) {
         self.faults.lock().cut_since = Some(self.shelf.inner.clock.monotonic());
@@ -262,6 +269,20 @@ impl Commons for ShelfMember {
             state.history.push((revision, Change::Show(Box::new(presence.clone()))));
         });
         Ok(())
+    }
+
+    fn published(&self, of: &Block, from: u64) -> Result<Vec<Numbered>, StoreError> {
+        self.reach("read what is published")?;
+        let run = of.header().runs[0];
+        let state = self.shelf.inner.state.lock();
+        let boot = state.blocks.range((run.origin, run.boot, from)..);
+        let boot =
+            boot.take_while(|((origin, boot, _), _)| (*origin, *boot) == (run.origin, run.boot));
+        let page = boot.take(PUBLISHED_PAGE).map(|((.., number), (value, _))| match value {
+            Value::Block(block) => (*number, Ok(block.clone())),
+            Value::Odd(cause) => (*number, Err(cause.clone())),
+        });
+        Ok(page.collect())
     }
 
     fn watch(&self, after: Option<WatchFrom>) -> Box<dyn Watching> {

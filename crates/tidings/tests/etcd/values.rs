@@ -52,6 +52,37 @@ fn blocks_come_back_byte_for_byte_in_the_order_of_their_boot() {
 }
 
 #[test]
+fn what_is_published_of_a_boot_is_found_by_its_numbers_whatever_stands_there() {
+    if !etcd::is_here("what_is_published_of_a_boot_is_found_by_its_numbers_whatever_stands_there") {
+        return;
+    }
+    let member = EtcdMember::start();
+    let (store, mut blocks) = (member.store(), Blocks::new(1));
+    let put: Vec<Block> = (0..300).map(|_| blocks.of(1)).collect();
+    // 70 neighbours, more than a page, and one far behind them; another boot's.
+    put[..70].iter().chain(&put[299..]).for_each(|block| _ = store.put(block).unwrap());
+    store.put(&Blocks::new(2).of(1)).unwrap();
+    let key = member.ctl(&["get", "--prefix", "--keys-only", "--limit=1", "tidings/event/"]);
+    let key = key.trim().replace("00000000000000000001", "00000000000000000150");
+    member.ctl(&["put", &key, "garbage"]);
+
+    let mut numbers = Vec::new();
+    loop {
+        let next = numbers.last().map_or(1, |(number, _)| number + 1);
+        let page = store.published(&put[0], next).unwrap();
+        if page.is_empty() {
+            break;
+        }
+        numbers.extend(page.into_iter().map(|(number, block)| (number, block.ok())));
+    }
+
+    let expected = (0..70).chain([299]).map(|at| (at as u64 + 1, Some(put[at].clone())));
+    let mut expected: Vec<_> = expected.collect();
+    expected.insert(70, (150, None));
+    assert!(numbers == expected, "{numbers:?}");
+}
+
+#[test]
 fn a_small_block_reads_with_etcdctl() {
     if !etcd::is_here("a_small_block_reads_with_etcdctl") {
         return;

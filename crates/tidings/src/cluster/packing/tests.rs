@@ -54,27 +54,27 @@ impl Made {
     }
 }
 
-fn packed(waiting: &[Waiting], reach: Reach) -> Packed {
-    Packer::new(ORIGIN).pack(waiting, reach, |_| 5).unwrap()
+fn packed(waiting: &[Waiting], least: Severity) -> Packed {
+    Packer::new(ORIGIN).pack(waiting, least, |_| 5).unwrap()
 }
 
 #[track_caller]
-fn publication(waiting: &[Waiting], reach: Reach) -> Publication {
-    match packed(waiting, reach) {
+fn publication(waiting: &[Waiting], least: Severity) -> Publication {
+    match packed(waiting, least) {
         Packed::Publication(publication) => publication,
         Packed::LeftOut(left_out) => panic!("{left_out:?}"),
     }
 }
 
 #[track_caller]
-fn left_out(waiting: &[Waiting], reach: Reach) -> LeftOut {
-    match packed(waiting, reach) {
+fn left_out(waiting: &[Waiting], least: Severity) -> LeftOut {
+    match packed(waiting, least) {
         Packed::LeftOut(left_out) => left_out,
         Packed::Publication(publication) => panic!("{publication:?}"),
     }
 }
 
-const ALL: Reach = Reach::Full(Severity::TRACE);
+const ALL: Severity = Severity::TRACE;
 
 fn damaged(base: u64) -> Waiting {
     let block = Err(Damage::Format(FormatError::NotABlock));
@@ -96,20 +96,6 @@ fn small_blocks_of_a_boot_go_out_as_one_under_the_next_number() {
 }
 
 #[test]
-fn the_same_plan_gives_the_same_bytes_although_more_has_come() {
-    let mut made = Made::new();
-    let mut waiting = made.infos(10);
-    let first = publication(&waiting, ALL);
-    let plan = first.plan().unwrap();
-    waiting.extend(made.infos(5));
-
-    let again = publication(&waiting, Reach::Planned(plan));
-
-    assert_eq!((again.plan(), again.block), (Some(plan), first.block));
-    assert!(Packer::new(ORIGIN).pack(&waiting[10..], Reach::Planned(plan), |_| 5).is_none());
-}
-
-#[test]
 fn what_is_not_severe_enough_is_left_out_and_counted_but_not_what_tidings_says() {
     let mut made = Made::new();
     let waiting = [
@@ -119,7 +105,7 @@ fn what_is_not_severe_enough_is_left_out_and_counted_but_not_what_tidings_says()
         made.event(Severity::INFO, "noise", false),
     ];
 
-    let publication = publication(&waiting, Reach::Full(Severity::WARN));
+    let publication = publication(&waiting, Severity::WARN);
 
     let types = &publication.block.header().types;
     assert_eq!(
@@ -127,8 +113,7 @@ fn what_is_not_severe_enough_is_left_out_and_counted_but_not_what_tidings_says()
         ["disk", "tidings.unshared"]
     );
     assert_eq!((publication.events, publication.shed), (4, 2));
-    assert!(!publication.needs_no_plan());
-    let less = left_out(&waiting[..1], Reach::Full(Severity::INFO));
+    let less = left_out(&waiting[..1], Severity::INFO);
     assert_eq!((less.why, less.events), (Unshared::Shed, 1));
 }
 
@@ -142,18 +127,9 @@ fn a_publication_ends_where_another_boot_or_another_origin_begins() {
 
     assert_eq!(publication(&waiting, ALL).events, 2);
     let foreign = publication(&waiting[2..], ALL);
-    assert_eq!((foreign.name, foreign.plan()), (None, None));
+    assert_eq!(foreign.name, None);
     assert_eq!(Some(&foreign.block), waiting[2].block.as_ref().ok());
     assert_eq!(publication(&waiting[3..], ALL).name, Some((made.boot, 5)));
-}
-
-#[test]
-fn the_first_block_alone_needs_no_plan_and_several_do() {
-    let waiting = Made::new().infos(3);
-
-    assert!(publication(&waiting, Reach::First).needs_no_plan());
-    assert_eq!(publication(&waiting, Reach::First).block, publication(&waiting[..1], ALL).block);
-    assert!(!publication(&waiting, ALL).needs_no_plan());
 }
 
 #[test]
@@ -180,14 +156,4 @@ fn what_cannot_be_read_goes_alone_and_holds_nothing_up() {
     let gone = left_out(&waiting, ALL);
     assert_eq!((gone.why, gone.bases, gone.events), (Unshared::Damaged, vec![Position(0)], 3));
     assert_eq!(publication(&waiting[1..], ALL).events, 2);
-    // What was planned before the damage goes out without it.
-    let plan = Plan {
-        boot: BOOT,
-        number: 5,
-        from: Position(3),
-        to: Position(8),
-        events: 6,
-        least: Severity::TRACE,
-    };
-    assert_eq!(publication(&waiting[1..], Reach::Planned(plan)).events, 3);
 }

@@ -1,7 +1,7 @@
 //! Is every event shared once, wherever the process dies?
 
 use super::*;
-use crate::cluster::plan::PROGRESS_NOTE;
+use crate::cluster::progress::PROGRESS_NOTE;
 use crate::sharing::Unshared;
 use crate::store::{Batch, Note};
 use crate::testing::Answer;

@@ -1,11 +1,12 @@
 //! Do own events reach the others, in order and no more often than they may?
 
 use super::*;
-use crate::cluster::plan::{PROGRESS_NOTE, Progress};
+use crate::cluster::progress::{PROGRESS_NOTE, Progress};
 use crate::component::Component;
 use crate::pause::PauseReason;
 use crate::sharing::Unshared;
 use crate::store::Sink;
+use crate::store::etcd::BadValue;
 use crate::testing::{Answer, Blocks};
 
 fn progress_of(member: &Member) -> Progress {
@@ -74,8 +75,7 @@ fn full_publications_do_not_wait_for_the_linger() {
     );
     member.publish_all();
     assert!(member.shared_messages() == many);
-    // The first one alone, which needs no plan.
-    assert_eq!(member.publications(), 4);
+    assert_eq!(member.publications(), 3);
 }
 
 #[test]
@@ -123,22 +123,55 @@ fn while_suspended_nothing_is_put_and_a_resume_tries_at_once() {
 
 #[test]
 fn what_the_commons_refuse_for_good_is_counted_and_holds_nothing_up() {
-    for (answer, why) in
-        [(Answer::Rejected, Unshared::Rejected), (Answer::Conflict, Unshared::Conflict)]
-    {
-        let member = Member::new();
-        member.append("a");
-        member.publish_all();
-        member.append_all(&["b", "c"]);
-        member.door.answer([answer]);
-        member.publish_all();
-        member.append("d");
-        member.publish_all();
+    let member = Member::new();
+    member.append("a");
+    member.publish_all();
+    member.append_all(&["b", "c"]);
+    member.door.answer([Answer::Rejected]);
+    member.publish_all();
+    member.append("d");
+    member.publish_all();
 
-        assert_eq!(member.shared_messages(), ["a", "d"], "{why:?}");
-        let sharing = member.sharing();
-        assert_eq!((sharing.published, sharing.unshared(why)), (2, 2), "{sharing}");
+    assert_eq!(member.shared_messages(), ["a", "d"]);
+    let sharing = member.sharing();
+    assert_eq!((sharing.published, sharing.unshared(Unshared::Rejected)), (2, 2), "{sharing}");
+}
+
+#[test]
+fn what_somebody_else_wrote_under_our_next_number_costs_the_number_and_no_event() {
+    let member = Member::new();
+    let (origin, boot) = (member.log.origin(), member.log.boot());
+    for number in [1, 2, 5] {
+        let odd = Err(BadValue::Envelope("as the test says".to_owned()));
+        member.shelf.scribble((origin, boot, number), odd);
     }
+    for message in ["a", "b", "c"] {
+        member.append(message);
+        member.clock.advance(SECOND);
+        member.publish_all();
+    }
+
+    assert_eq!(member.shared_messages(), ["a", "b", "c"]);
+    assert_eq!(member.sharing().unshared_total(), 0);
+    let numbers = member.shelf.blocks();
+    let numbers: Vec<_> = numbers.iter().filter_map(|block| block.header().number).collect();
+    assert_eq!(numbers, [3, 4, 6]);
+}
+
+#[test]
+fn a_block_of_a_queue_whose_name_is_taken_is_counted_and_holds_nothing_up() {
+    let (member, mut blocks) = (Member::new(), Blocks::new(4));
+    let theirs = blocks.of(3);
+    let run = theirs.header().runs[0];
+    let odd = Err(BadValue::Envelope("as the test says".to_owned()));
+    member.shelf.scribble((run.origin, run.boot, 1), odd);
+    member.log.put(&theirs).unwrap();
+    member.append("a");
+
+    member.publish_all();
+
+    assert_eq!(member.shared_messages(), ["a"]);
+    assert_eq!(member.sharing().unshared(Unshared::Conflict), 3);
 }
 
 #[test]

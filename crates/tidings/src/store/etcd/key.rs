@@ -44,6 +44,11 @@ impl Keys {
         format!("{}/event/", self.prefix)
     }
 
+    /// What the keys of a boot's blocks begin with.
+    pub(super) fn boot(&self, BlockName { origin, boot, .. }: BlockName) -> String {
+        format!("{}/event/{origin}/{boot}/", self.prefix)
+    }
+
     pub(super) fn event(&self, name: BlockName) -> String {
         let BlockName { origin, boot, number } = name;
         format!("{}/event/{origin}/{boot}/{number:0NUMBER_DIGITS$}", self.prefix)

@@ -99,6 +99,9 @@ pub struct FoundBlocks {
     pub odd: Vec<(String, BadValue)>,
 }
 
+/// What stands under a number of a boot, or why it is no block.
+pub type Numbered = (u64, Result<Block, BadValue>);
+
 /// What the calls on the store's own thread share.
 #[derive(Debug)]
 struct Inner {
@@ -155,6 +158,29 @@ impl EtcdStore {
     /// has what came after.
     pub fn watch(&self, after: Option<WatchFrom>) -> EtcdWatch {
         EtcdWatch::start(Arc::clone(&self.remote), Arc::clone(&self.inner), after)
+    }
+
+    /// Some of what stands under this number of a boot and the next ones, in their
+    /// order, and why it is no block where it is none; nothing only if there is
+    /// nothing any more. The boot is that of a block. Takes the claim of its origin if
+    /// this store does not hold it, as a put does: otherwise what is there could
+    /// change before the answer is used.
+    ///
+    /// # Errors
+    ///
+    /// Another process holds the claim; etcd does not answer, or refuses; or the
+    /// block was merged out of several, which nobody publishes
+    /// ([`StoreError::Rejected`]).
+    pub fn published(&self, of: &Block, from: u64) -> Result<Vec<Numbered>, StoreError> {
+        let name = BlockName::of(of).ok_or_else(|| self.rejected(MERGED.to_owned()))?;
+        let put = Put::of_block(name, of.header(), Vec::new());
+        let inner = Arc::clone(&self.inner);
+        let from = BlockName { number: from, ..name };
+        let read = async move {
+            put.claim(&inner).await?;
+            inner.read_boot(from).await
+        };
+        self.ask("read what is published", read, false)
     }
 
     /// Says how a member is, in the place of what it said before; it stays for the

@@ -3,10 +3,11 @@
 use etcd_client::{GetOptions, GetResponse, KeyValue, ResponseHeader, SortOrder, SortTarget};
 
 use super::errors::{Fault, Trouble};
-use super::key::Keys;
+use super::key::{Keys, Named};
 use super::session::Session;
 use super::watch::block_of;
-use super::{FoundBlocks, Inner, WatchFrom};
+use super::{FoundBlocks, Inner, Numbered, WatchFrom};
+use crate::store::BlockName;
 
 /// Keys of one page when values are read back; each is at most as large as etcd
 /// takes a request, 1.5 MiB.
@@ -35,6 +36,15 @@ impl Pages {
     pub(super) fn below(keys: Keys, prefix: String) -> Pages {
         let end = prefix_end(prefix.as_bytes());
         Pages { keys, next: Some(prefix.into_bytes()), near: None, end, at: None }
+    }
+
+    /// Of the blocks of a boot from this one on.
+    pub(super) fn of_boot(keys: Keys, from: BlockName) -> Pages {
+        let first = keys.event(from);
+        let near = keys.beyond(first.as_bytes(), u64::from(PAGE_KEYS) - 1);
+        let end = prefix_end(keys.boot(from).as_bytes());
+        let (next, near) = (Some(first.into_bytes()), near.map(String::into_bytes));
+        Pages { keys, next, near, end, at: None }
     }
 
     /// The next page, which may be empty; `None` after the last.
@@ -103,6 +113,22 @@ impl Inner {
             }
         }
         Ok(found)
+    }
+
+    /// The first blocks of a boot from this one on, or what stands in their place.
+    pub(super) async fn read_boot(&self, from: BlockName) -> Result<Vec<Numbered>, Trouble> {
+        let mut pages = Pages::of_boot(self.keys.clone(), from);
+        while let Some(page) = pages.next(&self.session).await? {
+            let named = page.kvs().iter().filter_map(|pair| match self.keys.read(pair.key()) {
+                named @ Named::Block(name) => Some((name.number, block_of(named, pair))),
+                _ => None,
+            });
+            let found: Vec<_> = named.collect();
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
     }
 }
 

@@ -80,15 +80,8 @@ impl Put {
 
     pub(super) async fn run(self, store: &Inner) -> Result<Ended, Trouble> {
         let now = store.options.clock.now();
-        let who = Claimant { origin: self.origin, boot: self.boot, member: &self.member, now };
         for _ in 0..ATTEMPTS_MAX {
-            let claim = match store.claims.hold(&store.session, &store.keys, who).await {
-                Err(trouble) if trouble.fault == Fault::Lease => {
-                    store.claims.lost_all().await;
-                    continue;
-                }
-                held => held?,
-            };
+            let claim = self.claim(store).await?;
             let lease = match self.what {
                 What::Block { received, .. } => store.leases.take(&store.session, received).await?,
                 What::Presence => store.leases.borrow(&store.session, now).await?,
@@ -100,7 +93,20 @@ impl Put {
                 Err(trouble) => return Err(trouble),
             }
         }
-        Err(Trouble::new(Fault::Down, "claims or leases run out as fast as they are made"))
+        Err(run_out())
+    }
+
+    /// Holds the claim of the origin that the write is of; its revision.
+    pub(super) async fn claim(&self, store: &Inner) -> Result<i64, Trouble> {
+        let now = store.options.clock.now();
+        let who = Claimant { origin: self.origin, boot: self.boot, member: &self.member, now };
+        for _ in 0..ATTEMPTS_MAX {
+            match store.claims.hold(&store.session, &store.keys, who).await {
+                Err(trouble) if trouble.fault == Fault::Lease => store.claims.lost_all().await,
+                held => return held,
+            }
+        }
+        Err(run_out())
     }
 
     async fn attempt(&self, store: &Inner, claim: i64, lease: i64) -> Result<Attempt, Trouble> {
@@ -144,4 +150,8 @@ impl Put {
             _ => Attempt::ClaimLost,
         }
     }
+}
+
+fn run_out() -> Trouble {
+    Trouble::new(Fault::Down, "claims or leases run out as fast as they are made")
 }

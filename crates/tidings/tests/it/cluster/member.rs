@@ -220,6 +220,7 @@ impl Member {
         self.store.release();
         self.store.fail_read_at(0);
         self.commons.heal();
+        self.commons.store_all();
         for reason in PauseReason::ALL {
             self.log().resume(reason);
             self.cluster().resume(reason).unwrap();

@@ -11,6 +11,7 @@
 mod actions;
 mod agreement;
 mod member;
+mod restored;
 mod world;
 
 use proptest::prelude::*;
