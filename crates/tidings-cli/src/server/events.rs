@@ -8,8 +8,9 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
+use serde_json::json;
 use tidings::query::{Found, QueryError};
-use tidings::{EventId, StoredEvent, Verbose};
+use tidings::{Coverage, EventId, StoredEvent, Verbose};
 
 use super::app::App;
 use super::limits::CONTEXT_EVENTS_MAX;
@@ -17,7 +18,7 @@ use super::parameters::{Span, Which, with_which_and_span};
 use super::params::{Params, cut, invalid};
 use super::problem::{Kind, Problem};
 use super::question::Asked;
-use super::{media, pages};
+use super::{media, pages, reach};
 
 /// What a list may look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +119,7 @@ impl Serialize for Shown<'_> {
         ("context" = Option<u32>, Query, description = "So many events before and after it, at most 1,000"),
     ),
     responses(
-        (status = 200, description = "The event with origin, boot, seq and position; with `context`, `{before, event, after}`"),
+        (status = 200, description = "The event with origin, boot, seq and position; with `context`, `{before, event, after, coverage}`"),
         (status = 404, description = "Never seen here"),
         (status = 410, description = "It was here, and its time is over")
     )
@@ -134,14 +135,21 @@ pub(super) async fn show(
         .ok()
         .and_then(|Path(text)| text.parse().ok())
         .ok_or_else(|| Problem::new(Kind::NotFound, "that is not the id of an event"))?;
-    let event = match app.read(move |log, _| log.find(id)).await? {
+    let asked = app.read(move |log, _| {
+        let found = log.find(id)?;
+        Ok::<_, QueryError>((found, log.coverage()))
+    });
+    let (found, coverage) = asked.await?;
+    let event = match found {
         Found::Event(event) => event,
-        Found::Expired => {
-            return Err(Problem::new(Kind::Gone, "the event was here, and its time is over"));
-        }
-        Found::Nothing => return Err(Problem::new(Kind::NotFound, "no event has this id here")),
+        Found::Expired => return Err(absent(Kind::Gone, &coverage)),
+        Found::Nothing => return Err(absent(Kind::NotFound, &coverage)),
     };
-    let Some(count) = context else { return Ok(Json(Shown(&event, true)).into_response()) };
+    let Some(count) = context else {
+        let mut answer = Json(Shown(&event, true)).into_response();
+        answer.headers_mut().extend([reach::header(&coverage)]);
+        return Ok(answer);
+    };
     let asked = app.read(move |log, _| {
         let around = log.around(&event, count)?;
         Ok::<_, QueryError>((event, around))
@@ -150,7 +158,17 @@ pub(super) async fn show(
     let shown =
         |events| -> Vec<Shown<'_>> { <[_]>::iter(events).map(|e| Shown(e, true)).collect() };
     let (before, after) = (shown(&before), shown(&after));
-    Ok(Json(InContext { before, event: Shown(&event, true), after }).into_response())
+    let event = Shown(&event, true);
+    Ok(Json(InContext { before, event, after, coverage }).into_response())
+}
+
+/// It may be among what is missing.
+fn absent(kind: Kind, coverage: &Coverage) -> Problem {
+    let detail = match kind {
+        Kind::Gone => "the event was here, and its time is over",
+        _ => "no event has this id here",
+    };
+    Problem::new(kind, detail).with("coverage", json!(coverage))
 }
 
 /// An event among its neighbours, oldest first.
@@ -159,6 +177,7 @@ struct InContext<'a> {
     before: Vec<Shown<'a>>,
     event: Shown<'a>,
     after: Vec<Shown<'a>>,
+    coverage: Coverage,
 }
 
 fn context(text: &str) -> Result<usize, Problem> {

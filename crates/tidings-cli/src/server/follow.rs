@@ -25,6 +25,7 @@ use super::parameters::{Which, with_which};
 use super::params::{Params, cut, invalid};
 use super::problem::{Kind, Problem};
 use super::question::{self, Wanted};
+use super::reach;
 use super::unfold::{self, BrokenOff, Step};
 
 const OWN_PARAMETERS: [&str; 4] = ["since", "after", "verbose", "format"];
@@ -79,8 +80,8 @@ pub(super) async fn stream(
     let ends = app.read(|log, _| log.ends()).await?;
     let (follower, begins_with) = start.follow(&app, &filter, ends.first)?;
     let mut first = Vec::new();
+    let coverage = blocking(|| app.log.coverage());
     if format == Format::Sse {
-        let coverage = blocking(|| app.log.coverage());
         let _ = write!(first, "retry: {FOLLOW_RETRY_MILLIS}\n\n");
         write_sse(&mut first, "hello", &follower.cursor(), &json!(coverage));
     }
@@ -97,6 +98,7 @@ pub(super) async fn stream(
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(media)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        reach::header(&coverage),
     ];
     Ok((headers, unfold::body(following, step)).into_response())
 }

@@ -31,6 +31,7 @@ mod params;
 mod pieces;
 mod problem;
 mod question;
+mod reach;
 mod shared;
 #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "nobody has anything to tell"))]
 mod sharing;

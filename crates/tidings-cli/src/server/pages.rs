@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::http::header;
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
@@ -18,6 +18,7 @@ use super::limits::STREAM_PAGE_EVENTS;
 use super::pieces::{self, Entry, Groups, Piece};
 use super::problem::Problem;
 use super::question::Asked;
+use super::reach;
 use super::unfold::{self, BrokenOff, Step};
 use crate::protocols::text;
 use crate::view::csv;
@@ -65,12 +66,17 @@ pub(super) async fn answer(
         query.until = Some(app.clock.now().after(2 * FUTURE_SKEW_MAX));
     }
     let shape = Shape { format, verbose, collapse: asked.collapse };
-    let mut pages = Pages { app, query, left, sent: 0, shape, ended: false, foot: None };
+    let mut pages =
+        Pages { app, query, left, sent: 0, shape, ended: false, foot: None, reach: None };
     // The first page comes before the status is sent: if it fails, it can be told.
     let first = pages.next(asked.read_as).await?;
+    // Only a document has room for it at its end.
+    let reach = pages.reach.take().filter(|_| format != Format::Json);
     let body =
         if pages.ended { Body::from(first) } else { unfold::body((Some(first), pages), step) };
-    Ok(([(header::CONTENT_TYPE, format.media())], body).into_response())
+    let mut answer = ([(header::CONTENT_TYPE, format.media())], body).into_response();
+    answer.headers_mut().extend(reach);
+    Ok(answer)
 }
 
 async fn step((first, mut pages): (Option<Bytes>, Pages)) -> Step<(Option<Bytes>, Pages)> {
@@ -96,6 +102,8 @@ struct Pages {
     shape: Shape,
     ended: bool,
     foot: Option<Foot>,
+    /// Of the first page, said in a header.
+    reach: Option<(HeaderName, HeaderValue)>,
 }
 
 /// How the list looks.
@@ -138,6 +146,7 @@ impl Pages {
             let foot =
                 Foot { prev, matched, total, groups, read_as, last_match_before, from_the_start };
             self.foot = Some(foot);
+            self.reach = Some(reach::header(&piece.coverage));
         }
         self.query.count_exactly = false;
         self.left -= piece.entries.len().min(self.left);

@@ -9,6 +9,7 @@
 //!
 //! A full block is the row's own peak, which is told, so that a few errors beside
 //! a flood of deploys keep their shape. Only nothing is blank: one event is seen.
+//! Where numbers leave no room for time, the peaks are left out.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -53,15 +54,34 @@ pub struct Chart {
 struct Layout {
     name: usize,
     count: usize,
-    peak: usize,
+    /// `None` where it would leave no room for time.
+    peak: Option<usize>,
+}
+
+impl Layout {
+    /// What stands before the columns of time.
+    fn before(&self) -> usize {
+        let peak = self.peak.map_or(0, |peak| peak + GAP.len());
+        self.name + self.count + peak + 2 * GAP.len()
+    }
+
+    /// A name and its numbers, with the gap after them.
+    fn row(&self, name: &str, count: &str, peak: &str) -> String {
+        let (name, columns) = (padded(&cut(name, self.name), self.name), self.count);
+        let mut row = format!("{name}{GAP}{count:>columns$}{GAP}");
+        if let Some(columns) = self.peak {
+            // Writing to a string cannot fail.
+            let _ = write!(row, "{peak:>columns$}{GAP}");
+        }
+        row
+    }
 }
 
 impl Chart {
     /// How many columns of time fit beside these names and counts.
     pub fn time_columns_max(&self, histogram: &Histogram) -> usize {
         let layout = self.layout(histogram, |series| series.total);
-        let before = layout.name + layout.count + layout.peak + 3 * GAP.len();
-        self.width.saturating_sub(before).clamp(TIME_COLUMNS_MIN, TIME_COLUMNS_MAX)
+        self.width.saturating_sub(layout.before()).clamp(TIME_COLUMNS_MIN, TIME_COLUMNS_MAX)
     }
 
     /// No peak is more than `peak` says.
@@ -73,7 +93,10 @@ impl Chart {
         let count = grouped(histogram.matched);
         let count = widest(&mut ["COUNT".to_owned(), count].into_iter());
         let peak = widest(&mut series.iter().map(|series| grouped(peak(series)))).max("PEAK".len());
-        let rest = count + peak + 3 * GAP.len() + 2 * TIME_COLUMNS_MIN;
+        let least = NAME_COLUMNS_MIN + count + peak + 3 * GAP.len() + TIME_COLUMNS_MIN;
+        let peak = (least <= self.width).then_some(peak);
+        let numbers = count + peak.unwrap_or(0);
+        let rest = numbers + 3 * GAP.len() + 2 * TIME_COLUMNS_MIN;
         let name_max = self.width.saturating_sub(rest).clamp(NAME_COLUMNS_MIN, NAME_COLUMNS_MAX);
         let names = series.iter().map(|series| self.name(series).into_owned());
         let name = widest(&mut names.chain([self.by.to_owned()])).min(name_max);
@@ -91,37 +114,23 @@ impl Chart {
     /// the counts begin and end, which may be within a column.
     pub fn text(&self, histogram: &Histogram, ends: (Timestamp, Timestamp), wall: &Wall) -> String {
         let layout = self.layout(histogram, peak);
-        let Layout { name: name_columns, count: count_columns, peak: peak_columns } = layout;
-        let title = padded(&self.by.to_uppercase(), name_columns);
-        let mut text =
-            format!("{title}{GAP}{:>count_columns$}{GAP}{:>peak_columns$}\n", "COUNT", "PEAK");
+        let head = layout.row(&self.by.to_uppercase(), "COUNT", "PEAK");
+        let mut text = format!("{}\n", head.trim_end());
         for series in &histogram.series {
-            let name = self.name(series);
-            let name = padded(&cut(&name, name_columns), name_columns);
             let (on, off) = self.color(series);
             let (total, peak) = (grouped(series.total), grouped(peak(series)));
-            let blocks = spark(&series.counts);
+            let row = layout.row(&self.name(series), &total, &peak) + &spark(&series.counts);
             // Writing to a string cannot fail.
-            let _ = writeln!(
-                text,
-                "{on}{name}{GAP}{total:>count_columns$}{GAP}{peak:>peak_columns$}{GAP}{}{off}",
-                blocks.trim_end()
-            );
+            let _ = writeln!(text, "{on}{}{off}", row.trim_end());
         }
-        let before = " ".repeat(name_columns);
-        let total = grouped(histogram.matched);
+        let total = layout.row("", &grouped(histogram.matched), "");
         let axis = Chart::axis(histogram, ends, wall);
-        let beside = name_columns + count_columns + peak_columns + 3 * GAP.len();
         // Words are not bound to the columns above, so they may have a line to themselves.
-        if beside + columns(&axis) > self.width {
-            let _ = writeln!(text, "{before}{GAP}{total:>count_columns$}\n{axis}");
-            return text;
-        }
-        let _ = writeln!(
-            text,
-            "{before}{GAP}{total:>count_columns$}{GAP}{:peak_columns$}{GAP}{axis}",
-            ""
-        );
+        let _ = if layout.before() + columns(&axis) > self.width {
+            writeln!(text, "{}\n{axis}", total.trim_end())
+        } else {
+            writeln!(text, "{total}{axis}")
+        };
         text
     }
 

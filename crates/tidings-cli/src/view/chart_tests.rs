@@ -132,6 +132,20 @@ fn what_is_told_fits_into_the_terminal() {
 }
 
 #[test]
+fn on_a_narrow_terminal_huge_counts_leave_room_for_time() {
+    let mut counts = histogram(&[("deploy.finished", &[9_876_543_210, 1])]);
+    let chart = chart("type", 40);
+    let room = chart.time_columns_max(&counts);
+    counts.series[0].counts.resize(room, 1);
+
+    let text = chart.text(&counts, day(), &berlin());
+
+    assert_eq!(text.lines().next(), Some("TYPE              COUNT"), "{text}");
+    assert!(text.contains("  9,876,543,211  █▁\n"), "{text}");
+    assert!(text.lines().all(|line| columns(line) <= 40), "{text}");
+}
+
+#[test]
 fn a_wide_terminal_has_more_columns_than_a_narrow_one() {
     let counts = histogram(&[("deploy", &[1])]);
     let room = |width| chart("type", width).time_columns_max(&counts);

@@ -8,6 +8,7 @@ mod bodies;
 mod collapse;
 mod commands;
 mod counting;
+mod covered;
 mod crash;
 mod cuts;
 mod damage;
