@@ -34,7 +34,7 @@ pub(super) fn median(mut work: impl FnMut(usize) -> io::Result<u64>) -> io::Resu
         let slow = spent / all.len() as f64 > ROUND_SECONDS_SLOW;
         let least = if slow { ROUNDS_SLOW_MIN } else { ROUNDS_MIN };
         if all.len() >= ROUNDS || (all.len() >= least && spent > BUDGET_SECONDS) {
-            return Ok(Answer { seconds: middle(all), found });
+            return Ok(Answer { seconds: middle(all), found, whole: true });
         }
     }
 }
@@ -83,7 +83,8 @@ impl Asker {
             let place = round % paths.len();
             self.ask(requests[place].as_bytes(), &paths[place]).map(|_| 0)
         })?;
-        Ok(Answer { found: found_in(&first), ..answer })
+        let whole = first["coverage"]["complete"].as_bool().unwrap_or(true);
+        Ok(Answer { found: found_in(&first), whole, ..answer })
     }
 
     /// The path of a page so deep, the first being page 1.

@@ -13,8 +13,9 @@ use crate::events::{Events, Template};
 
 /// Far more than any run takes.
 const RETENTION: Duration = Duration::from_hours(87_600);
-/// The same for the server that is asked.
-pub(super) const SERVE_FLAGS: [&str; 4] = ["--retention", "87600h", "--retention-size", "1000GiB"];
+/// The same for the server that is asked, which looks at all that it keeps.
+pub(super) const SERVE_FLAGS: [&str; 6] =
+    ["--retention", "87600h", "--retention-size", "1000GiB", "--query-events-max", "1000000000"];
 const STEP_MEAN: Duration = Duration::from_millis(4);
 /// The last event is that old when a run begins, so that none lies ahead.
 const SLACK: Duration = Duration::from_mins(2);
@@ -28,7 +29,8 @@ pub(super) const RARE_TYPE: &str = "quorum.lost";
 const RARE: Template =
     (RARE_TYPE, Severity::ERROR, "quorum of zone %n lost at revision %m, %n members answer", "%s");
 const RARE_EVERY: u64 = 1000;
-/// Words that nothing else says, and how many events say them, spread over all.
+/// Words that nothing else says, and how many events say them, spread over all; the
+/// last one a few times less, where an event already has another.
 pub(super) const WORDS: [(&str, u64); 5] =
     [("zugzwang", 3), ("kestrel", 30), ("marzipan", 300), ("obelisk", 3000), ("quokka", 30_000)];
 
@@ -112,4 +114,44 @@ fn word_of(i: u64, events: u64) -> &'static str {
         }
     }
     ""
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_event_in_a_thousand_is_of_the_rare_type() {
+        let rare = |event: &Event| event.event_type() == RARE_TYPE;
+
+        let all: Vec<Event> = Dataset::of(20_000).all().collect();
+
+        assert_eq!(all.len(), 20_000);
+        assert_eq!(all.iter().filter(|event| rare(event)).count(), 20);
+    }
+
+    #[test]
+    fn a_word_is_said_as_often_as_is_told() {
+        let events = 1_000_000;
+        let said = |word: &str| {
+            let behind = format!(" ({word})");
+            (0..events).filter(|i| word_of(*i, events) == behind).count() as u64
+        };
+
+        for (word, count) in &WORDS[..4] {
+            assert_eq!(said(word), *count, "{word}");
+        }
+        let (word, count) = WORDS[4];
+        assert!((count - 30..=count).contains(&said(word)), "{word}: {}", said(word));
+    }
+
+    #[test]
+    fn the_last_event_lies_shortly_before_the_end() {
+        let dataset = Dataset::of(10_000);
+
+        let last = dataset.all().last().and_then(|event| event.timestamp()).unwrap();
+
+        let apart = last.since(dataset.end).max(dataset.end.since(last));
+        assert!(apart < SLACK, "{last}, {}", dataset.end);
+    }
 }

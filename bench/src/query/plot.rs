@@ -137,7 +137,7 @@ impl Panel {
         for (at, name, colour) in names {
             let at = at.max(free);
             free = at + NAME_LINE;
-            let name = name.replace('&', "&amp;").replace('<', "&lt;");
+            let name = name.replace('`', "").replace('&', "&amp;").replace('<', "&lt;");
             let _ = writeln!(
                 out,
                 "<text x=\"{}\" y=\"{:.1}\" style=\"fill:{colour}\">{name}</text>",

@@ -65,6 +65,8 @@ pub(super) struct Question {
 pub(super) struct Answer {
     pub(super) seconds: f64,
     pub(super) found: u64,
+    /// Whether it says that nothing is missing.
+    pub(super) whole: bool,
 }
 
 impl Question {
@@ -255,6 +257,7 @@ impl Aim {
 impl Answer {
     pub(super) fn told(&self, question: &Question, events: u64) -> String {
         let time = time(self.seconds);
+        let time = if self.whole { time } else { format!("**incomplete**: {time}") };
         match question.aim {
             Aim::Rate(_) => format!("{time}, {} events/s", short(events as f64 / self.seconds)),
             _ => time,
