@@ -48,7 +48,7 @@ pub(super) fn report(events: u64) -> io::Result<String> {
     ];
     let head = format!("{} blocks of one event", short(events as f64));
     let merging = table(&[&head, "aim", "measured"], &rows);
-    let mut merged = Served::over(dir, dataset)?;
+    let mut merged = Served::open(dir, dataset, settled)?;
     let questions = question::all(merged.dataset());
     let answers = merged.answers(&questions)?;
     let asked = question::table_of(&questions, &answers, events);

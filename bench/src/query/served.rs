@@ -19,8 +19,8 @@ use crate::measure::{seconds, short};
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Looks in a row that must say the same where the log does not tell that it has
-/// settled.
-const STILL_LOOKS: usize = 15;
+/// settled: longer than it waits before it works on what came last.
+const STILL_LOOKS: usize = 35;
 const SETTLE_MAX: Duration = Duration::from_mins(20);
 /// Processor seconds between two looks that are no work.
 const IDLE_SECONDS: f64 = 0.03;
@@ -65,27 +65,28 @@ impl Settled {
             text += "**Not merged**: the log still has its small blocks. ";
         }
         if !self.told {
-            text += "The log does not say when it has settled: it was at rest for 3 s. ";
+            text += "That it has settled was seen from its rest, it does not say so. ";
         }
         text
     }
 }
 
 impl Served {
+    /// A server settles what was filled in, and another one is asked, so that its
+    /// memory is that of the questions.
     pub(super) fn fill(dataset: Dataset) -> io::Result<Served> {
         let dir = directory()?;
         let data = dir.path().join("data");
         dataset.fill(&data)?;
-        Served::over(dir, dataset)
-    }
-
-    /// Over what lies in `data` of this directory. A server settles it, and another
-    /// one is asked, so that its memory is that of the questions.
-    pub(super) fn over(dir: TempDir, dataset: Dataset) -> io::Result<Served> {
-        let data = dir.path().join("data");
         let server = Server::tidings_with(&data, &SERVE_FLAGS)?;
         let settled = settle(&server)?;
         server.stop()?;
+        Served::open(dir, dataset, settled)
+    }
+
+    /// Over what lies in `data` of this directory, which has settled.
+    pub(super) fn open(dir: TempDir, dataset: Dataset, settled: Settled) -> io::Result<Served> {
+        let data = dir.path().join("data");
         let server = Server::tidings_with(&data, &SERVE_FLAGS)?;
         let asker = Asker::open(server.address)?;
         Ok(Served { server, asker, dataset, data, settled, _dir: dir })
