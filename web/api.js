@@ -62,6 +62,7 @@ async function ask(path, options, signal) {
  *   seen_through?: {member: string, origin: string, through: string, state: string}[]}} Coverage
  * @typedef {{events: Event[], page: {next: string|null}, coverage: Coverage,
  *   matched: number|null, total: number|null, read_as?: string|null,
+ *   read_problems?: {column: number, problem: string}[],
  *   last_match_before?: {id: string, timestamp: string}|null}} List
  * @typedef {{step: number, since: string, until: string, matched: number,
  *   series: {name: string, total: number, counts: number[]}[]}} HistogramAnswer

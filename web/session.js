@@ -212,9 +212,22 @@ function learn(page) {
   known.total = page.total ?? null;
   known.matched = page.matched ?? null;
   known.last = page.last_match_before ?? null;
+  showReading(page);
+}
+
+/**
+ * How the words were understood, if that is not as they were typed; in colour when
+ * something of them could not be read.
+ * @param {import("./api.js").List} page
+ */
+function showReading(page) {
+  const problems = page.read_problems ?? [];
   const readAs = byId("read-as");
-  readAs.hidden = !state.q || !page.read_as || page.read_as === state.q;
-  readAs.textContent = `read as: ${page.read_as ?? ""}`;
+  const told = page.read_as ?? "";
+  const odd = problems.map((one) => `column ${one.column}: ${one.problem}`);
+  readAs.hidden = !state.q || (told === state.q && odd.length === 0);
+  readAs.className = odd.length > 0 ? "banner odd" : "quiet";
+  readAs.textContent = [`read as: ${told || "everything"}`, ...odd].join("; ");
 }
 
 /** @param {Object<string, any>} stats */

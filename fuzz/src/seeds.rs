@@ -129,6 +129,7 @@ const SPOKEN: &[&str] = &[
 const QUESTIONS: &[&str] = &[
     "type=deploy,!debug&severity=warn..error&member=web*&since=1h&until=now&limit=10&order=asc",
     "q=disk+full+%2F9.%2F&grep=%5Cd%2B&source=ker*&subject=api&field.nested.deep.x=1&since=all",
+    "q=fields.nested.deep.x:%5B*+OR+id:x+severity:warn..error&qmode=forgiving",
     "field.version=4&count=exact&verbose=1&format=ndjson&since=2026-11-22+08:00",
 ];
 
@@ -136,6 +137,8 @@ const SEARCHES: &[&str] = &[
     "disk \"91 %\" /full|rolled/\ndeploy.*,disk*,!debug\n(?i)API",
     "café\nuser/*\n^[[:alpha:]]+\\s\\d{1,3}$",
     "\"a \\\" b\" /a\\/b/ /(/\n*\n.",
+    "disk (type:deploy.*,error OR severity>=warn) -\"rolled out\" fields.version>=3\n*\n.",
+    "((a OR) -(fields.\"x y\">1e9 \"open conn*ed message:/a\\/b/ ) typ:x NOT\n*\n.",
 ];
 
 const WORDS: &[(u8, &str)] = &[

@@ -70,10 +70,10 @@ pub use overwatch::{
 };
 pub use pause::{PauseReason, PauseSet, State};
 pub use query::{
-    Arrived, BadCursor, By, CollapsedPage, Facet, FacetOf, FacetQuery, FacetValue, Facets, Filter,
-    FilterError, FollowCursor, FollowFrom, Followed, Follower, Found, Group, Histogram,
+    Arrived, BadCursor, By, CollapsedPage, Expr, Facet, FacetOf, FacetQuery, FacetValue, Facets,
+    Filter, FilterError, FollowCursor, FollowFrom, Followed, Follower, Found, Group, Histogram,
     HistogramQuery, ListKey, NameOf, NameSeen, Names, NamesQuery, Order, Page, PageCursor,
-    Patterns, Query, QueryError, Regex, Series, TextTerm, parse_q,
+    Patterns, Query, QueryError, Reading, Regex, Series, SyntaxError,
 };
 pub use queue::{
     BUFFER_BYTES, BUFFER_BYTES_LIMIT, BUFFER_EVENTS_LIMIT, BUFFER_LEN, Backlog, Client,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tidings::query::{Patterns, QUERY_BYTES_MAX, Regex, TextTerm, parse_q};
+use tidings::query::{Expr, Patterns, QUERY_BYTES_MAX, Regex};
 use tidings::store::memory::MemoryStore;
 use tidings::{Ack, Clock, Event, Filter, Log, LogOptions, Order, Page, Query, Severity};
 use tidings_cli::server::door;
@@ -31,23 +31,35 @@ pub(crate) fn search(data: &[u8]) -> bool {
     let Ok(data) = std::str::from_utf8(data) else { return false };
     let mut lines = data.splitn(3, '\n');
     let mut line = || lines.next().unwrap_or_default();
-    let (text, read_as) = parse_q(line());
-    assert_eq!(text.is_empty(), read_as.is_empty(), "{read_as:?}");
-    for term in &text {
-        if let TextTerm::Word(word) = term {
-            assert!(!word.trim().is_empty() && word.len() <= QUERY_BYTES_MAX + 2, "{word:?}");
-        }
-    }
+    let expr = understood(line());
     let mut types = Patterns::default();
     let taken = types.add(line());
     assert_eq!(types.is_empty(), taken.is_err(), "all of a list is added, or nothing");
     let grep = Regex::new(line()).ok();
     let whole = taken.is_ok() && grep.is_some();
     assert_answers(&Query {
-        filter: Filter { types, text, grep, ..Filter::default() },
+        filter: Filter { types, expr, grep, ..Filter::default() },
         ..Query::default()
     });
     whole
+}
+
+/// What `q` asks for: printed it reads as the same, and strict reading agrees with
+/// forgiving reading about what is right.
+fn understood(q: &str) -> Expr {
+    let read = Expr::read(q);
+    let printed = read.expr.to_string();
+    assert_eq!(read.expr.is_empty(), printed.is_empty(), "{printed:?}");
+    if printed.len() <= QUERY_BYTES_MAX {
+        assert_eq!(Expr::parse(&printed).as_ref(), Ok(&read.expr), "{printed:?}");
+    }
+    match Expr::parse(q) {
+        Ok(expr) => assert!(expr == read.expr && read.problems.is_empty()),
+        Err(error) => assert_eq!(Some(&error), read.problems.first()),
+    }
+    let columns = 1..=q.chars().count() + 1;
+    assert!(read.problems.iter().all(|problem| columns.contains(&problem.column)));
+    read.expr
 }
 
 /// The answer is in order, within its limit and its window, and no event of it is

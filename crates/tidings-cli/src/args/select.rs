@@ -71,6 +71,14 @@ Examples:
   tidings list -S all -m db1 -g 'disk 9[0-9]%'
   tidings list -a version=1.42 -o csv > events.csv
   tidings list -x -p warn                       each kind of trouble once, and how often
+  tidings list -q 'disk (type:deploy.* OR severity>=warn) -test'
+
+Queries (-q): words are whole words, in any case unless they have an upper-case letter;
+conn* begins with it, *nect* has it inside; \"in quotes\" together; /re/ matches the
+message. type: member: source: subject: key: id: trace: message: and fields.NAME: ask
+for one part (* stands for anything), severity and fields.NAME compare with > >= < <= =.
+Side by side all must hold; OR, -this, NOT and ( ). What does not parse is searched as
+text, unless --strict.
 
 Times: RFC 3339, '2026-11-21 18:00', 18:00, today, yesterday, now, 10m, '10m ago',
 2d3h, unix seconds to nanoseconds. Without a zone they are local.

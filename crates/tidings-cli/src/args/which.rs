@@ -34,9 +34,12 @@ pub struct WhichArgs {
     /// Events with this field; repeatable
     #[arg(short = 'a', long = "field", value_name = "NAME=TEXT", value_parser = field)]
     pub fields: Vec<(String, String)>,
-    /// Words and "phrases", all of which must be found, and /regular expressions/
+    /// Words, "phrases", conn*, /re/, type:deploy.*, severity>=warn, fields.took>5, with OR, - and ( ); more in the help of list
     #[arg(short = 'q', long, value_name = "EXPR", allow_hyphen_values = true)]
     pub query: Option<String>,
+    /// Refuse a query (-q) that does not parse, instead of searching it as text
+    #[arg(long, requires = "query")]
+    pub strict: bool,
 }
 
 /// On whose clock times are read and shown.

@@ -1,7 +1,7 @@
 //! Which events were asked for, and how shall they look?
 
 use jiff::tz::TimeZone;
-use tidings::Timestamp;
+use tidings::{Expr, Timestamp};
 
 use super::Context;
 use crate::args::{Lines, SelectArgs, WhichArgs, ZoneArgs};
@@ -29,6 +29,9 @@ impl Wanted {
         whole_log: bool,
         context: &Context<'_>,
     ) -> Result<Wanted, Failure> {
+        if let Some(query) = &which.query {
+            tell_problems(query, which.strict)?;
+        }
         let now = context.clock.now();
         let zone = context.settings.zone(zone.tz.as_ref(), zone.utc)?;
         let time = |flag: &str, text: &str| {
@@ -71,6 +74,19 @@ impl Wanted {
             say(&summary::told(shown, coverage, self.window, &self.wall(now)));
         }
     }
+}
+
+/// Says how a query was understood that could not be read as it was typed. The
+/// server reads it in the same way.
+fn tell_problems(query: &str, strict: bool) -> Result<(), Failure> {
+    let read = Expr::read(query);
+    let Some(first) = read.problems.first() else { return Ok(()) };
+    if strict {
+        return Err(Failure::new(Exit::Usage, format!("-q does not parse: {first}")));
+    }
+    say(&format!("-q, {first}"));
+    say(&format!("-q was read as {read}"));
+    Ok(())
 }
 
 /// The flags of list and tail, understood.
@@ -127,6 +143,9 @@ fn filter(args: &WhichArgs) -> Params {
     }
     let texts = [("severity", &args.severity), ("grep", &args.grep), ("q", &args.query)];
     texts.iter().filter_map(|(n, text)| Some((n, text.as_ref()?))).for_each(|(n, t)| push(n, t));
+    if args.strict {
+        push("qmode", "strict");
+    }
     args.fields.iter().for_each(|(name, value)| push(&format!("field.{name}"), value));
     params
 }
@@ -171,8 +190,7 @@ mod tests {
 
     #[test]
     fn every_condition_is_a_parameter() {
-        let line =
-            "-S all -t a,!b -t c -m db1 --for x --source s -p warn..error -g re -q words -a k=v";
+        let line = "-S all -t a,!b -t c -m db1 --for x --source s -p warn..error -g re -q words --strict -a k=v";
 
         assert_params(
             line,
@@ -185,10 +203,20 @@ mod tests {
                 ("severity", "warn..error"),
                 ("grep", "re"),
                 ("q", "words"),
+                ("qmode", "strict"),
                 ("field.k", "v"),
                 ("since", "all"),
             ],
         );
+    }
+
+    #[test]
+    fn a_query_that_does_not_parse_is_refused_where_strictness_is_asked_for() {
+        let failure = read("--strict -q a)").unwrap_err();
+
+        assert!(failure.message.starts_with("-q does not parse: column 2: "), "{failure:?}");
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(read("-q a)").is_ok());
     }
 
     #[test]

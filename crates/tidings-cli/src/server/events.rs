@@ -62,7 +62,7 @@ pub(super) const LIST_PARAMETERS: [&str; 8] =
     responses(
         (status = 200, description = "`{events, page: {next, prev}, coverage, matched, total, read_as, last_match_before}`, with `groups` if collapsed; or a line for each event",
             content((serde_json::Value = "application/json"), (String = "application/x-ndjson"), (String = "text/plain"), (String = "text/csv"))),
-        (status = 400, description = "An unknown parameter, or a cursor of another kind"),
+        (status = 400, description = "An unknown parameter, a cursor of another kind, or a `q` that does not parse in strict mode"),
         (status = 406, description = "None of the accepted types"),
         (status = 422, description = "A value breaks a rule; its parameter is named")
     )

@@ -15,6 +15,7 @@ use super::parameters::{Span, Which, with_which_and_span};
 use super::params::{Params, cut, invalid};
 use super::problem::Problem;
 use super::question::About;
+use super::reading::ReadAs;
 
 const OWN_PARAMETERS: [&str; 2] = ["of", "top"];
 
@@ -31,7 +32,7 @@ const OWN_PARAMETERS: [&str; 2] = ["of", "top"];
     ),
     responses(
         (status = 200, description = "`{facets: [{of, values: [{value, count}], other, distinct, absent}], matched, coverage, read_as}`", body = serde_json::Value),
-        (status = 400, description = "An unknown parameter"),
+        (status = 400, description = "An unknown parameter, or a `q` that does not parse in strict mode"),
         (status = 422, description = "A value breaks a rule; its parameter is named")
     )
 )]
@@ -112,7 +113,8 @@ pub(super) struct Answer {
     facets: Vec<Told>,
     matched: u64,
     coverage: Coverage,
-    read_as: Option<String>,
+    #[serde(flatten)]
+    read_as: ReadAs,
 }
 
 #[derive(Serialize)]

@@ -12,9 +12,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tidings::query::{BadCursor, FollowCursor, FollowFrom, Followed, Follower, QueryError};
-use tidings::{Position, SharedEvent, Timestamp};
+use tidings::{Coverage, Position, SharedEvent, Timestamp};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::app::{App, blocking};
@@ -26,6 +27,7 @@ use super::params::{Params, cut, invalid};
 use super::problem::{Kind, Problem};
 use super::question::{self, Wanted};
 use super::reach;
+use super::reading::ReadAs;
 use super::unfold::{self, BrokenOff, Step};
 
 const OWN_PARAMETERS: [&str; 4] = ["since", "after", "verbose", "format"];
@@ -57,9 +59,9 @@ const OFFERED: [(&str, Format); 4] = [
         ("format" = Option<String>, Query, description = "`sse` or `ndjson` instead of Accept"),
     ),
     responses(
-        (status = 200, description = "Server-Sent Events: `hello` (coverage), unnamed ones with the event as JSON and its cursor as id, `gap`, `dropped` (`count` events that were left out because the client was too slow, from position `from` to `to`; a stream with this `after` has them); or lines of JSON",
+        (status = 200, description = "Server-Sent Events: `hello` (coverage, and `read_as` if `q` is given), unnamed ones with the event as JSON and its cursor as id, `gap`, `dropped` (`count` events that were left out because the client was too slow, from position `from` to `to`; a stream with this `after` has them); or lines of JSON",
             content((String = "text/event-stream"), (String = "application/x-ndjson"))),
-        (status = 400, description = "An unknown parameter, or a cursor of another kind"),
+        (status = 400, description = "An unknown parameter, a cursor of another kind, or a `q` that does not parse in strict mode"),
         (status = 410, description = "`after` lies before the oldest event, or in another log; `oldest` says where the log begins"),
         (status = 503, description = "Too many followers")
     )
@@ -72,7 +74,8 @@ pub(super) async fn stream(
     let params = Params::read(uri.query(), &with_which(&OWN_PARAMETERS))?;
     let format = format_of(&params, &headers)?;
     let verbose = params.switch("verbose")?;
-    let filter = Arc::new(Wanted::read(&params)?.filter);
+    let Wanted { filter, read_as } = Wanted::read(&params)?;
+    let filter = Arc::new(filter);
     let start = Start::read(&params, &headers, app.clock.now())?;
     let seat = app.followers.clone().try_acquire_owned().map_err(|_| {
         Problem::unavailable("as many clients follow as this server has seats for", 5)
@@ -83,7 +86,10 @@ pub(super) async fn stream(
     let coverage = blocking(|| app.log.coverage());
     if format == Format::Sse {
         let _ = write!(first, "retry: {FOLLOW_RETRY_MILLIS}\n\n");
-        write_sse(&mut first, "hello", &follower.cursor(), &json!(coverage));
+        // How words were understood is only told to whoever used some.
+        let read_as = Some(&read_as).filter(|reading| reading.read_as.is_some());
+        let hello = Hello { coverage: &coverage, read_as };
+        write_sse(&mut first, "hello", &follower.cursor(), &json!(hello));
     }
     if let Some(gap) = begins_with {
         match format {
@@ -101,6 +107,15 @@ pub(super) async fn stream(
         reach::header(&coverage),
     ];
     Ok((headers, unfold::body(following, step)).into_response())
+}
+
+/// What a stream says first.
+#[derive(Serialize)]
+struct Hello<'a> {
+    #[serde(flatten)]
+    coverage: &'a Coverage,
+    #[serde(flatten)]
+    read_as: Option<&'a ReadAs>,
 }
 
 fn format_of(params: &Params, headers: &HeaderMap) -> Result<Format, Problem> {

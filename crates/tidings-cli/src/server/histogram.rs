@@ -15,6 +15,7 @@ use super::parameters::{Span, Which, with_which_and_span};
 use super::params::{Params, cut, invalid};
 use super::problem::Problem;
 use super::question::About;
+use super::reading::ReadAs;
 use crate::times::{format_span, parse_span};
 
 const OWN_PARAMETERS: [&str; 2] = ["step", "by"];
@@ -32,7 +33,7 @@ const OWN_PARAMETERS: [&str; 2] = ["step", "by"];
     ),
     responses(
         (status = 200, description = "`{step, since, until, by, series: [{name, total, counts}], matched, coverage, read_as}`; `step` in seconds", body = serde_json::Value),
-        (status = 400, description = "An unknown parameter"),
+        (status = 400, description = "An unknown parameter, or a `q` that does not parse in strict mode"),
         (status = 422, description = "A value breaks a rule; its parameter is named. Too many steps: `smallest_step` would do")
     )
 )]
@@ -109,7 +110,8 @@ pub(super) struct Answer {
     series: Vec<Counted>,
     matched: u64,
     coverage: Coverage,
-    read_as: Option<String>,
+    #[serde(flatten)]
+    read_as: ReadAs,
 }
 
 #[derive(Serialize)]

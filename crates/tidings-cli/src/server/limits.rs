@@ -38,6 +38,8 @@ pub const QUERY_EVENTS_MAX: u64 = 50_000_000;
 pub const QUERY_TURN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Threads for work that blocks (commits, queries), at most.
 pub const BLOCKING_THREADS_MAX: usize = 128;
+/// Problems of one `q` that an answer tells, at most: the first of them.
+pub const READ_PROBLEMS_MAX: usize = 10;
 /// Events of a list when `limit` does not say.
 pub const LIST_EVENTS_DEFAULT: usize = 100;
 /// Events of a list in one JSON document, at most.

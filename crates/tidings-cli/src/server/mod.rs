@@ -32,6 +32,7 @@ mod pieces;
 mod problem;
 mod question;
 mod reach;
+mod reading;
 mod shared;
 #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "nobody has anything to tell"))]
 mod sharing;

@@ -15,6 +15,7 @@ use super::parameters::{Span, Which, with_which_and_span};
 use super::params::Params;
 use super::problem::Problem;
 use super::question::About;
+use super::reading::ReadAs;
 use super::sharing::Server;
 
 /// Members that spoke, with counts and for how long they have been silent; and the
@@ -26,7 +27,7 @@ use super::sharing::Server;
     params(Which, Span),
     responses(
         (status = 200, description = "`{members: [{name, count, first, last, silent_for}], servers: [{member, origin, boot, version, state, silent_for, through, skew_seconds, waiting, unshared}], now, coverage, read_as}`, by name; `silent_for` in seconds; `servers` only with `--etcd`", body = serde_json::Value),
-        (status = 400, description = "An unknown parameter"),
+        (status = 400, description = "An unknown parameter, or a `q` that does not parse in strict mode"),
         (status = 422, description = "A value breaks a rule; its parameter is named")
     )
 )]
@@ -47,7 +48,7 @@ pub(super) async fn members(
     params(Which, Span),
     responses(
         (status = 200, description = "`{types: [{name, count, first, last, silent_for}], now, coverage, read_as}`, by name; `silent_for` in seconds", body = serde_json::Value),
-        (status = 400, description = "An unknown parameter"),
+        (status = 400, description = "An unknown parameter, or a `q` that does not parse in strict mode"),
         (status = 422, description = "A value breaks a rule; its parameter is named")
     )
 )]
@@ -95,7 +96,8 @@ struct Context {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     truncated: bool,
     coverage: Coverage,
-    read_as: Option<String>,
+    #[serde(flatten)]
+    read_as: ReadAs,
 }
 
 #[derive(Serialize)]

@@ -19,6 +19,7 @@ use super::pieces::{self, Entry, Groups, Piece};
 use super::problem::Problem;
 use super::question::Asked;
 use super::reach;
+use super::reading::ReadAs;
 use super::unfold::{self, BrokenOff, Step};
 use crate::protocols::text;
 use crate::view::csv;
@@ -89,7 +90,10 @@ async fn step((first, mut pages): (Option<Bytes>, Pages)) -> Step<(Option<Bytes>
     if *pages.app.stopping.borrow() {
         return Err(BrokenOff("the server is stopping".to_owned()));
     }
-    let page = pages.next(None).await.map_err(|problem| BrokenOff(problem.detail().to_owned()))?;
+    let page = pages
+        .next(ReadAs::default())
+        .await
+        .map_err(|problem| BrokenOff(problem.detail().to_owned()))?;
     Ok(Some((page, (None, pages))))
 }
 
@@ -120,13 +124,13 @@ struct Foot {
     matched: Option<u64>,
     total: Option<u64>,
     groups: Option<Groups>,
-    read_as: Option<String>,
+    read_as: ReadAs,
     last_match_before: Value,
     from_the_start: bool,
 }
 
 impl Pages {
-    async fn next(&mut self, read_as: Option<String>) -> Result<Bytes, Problem> {
+    async fn next(&mut self, read_as: ReadAs) -> Result<Bytes, Problem> {
         let from_the_start = self.query.cursor.is_none();
         self.query.limit = self.left.min(STREAM_PAGE_EVENTS);
         let piece = pieces::read(&self.app, &self.query, self.shape.collapse).await?;
@@ -200,7 +204,7 @@ impl Pages {
             matched: foot.matched.or(counted),
             total: foot.total,
             groups: foot.groups,
-            read_as: foot.read_as.as_deref(),
+            read_as: &foot.read_as,
             last_match_before: &foot.last_match_before,
         };
         // Names and numbers always serialise.
@@ -220,7 +224,8 @@ struct End<'a> {
     total: Option<u64>,
     #[serde(flatten)]
     groups: Option<Groups>,
-    read_as: Option<&'a str>,
+    #[serde(flatten)]
+    read_as: &'a ReadAs,
     last_match_before: &'a Value,
 }
 

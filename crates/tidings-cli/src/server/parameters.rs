@@ -11,14 +11,18 @@ use super::params::FIELD;
 type Shared = (&'static str, &'static str);
 
 /// Which events.
-const WHICH: [Shared; 8] = [
+const WHICH: [Shared; 9] = [
     ("type", "Comma separated patterns: `deploy.*,error,!deploy.test`"),
     ("severity", "`warn` (that or worse) or `warn..error`"),
     ("member", "Comma separated patterns"),
     ("source", "Comma separated patterns"),
     ("subject", "Comma separated patterns"),
     (FIELD, "`field.<name>=<text>`; a dotted name looks into objects"),
-    ("q", "Words and \"phrases\" that must all be found, and `/re/`"),
+    (
+        "q",
+        "`disk \"no space\" (type:deploy.* OR severity>=warn) -test fields.took>5 /re/`: see the documentation of the HTTP API",
+    ),
+    ("qmode", "`strict`: a `q` that does not parse is an error, with its column"),
     ("grep", "A regular expression over the message"),
 ];
 

@@ -17,6 +17,8 @@ pub enum Kind {
     Malformed,
     /// The query names a parameter that this route does not have.
     UnknownParameter,
+    /// `q` does not parse, and strictness was asked for.
+    BadQuery,
     /// A cursor of the other kind, or no cursor at all.
     BadCursor,
     /// Another site's page asks us to write, or a proxy forwards to us.
@@ -51,7 +53,9 @@ impl Kind {
     /// The status that goes with it.
     pub fn status(self) -> StatusCode {
         match self {
-            Kind::Malformed | Kind::UnknownParameter | Kind::BadCursor => StatusCode::BAD_REQUEST,
+            Kind::Malformed | Kind::UnknownParameter | Kind::BadQuery | Kind::BadCursor => {
+                StatusCode::BAD_REQUEST
+            }
             Kind::Forbidden => StatusCode::FORBIDDEN,
             Kind::NotFound => StatusCode::NOT_FOUND,
             Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -72,6 +76,7 @@ impl Kind {
         match self {
             Kind::Malformed => ("malformed", "The request does not parse"),
             Kind::UnknownParameter => ("unknown-parameter", "Unknown parameter"),
+            Kind::BadQuery => ("bad-query", "The query does not parse"),
             Kind::BadCursor => ("bad-cursor", "The cursor cannot be used here"),
             Kind::Forbidden => ("forbidden", "Refused"),
             Kind::NotFound => ("not-found", "Nothing is here"),

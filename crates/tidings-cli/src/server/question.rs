@@ -1,19 +1,20 @@
 //! What is asked? From query parameters to a question for the log.
 
 use jiff::tz::TimeZone;
-use tidings::query::{PageCursor, Patterns, QUERY_BYTES_MAX, Regex, TextTerm, parse_q};
+use tidings::query::{PageCursor, Patterns, QUERY_BYTES_MAX, Regex};
 use tidings::{Filter, Order, Query, Severity, Timestamp};
 
 use super::limits::{LIST_EVENTS_DEFAULT, LIST_EVENTS_MAX};
 use super::params::{Params, cut, invalid};
 use super::problem::{Kind, Problem};
+use super::reading::{self, ReadAs};
 use crate::times::{list_since, parse_time};
 
 /// Which events, and how `q` was understood.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     pub(super) filter: Filter,
-    pub(super) read_as: Option<String>,
+    pub(super) read_as: ReadAs,
 }
 
 impl Wanted {
@@ -21,14 +22,12 @@ impl Wanted {
     ///
     /// # Errors
     ///
-    /// A value breaks a rule; 422 names its parameter.
+    /// A value breaks a rule; 422 names its parameter. 400 for a `q` that does not
+    /// parse in strict mode.
     pub(super) fn read(params: &Params) -> Result<Wanted, Problem> {
         let severity = params.one("severity")?.map(severities).transpose()?;
         let grep = params.one("grep")?.map(pattern).transpose()?;
-        let (text, read_as) = match params.one("q")? {
-            Some(q) => words(q).map(|(terms, read_as)| (terms, Some(read_as)))?,
-            None => (Vec::new(), None),
-        };
+        let (expr, read_as) = reading::read(params)?;
         let filter = Filter {
             types: patterns(params, "type")?,
             members: patterns(params, "member")?,
@@ -36,7 +35,7 @@ impl Wanted {
             subjects: patterns(params, "subject")?,
             severity,
             fields: params.fields().map(|(name, value)| (name.into(), value.into())).collect(),
-            text,
+            expr,
             grep,
         };
         Ok(Wanted { filter, read_as })
@@ -74,12 +73,7 @@ fn pattern(text: &str) -> Result<Regex, Problem> {
     Regex::new(text).map_err(|error| invalid("grep", &format!("is no pattern: {error}")))
 }
 
-fn words(q: &str) -> Result<(Vec<TextTerm>, String), Problem> {
-    at_most("q", q)?;
-    Ok(parse_q(q))
-}
-
-fn at_most(name: &str, value: &str) -> Result<(), Problem> {
+pub(super) fn at_most(name: &str, value: &str) -> Result<(), Problem> {
     if value.len() <= QUERY_BYTES_MAX {
         return Ok(());
     }
@@ -110,7 +104,7 @@ pub(super) struct About {
     pub(super) filter: Filter,
     pub(super) since: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
-    pub(super) read_as: Option<String>,
+    pub(super) read_as: ReadAs,
 }
 
 impl About {
@@ -119,7 +113,8 @@ impl About {
     ///
     /// # Errors
     ///
-    /// A value breaks a rule; 422 names its parameter.
+    /// A value breaks a rule; 422 names its parameter. 400 for a `q` that does not
+    /// parse in strict mode.
     pub(super) fn read(params: &Params, now: Timestamp) -> Result<About, Problem> {
         let Wanted { filter, read_as } = Wanted::read(params)?;
         let until = time(params, "until", now)?;
@@ -144,7 +139,7 @@ pub(super) struct Asked {
     pub(super) limit: Option<usize>,
     /// Events that say the same stand in one place.
     pub(super) collapse: bool,
-    pub(super) read_as: Option<String>,
+    pub(super) read_as: ReadAs,
 }
 
 impl Asked {
@@ -153,7 +148,7 @@ impl Asked {
     /// # Errors
     ///
     /// 422 names the parameter whose value breaks a rule; 400 a cursor that
-    /// cannot be used here.
+    /// cannot be used here, or a `q` that does not parse in strict mode.
     pub(super) fn read(params: &Params, now: Timestamp) -> Result<Asked, Problem> {
         let About { filter, since, until, read_as } = About::read(params, now)?;
         let limit = params.one("limit")?.map(limit).transpose()?;

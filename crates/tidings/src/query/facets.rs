@@ -1,12 +1,10 @@
 //! Which values occur, and how often each?
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
-use serde_json::Value;
-
 use super::QueryError;
-use super::filter::{Filter, Plan, field, fields_of};
+use super::field::{field, fields_of, text_of};
+use super::filter::{Filter, Plan};
 use super::rolled::Rolling;
 use super::told::{Counts, Tells, Told};
 use super::walk::{Gather, Row, Walk};
@@ -210,13 +208,6 @@ impl Gather for Values {
             tally.add(value, 1);
         }
         Ok(())
-    }
-}
-
-fn text_of(value: &Value) -> Cow<'_, str> {
-    match value {
-        Value::String(text) => Cow::Borrowed(text),
-        other => Cow::Owned(other.to_string()),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::filter::fields_of;
+use super::field::fields_of;
 use crate::block::{FormatError, Frame, Header};
 use crate::event::{Fields, StoredEvent};
+use crate::id::EventId;
 use crate::log::SharedFrame;
 use crate::severity::Severity;
 
@@ -16,7 +17,11 @@ pub(super) trait Row {
     fn severity(&self) -> Severity;
     fn source(&self) -> Option<&str>;
     fn subject(&self) -> Option<&str>;
+    fn id(&self) -> EventId;
     fn message(&self) -> Result<&str, FormatError>;
+    fn key(&self) -> Result<Option<&str>, FormatError>;
+    /// W3C trace id and span id.
+    fn trace(&self) -> Result<(Option<u128>, Option<u64>), FormatError>;
     /// Dear where they have to be read from their JSON text: ask once.
     fn fields(&self) -> Result<Cow<'_, Fields>, FormatError>;
 }
@@ -49,8 +54,20 @@ impl Row for FrameRow<'_> {
         self.frame.subject(self.i)
     }
 
+    fn id(&self) -> EventId {
+        self.frame.id(self.i)
+    }
+
     fn message(&self) -> Result<&str, FormatError> {
         self.frame.message(self.i)
+    }
+
+    fn key(&self) -> Result<Option<&str>, FormatError> {
+        self.frame.key(self.i)
+    }
+
+    fn trace(&self) -> Result<(Option<u128>, Option<u64>), FormatError> {
+        self.frame.trace(self.i)
     }
 
     fn fields(&self) -> Result<Cow<'_, Fields>, FormatError> {
@@ -85,8 +102,20 @@ impl Row for SharedRow<'_> {
         self.row.subject()
     }
 
+    fn id(&self) -> EventId {
+        self.row.id()
+    }
+
     fn message(&self) -> Result<&str, FormatError> {
         self.row.message()
+    }
+
+    fn key(&self) -> Result<Option<&str>, FormatError> {
+        self.row.key()
+    }
+
+    fn trace(&self) -> Result<(Option<u128>, Option<u64>), FormatError> {
+        self.row.trace()
     }
 
     fn fields(&self) -> Result<Cow<'_, Fields>, FormatError> {
@@ -115,8 +144,20 @@ impl Row for StoredEvent {
         self.event.subject()
     }
 
+    fn id(&self) -> EventId {
+        self.id
+    }
+
     fn message(&self) -> Result<&str, FormatError> {
         Ok(self.event.message())
+    }
+
+    fn key(&self) -> Result<Option<&str>, FormatError> {
+        Ok(self.event.key())
+    }
+
+    fn trace(&self) -> Result<(Option<u128>, Option<u64>), FormatError> {
+        Ok((self.event.trace_id(), self.event.span_id()))
     }
 
     fn fields(&self) -> Result<Cow<'_, Fields>, FormatError> {

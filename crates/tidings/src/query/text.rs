@@ -1,5 +1,7 @@
 //! Is it in the text? Words, phrases and regular expressions, all in linear time.
 
+use super::pattern::Pattern;
+use super::stars::Stars;
 use super::{FilterError, QUERY_BYTES_MAX};
 
 /// Bytes that a compiled regular expression may take, at most.
@@ -33,6 +35,11 @@ impl Regex {
             .map_err(|error| FilterError::new(problem_with(pattern, &error)))
     }
 
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
     pub(super) fn is_match(&self, text: &str) -> bool {
         self.0.is_match(text)
     }
@@ -55,58 +62,168 @@ fn problem_with(pattern: &str, error: &regex::Error) -> String {
     }
 }
 
-/// One thing to look for in an event's text.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum TextTerm {
-    /// A whole word or phrase; any case unless it has an upper-case letter.
-    Word(String),
-    /// `/re/`, over the message.
-    Regex(Regex),
+/// As they were written.
+impl PartialEq for Regex {
+    fn eq(&self, other: &Regex) -> bool {
+        self.as_str() == other.as_str()
+    }
 }
 
-/// A word made ready to be found.
+/// Which ends of a text have to be ends of words: those that begin or end with what
+/// belongs to one, and have no star.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    begins: bool,
+    ends: bool,
+}
+
+impl Bounds {
+    fn of(pattern: &Pattern) -> Bounds {
+        let inner = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let parts = pattern.parts();
+        let first = parts.first().and_then(|part| part.chars().next());
+        let last = parts.last().and_then(|part| part.chars().next_back());
+        Bounds { begins: inner(first), ends: inner(last) }
+    }
+
+    /// Whether what begins here does not go on from before.
+    pub(super) fn may_begin(self, at: usize, text: &str) -> bool {
+        !self.begins || !text[..at].chars().next_back().is_some_and(char::is_alphanumeric)
+    }
+
+    /// Whether what ends here does not go on.
+    pub(super) fn may_end(self, at: usize, text: &str) -> bool {
+        !self.ends || !text[at..].chars().next().is_some_and(char::is_alphanumeric)
+    }
+}
+
+/// A text made ready to be found in others, as a whole word or phrase.
 #[derive(Clone, Debug)]
 pub(super) struct Word {
-    text: String,
-    literal: regex::Regex,
-    /// Whether it begins and ends with what belongs to a word.
-    bounded: (bool, bool),
+    pattern: Pattern,
+    finder: Finder,
+}
+
+#[derive(Clone, Debug)]
+enum Finder {
+    Literal(regex::Regex, Bounds),
+    Stars(Stars),
 }
 
 impl Word {
-    /// `None` for a word that is too long to be found anywhere.
-    pub(super) fn new(word: &str) -> Option<Word> {
-        let any_case = !word.chars().any(char::is_uppercase);
-        let literal = regex::RegexBuilder::new(&regex::escape(word))
-            .case_insensitive(any_case)
-            .build()
-            .ok()?;
-        let inner = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-        let bounded = (inner(word.chars().next()), inner(word.chars().next_back()));
-        Some(Word { text: word.to_owned(), literal, bounded })
-    }
-
-    /// The whole words that every text holds in which it is found.
-    pub(super) fn whole_words(&self) -> impl Iterator<Item = &str> {
-        self.text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
+    /// Any case unless it has an upper-case letter; a star stands for any run of
+    /// characters that are no white space. `None` for a text that is too long to be
+    /// found anywhere.
+    pub(super) fn new(pattern: &Pattern) -> Option<Word> {
+        let (bounds, any_case) = (Bounds::of(pattern), pattern.is_any_case());
+        let parts = pattern.parts().iter().map(String::as_str);
+        let texts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+        let finder = if let [] | [_] = texts.as_slice() {
+            Finder::Literal(compiled(&regex::escape(&texts.concat()), any_case)?, bounds)
+        } else {
+            Finder::Stars(Stars::new(&texts, any_case, bounds)?)
+        };
+        Some(Word { pattern: pattern.clone(), finder })
     }
 
     pub(super) fn is_in(&self, text: &str) -> bool {
-        let mut from = 0;
-        while let Some(found) = self.literal.find_at(text, from) {
-            let before = text[..found.start()].chars().next_back();
-            let after = text[found.end()..].chars().next();
-            let free =
-                |bounded: bool, c: Option<char>| !bounded || !c.is_some_and(char::is_alphanumeric);
-            if free(self.bounded.0, before) && free(self.bounded.1, after) {
-                return true;
-            }
-            let Some(first) = text[found.start()..].chars().next() else { return false };
-            from = found.start() + first.len_utf8();
+        match &self.finder {
+            Finder::Literal(literal, bounds) => is_free_in(literal, *bounds, text),
+            Finder::Stars(stars) => stars.are_in(text),
         }
-        false
     }
+
+    pub(super) fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+}
+
+fn is_free_in(literal: &regex::Regex, bounds: Bounds, text: &str) -> bool {
+    let mut from = 0;
+    while let Some(found) = literal.find_at(text, from) {
+        if bounds.may_begin(found.start(), text) && bounds.may_end(found.end(), text) {
+            return true;
+        }
+        let rest = &text[found.start()..];
+        let inside = |c: char| c.is_alphanumeric();
+        // No other place in the same word is better.
+        let passed = if bounds.begins { rest.find(|c| !inside(c)) } else { None };
+        let Some(first) = rest.chars().next() else { return false };
+        from = found.start() + passed.unwrap_or(0).max(first.len_utf8());
+    }
+    false
+}
+
+/// A text made ready to be compared with whole names and values.
+#[derive(Clone, Debug)]
+pub(super) struct Name {
+    pattern: Pattern,
+    same: Same,
+}
+
+#[derive(Clone, Debug)]
+enum Same {
+    AsItStands(String),
+    /// As the expression, which is faster told for ASCII.
+    InAnyCase(String, regex::Regex),
+    Starred(regex::Regex),
+}
+
+impl Name {
+    /// A text that is compared as it stands.
+    pub(super) fn exact(text: &str) -> Name {
+        Name { pattern: Pattern::literal(text), same: Same::AsItStands(text.to_owned()) }
+    }
+
+    /// A star stands for any run of characters. `None` for a text that is too long to
+    /// be found anywhere.
+    pub(super) fn new(pattern: &Pattern, any_case: bool) -> Option<Name> {
+        let text = format!(r"\A{}\z", escaped(pattern).join("(?s:.)*"));
+        let same = match pattern.exact() {
+            Some(exact) if !any_case || !exact.contains(has_case) => {
+                Same::AsItStands(exact.to_owned())
+            }
+            Some(exact) => Same::InAnyCase(exact.to_owned(), compiled(&text, true)?),
+            None => Same::Starred(compiled(&text, any_case)?),
+        };
+        Some(Name { pattern: pattern.clone(), same })
+    }
+
+    /// The one name that it is, where case matters.
+    pub(super) fn only(&self) -> Option<&str> {
+        match &self.same {
+            Same::AsItStands(exact) => Some(exact),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is(&self, name: &str) -> bool {
+        match &self.same {
+            Same::AsItStands(exact) => exact == name,
+            // Some letters that are not ASCII have one that is as their other case.
+            Same::InAnyCase(exact, _) if exact.is_ascii() && name.is_ascii() => {
+                exact.eq_ignore_ascii_case(name)
+            }
+            Same::InAnyCase(_, regex) | Same::Starred(regex) => regex.is_match(name),
+        }
+    }
+
+    pub(super) fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+}
+
+/// Whether it may have another case.
+fn has_case(c: char) -> bool {
+    !c.is_ascii() || c.is_ascii_alphabetic()
+}
+
+fn escaped(pattern: &Pattern) -> Vec<String> {
+    pattern.parts().iter().map(|part| regex::escape(part)).collect()
+}
+
+pub(super) fn compiled(regex: &str, any_case: bool) -> Option<regex::Regex> {
+    regex::RegexBuilder::new(regex).case_insensitive(any_case).build().ok()
 }
 
 #[cfg(test)]
@@ -115,7 +232,8 @@ mod tests {
 
     #[track_caller]
     fn assert_found(word: &str, text: &str, wanted: bool) {
-        assert_eq!(Word::new(word).unwrap().is_in(text), wanted, "{word:?} in {text:?}");
+        let found = Word::new(&Pattern::starred(word)).unwrap().is_in(text);
+        assert_eq!(found, wanted, "{word:?} in {text:?}");
     }
 
     #[test]
@@ -135,6 +253,59 @@ mod tests {
         assert_found("disk", "DISK", true);
         assert_found("Disk", "disk", false);
         assert_found("Disk", "Disk", true);
+    }
+
+    #[test]
+    fn a_star_inside_a_text_stands_for_what_is_no_white_space() {
+        assert_found("conn*", "the connection", true);
+        assert_found("conn*", "reconnect", false);
+        assert_found("*nect", "reconnect", true);
+        assert_found("*nec*", "reconnect", true);
+        assert_found("Conn*", "connect", false);
+        assert_found("conn*refused", "conn=10.0.0.1:refused!", true);
+        assert_found("conn*refused", "conn was refused", false);
+        assert_found("conn*refused", "xconn-refused", false);
+        assert_found("conn*refused", "conn-refuseds", false);
+        assert_found("conn*refused", "conn-refuseds-refused", true);
+        assert_found("a*b*c", "xa-b a-b-c", true);
+        assert_found("a*b*c", "a-b -c", false);
+        assert_found("a*a", "a", false);
+        assert_found("*a*a*", "xaax", true);
+        assert_found("a*b c*d", "a1b c2d", true);
+        assert_found("a*b c*d", "a b c d", false);
+        assert_found("é*é", "É-é", true);
+        assert_found("a*b", &format!("{}b", "a".repeat(99)), true);
+        assert_found("*", "", true);
+    }
+
+    #[test]
+    fn the_longest_texts_can_be_found() {
+        for text in ["é", "k", "ſ", "*x", "."] {
+            let pattern = Pattern::starred(&text.repeat(QUERY_BYTES_MAX / text.len()));
+            let few = Pattern::of_parts(pattern.parts().iter().take(17).cloned().collect());
+            assert!(Word::new(&few).is_some() && Name::new(&few, true).is_some(), "{text}");
+        }
+    }
+
+    #[track_caller]
+    fn assert_is(pattern: &str, name: &str, wanted: bool) {
+        let pattern = Pattern::starred(pattern);
+        let found = Name::new(&pattern, pattern.is_any_case()).unwrap().is(name);
+        assert_eq!(found, wanted, "{pattern} {name}");
+    }
+
+    #[test]
+    fn names_are_compared_whole() {
+        assert_is("db1", "DB1", true);
+        assert_is("Db1", "db1", false);
+        assert_is("db", "db1", false);
+        assert_is("db*", "db 1\n", true);
+        assert_is("*", "", true);
+        assert_is("a*b*c", "A-b-b-C", true);
+        assert_is("a.c", "abc", false);
+        assert_is("k", "\u{212a}", true);
+        assert_is("größe", "GRÖSSE", false);
+        assert_is("größe", "GRÖßE", true);
     }
 
     #[test]

@@ -228,7 +228,7 @@ fn a_poll_opens_a_bounded_number_of_blocks_and_says_that_there_is_more() {
     for _ in 0..=FOLLOW_FRAMES_MAX {
         append(&log, vec![Event::new("a", "m")]);
     }
-    let filter = Arc::new(Filter { text: parse_q("absent").0, ..Filter::default() });
+    let filter = Arc::new(Filter { expr: Expr::read("absent").expr, ..Filter::default() });
     let mut follower = log.follow(from_start(&log), filter).unwrap();
 
     assert!(follower.poll(10).unwrap().is_empty());

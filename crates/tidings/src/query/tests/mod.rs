@@ -1,5 +1,6 @@
 //! Do questions get the answers that a plain list of all events would give?
 
+mod asked;
 mod beyond;
 mod crowd;
 mod damage;
@@ -10,6 +11,7 @@ mod model;
 mod naive;
 mod odd;
 mod pages;
+mod reading;
 mod rolled;
 mod tallies;
 mod words;

@@ -52,7 +52,7 @@ fn a_decoded_event_matches_what_its_row_matches_and_holds_every_needed_word() {
     for seed in 0..SEEDS {
         let mut dice = fastrand::Rng::with_seed(seed);
         let world = World::random(&mut dice);
-        for number in 0..QUESTIONS {
+        for number in 0..QUESTIONS / 4 {
             let query = question(&mut dice, world.options.clock.now());
             let why = format!("replay: seed {seed}, question {number}: {query:?}");
             let plan = filter::Plan::new(&query.filter);
@@ -63,10 +63,13 @@ fn a_decoded_event_matches_what_its_row_matches_and_holds_every_needed_word() {
             for stored in world.window(&Query::default()) {
                 let matches = plan.matches(&stored).unwrap();
                 assert_eq!(matches, wanted.contains(&stored.position), "{stored:?}, {why}");
+                if !matches || needed.is_empty() {
+                    continue;
+                }
                 let words = words_of(&stored.event);
-                let has_some =
+                let held =
                     |any: &Vec<String>| any.iter().any(|w| words.contains(&w.to_lowercase()));
-                assert!(!matches || needed.iter().all(has_some), "{needed:?} {stored:?}, {why}");
+                assert!(needed.iter().all(held), "{needed:?} {stored:?}, {why}");
             }
         }
     }

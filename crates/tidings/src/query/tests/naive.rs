@@ -39,10 +39,19 @@ fn event(dice: &mut fastrand::Rng, now: Timestamp) -> Event {
     if dice.bool() {
         event = event.with_field("version", dice.u8(0..3)).with_field("note", pick(dice, &WORDS));
     }
+    if dice.u8(0..4) == 0 {
+        event = event.with_fields(asked::fields(dice));
+    }
+    if dice.u8(0..8) == 0 {
+        event = event
+            .with_key(format!("{} {}", pick(dice, &WORDS), dice.u64(..)))
+            .with_trace_id(7)
+            .with_span_id(9);
+    }
     event
 }
 
-fn pick<T: Copy>(dice: &mut fastrand::Rng, of: &[T]) -> T {
+pub(super) fn pick<T: Copy>(dice: &mut fastrand::Rng, of: &[T]) -> T {
     of[dice.usize(..of.len())]
 }
 
@@ -177,27 +186,8 @@ fn matches(filter: &Filter, stored: &StoredEvent) -> bool {
         && source
         && severity
         && fields
-        && filter.text.iter().all(|term| has_term(event, term))
+        && asked::holds(&filter.expr.0, stored)
         && filter.grep.as_ref().is_none_or(|grep| grep.is_match(event.message()))
-}
-
-fn has_term(event: &Event, term: &TextTerm) -> bool {
-    let word = match term {
-        TextTerm::Regex(regex) => return regex.is_match(event.message()),
-        TextTerm::Word(word) => word,
-    };
-    let mut texts = vec![event.message(), event.event_type(), event.member().unwrap_or_default()];
-    texts.extend(event.source());
-    texts.extend(event.subject());
-    texts.extend(event.fields().iter().map(|(name, _)| name));
-    let values = event.fields().iter().map(|(_, value)| value.to_string());
-    let exact = word.chars().any(char::is_uppercase);
-    let words = |text: &str| -> Vec<String> {
-        let text = if exact { text.to_owned() } else { text.to_lowercase() };
-        text.split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect()
-    };
-    texts.iter().any(|text| words(text).contains(word))
-        || values.into_iter().any(|v| words(&v).contains(word))
 }
 
 /// All words of all texts of an event, in lower case.
@@ -228,8 +218,7 @@ pub(super) fn question(dice: &mut fastrand::Rng, now: Timestamp) -> Query {
         filter.fields.push(("version".to_owned(), dice.u8(0..4).to_string()));
     }
     if dice.u8(0..4) == 0 {
-        filter.text =
-            parse_q(pick(dice, &["disk", "Deploy", "db1 error", "/full|out/", "deploy"])).0;
+        filter.expr = asked::expr(dice);
     }
     if dice.u8(0..6) == 0 {
         filter.grep = Some(Regex::new("dis.|rolled$").unwrap());

@@ -6,7 +6,7 @@ fn found(log: &Log, filter: Filter) -> Vec<String> {
 }
 
 fn by_text(q: &str) -> Filter {
-    Filter { text: parse_q(q).0, ..Filter::default() }
+    Filter { expr: Expr::read(q).expr, ..Filter::default() }
 }
 
 #[test]
