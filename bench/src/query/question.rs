@@ -183,7 +183,7 @@ fn counts(dataset: &Dataset) -> Vec<Question> {
             "SELECT member, count(*) FROM events GROUP BY member",
         ],
     );
-    vec![by("severity"), by("type"), facets]
+    vec![by("severity"), by("type"), by("member"), facets]
 }
 
 /// A list of what the search field finds.

@@ -191,3 +191,29 @@ fn nothing_is_learned_from_blocks_with_damage() {
     assert_eq!(counted(&store, &log, &all).0, found);
     assert_eq!(log.coverage().gaps.len(), 1);
 }
+
+#[test]
+fn a_merge_across_the_end_of_a_roll_up_changes_no_count() {
+    let (options, store) = (options(), Odd::new());
+    let log = store.log(&options);
+    let block = || {
+        append(&log, vec![Event::new("a", "m"), Event::new("b", "m").with_member("db1")]);
+        options.clock.advance(MINUTE);
+    };
+    (0..10).for_each(|_| block());
+    // From here on the first ten stand in no roll-up.
+    log.core().index.write().uncount(&[Position(4)]);
+    (0..10).for_each(|_| block());
+    let count = |since: Option<Timestamp>| {
+        let query = HistogramQuery { by: By::Type, since, ..HistogramQuery::default() };
+        log.histogram(&query).unwrap().series
+    };
+    let windows = [None, Some(start().after(MINUTE * 9)), Some(start().after(SECOND * 570))];
+    let before = windows.map(count);
+
+    let merged = log.merge_neighbours(Position(16), 4).unwrap();
+
+    assert_eq!(merged.map(|merged| merged.events), Some(8), "positions 16 to 24");
+    assert_eq!(log.core().index.read().rollups()[0].from, Position(20));
+    assert_eq!(windows.map(count), before);
+}
