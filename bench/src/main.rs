@@ -15,6 +15,7 @@ mod etcd;
 mod events;
 #[cfg(feature = "etcd")]
 mod expiry;
+mod follow;
 mod http;
 mod ingest;
 mod machine;
@@ -36,6 +37,7 @@ const TARGETS: &[Target] = &[
     ("ingest", ingest::report),
     ("memory", memory::report),
     ("http", http::report),
+    ("follow", follow::report),
     ("query", query::report),
     #[cfg(feature = "etcd")]
     ("etcd", etcd::report),

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::exit::{Exit, Failure};
 use crate::server::limits::{BLOCKING_THREADS_MAX, STOP_CLOSE, STOP_GRACE, STOP_LEAVE};
-use crate::server::{self, App, Commons, Disk, Hosts, Served};
+use crate::server::{self, App, Commons, Disk, Hosts, Seats, Served};
 use crate::settings::ServeSettings;
 use closing::Parts;
 
@@ -127,10 +127,12 @@ async fn serve(
     let Parts { log, disk, commons } = parts.clone();
     let document = server::openapi_document();
     let app = App::new(log, Arc::clone(&disk), commons, hosts, stopping.clone(), document);
-    let app = app.with_query_events_max(settings.query_events_max);
+    let seats = Seats::by_open_files();
+    let app = app.with_query_events_max(settings.query_events_max).with_seats(seats);
     let router = server::router(Arc::new(app));
     greet(settings, &listeners);
-    let serving = tokio::spawn(server::serve(listeners, router, stopping, hurry.clone()));
+    let serving =
+        tokio::spawn(server::serve(listeners, router, seats.connections, stopping, hurry.clone()));
     signals.next().await;
     tracing::info!("stopping: no more connections, finishing what is in flight");
     stop.send_replace(true);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tidings::query::FOLLOW_LAG_EVENTS_MAX;
 use tidings::query::{Stop, Work};
 use tidings::store::Ends;
 use tidings::{Clock, Coverage, Log};
@@ -10,11 +11,10 @@ use tokio::sync::{Semaphore, watch};
 use super::commons::Commons;
 use super::disk::Disk;
 use super::guard::Hosts;
-use super::limits::{
-    BODIES_BYTES_MAX, FOLLOWERS_MAX, QUERIES_MAX, QUERY_EVENTS_MAX, QUERY_TURN_TIMEOUT,
-};
+use super::limits::{BODIES_BYTES_MAX, QUERIES_MAX, QUERY_EVENTS_MAX, QUERY_TURN_TIMEOUT};
 use super::metrics::Metrics;
 use super::problem::Problem;
+use super::seats::Seats;
 
 /// Bytes that one permit of [`App::bodies`] stands for.
 pub(super) const BODY_PERMIT_BYTES: usize = 1024;
@@ -34,6 +34,8 @@ pub struct App {
     /// Room for request bodies, in units of [`BODY_PERMIT_BYTES`].
     pub(super) bodies: Arc<Semaphore>,
     pub(super) followers: Arc<Semaphore>,
+    pub(super) seats: Seats,
+    pub(super) follow_lag_events_max: u64,
     queries: Arc<Semaphore>,
     /// Events that one question may look at.
     query_events_max: u64,
@@ -62,12 +64,26 @@ impl App {
             metrics: Metrics::default(),
             stopping,
             bodies: Arc::new(Semaphore::new(BODIES_BYTES_MAX / BODY_PERMIT_BYTES)),
-            followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)),
+            followers: Arc::new(Semaphore::new(Seats::default().followers)),
+            seats: Seats::default(),
+            follow_lag_events_max: FOLLOW_LAG_EVENTS_MAX,
             queries: Arc::new(Semaphore::new(QUERIES_MAX)),
             query_events_max: QUERY_EVENTS_MAX,
             abandoned: watch::Sender::new(0),
             openapi,
         }
+    }
+
+    /// With followers that may be so many events behind, once they have caught up.
+    #[must_use]
+    pub fn with_follow_lag_events_max(self, follow_lag_events_max: u64) -> App {
+        App { follow_lag_events_max, ..self }
+    }
+
+    /// With so many seats for followers.
+    #[must_use]
+    pub fn with_seats(self, seats: Seats) -> App {
+        App { followers: Arc::new(Semaphore::new(seats.followers)), seats, ..self }
     }
 
     /// The same, with another bound on the events that one question may look at.

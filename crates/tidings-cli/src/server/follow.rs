@@ -82,6 +82,7 @@ pub(super) async fn stream(
     })?;
     let ends = app.read(|log, _| log.ends()).await?;
     let (follower, begins_with) = start.follow(&app, &filter, ends.first)?;
+    let follower = follower.with_lag_events_max(app.follow_lag_events_max);
     let mut first = Vec::new();
     let coverage = blocking(|| app.log.coverage());
     if format == Format::Sse {

@@ -25,10 +25,14 @@ pub const BODY_PROGRESS_BYTES_MIN: usize = 1024;
 pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// What is read of a body that was refused, so that the answer arrives.
 pub const REFUSED_BODY_DRAIN: Duration = Duration::from_secs(5);
-/// Connections at a time; one more is answered with 503 and closed.
-pub const CONNECTIONS_MAX: usize = 512;
+/// Connections at a time; one more is answered with 503 and closed. Fewer where the
+/// system does not allow so many open files.
+pub const CONNECTIONS_MAX: usize = 4608;
 /// Of these, connections that follow.
-pub const FOLLOWERS_MAX: usize = 256;
+pub const FOLLOWERS_MAX: usize = 4096;
+/// Open files that are not for connections: those of the store, with every thread
+/// that reads it, and what leads to etcd.
+pub const FILES_KEPT_BACK: usize = 256;
 /// Questions that may read the log at the same time; the others wait their turn.
 pub const QUERIES_MAX: usize = 16;
 /// Events that one question looks at unless the operator says otherwise, at most: about

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::limits::{CONNECTIONS_MAX, HEAD_TIMEOUT, HEADERS_MAX, STOP_DRAIN};
+use super::limits::{HEAD_TIMEOUT, HEADERS_MAX, STOP_DRAIN};
 use super::stalled::Stalled;
 
 /// How serving ended.
@@ -31,18 +31,20 @@ pub enum Served {
 /// before the next try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stopping` becomes true; then takes no more connections, lets
+/// Serves so many connections at a time until `stopping` becomes true; then takes no more connections, lets
 /// requests in flight finish within [`STOP_DRAIN`], and cuts off the rest, at
 /// once if `hurry` becomes true.
 pub async fn serve(
     listeners: Vec<TcpListener>,
     router: Router,
+    connections_max: usize,
     stopping: watch::Receiver<bool>,
     mut hurry: watch::Receiver<bool>,
 ) -> Served {
     let connections = Connections {
         router,
-        slots: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+        slots: Arc::new(Semaphore::new(connections_max)),
+        limit: connections_max,
         graceful: Arc::new(GracefulShutdown::new()),
     };
     let connections = Arc::new(connections);
@@ -54,22 +56,20 @@ pub async fn serve(
     // Every task that accepted has ended, so this is the last owner but for the
     // connections' slots.
     let slots = connections.slots.clone();
+    let open = || connections_max.saturating_sub(slots.available_permits());
     let Some(connections) = Arc::into_inner(connections) else { return Served::CutOff(0) };
     let Some(graceful) = Arc::into_inner(connections.graceful) else { return Served::CutOff(0) };
     tokio::select! {
         () = graceful.shutdown() => Served::Drained,
-        () = tokio::time::sleep(STOP_DRAIN) => Served::CutOff(open(&slots)),
-        _ = hurry.wait_for(|hurry| *hurry) => Served::CutOff(open(&slots)),
+        () = tokio::time::sleep(STOP_DRAIN) => Served::CutOff(open()),
+        _ = hurry.wait_for(|hurry| *hurry) => Served::CutOff(open()),
     }
-}
-
-fn open(slots: &Semaphore) -> usize {
-    CONNECTIONS_MAX.saturating_sub(slots.available_permits())
 }
 
 struct Connections {
     router: Router,
     slots: Arc<Semaphore>,
+    limit: usize,
     graceful: Arc<GracefulShutdown>,
 }
 
@@ -99,7 +99,7 @@ impl Connections {
     /// connections bounds the tasks.
     fn take(&self, stream: TcpStream, peer: SocketAddr) {
         let Ok(slot) = self.slots.clone().try_acquire_owned() else {
-            tracing::warn!(%peer, limit = CONNECTIONS_MAX, "a connection too many was turned away");
+            tracing::warn!(%peer, limit = self.limit, "a connection too many was turned away");
             tokio::spawn(tokio::time::timeout(ACCEPT_PAUSE, turn_away(stream)));
             return;
         };

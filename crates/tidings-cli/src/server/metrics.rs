@@ -15,7 +15,6 @@ use axum::response::{IntoResponse, Response};
 use tidings::{LossReason, Refusal, State as LogState, Unshared};
 
 use super::app::App;
-use super::limits::FOLLOWERS_MAX;
 use super::problem::Problem;
 use super::sharing::{ClusterTold, ServerState};
 use super::stats::VERSION;
@@ -132,7 +131,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Pro
         page.value("", oldest.as_nanos() / 1_000_000_000);
     }
     page.family("tidings_follow_clients", "gauge", "Clients that follow.");
-    page.value("", FOLLOWERS_MAX.saturating_sub(app.followers.available_permits()));
+    page.value("", app.seats.followers.saturating_sub(app.followers.available_permits()));
     page.family(
         "tidings_queries_abandoned_total",
         "counter",

@@ -33,6 +33,7 @@ mod problem;
 mod question;
 mod reach;
 mod reading;
+mod seats;
 mod shared;
 #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "nobody has anything to tell"))]
 mod sharing;
@@ -61,6 +62,7 @@ pub use disk::Disk;
 pub use guard::Hosts;
 pub use listen::{Served, serve};
 pub use problem::{Kind, Problem};
+pub use seats::Seats;
 
 #[derive(OpenApi)]
 #[openapi(

@@ -1,5 +1,7 @@
 //! A server whose log is in a state that no client can bring about.
 
+mod slow;
+
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -123,7 +125,7 @@ async fn a_client_that_goes_away_ends_its_question() {
     let (mut abandoned, app) = (app.abandoned.subscribe(), Arc::new(app));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(vec![listener], router(app.clone()), stopping.clone(), stopping));
+    tokio::spawn(serve(vec![listener], router(app.clone()), 16, stopping.clone(), stopping));
 
     store.hang_read_at(1);
     let mut client = TcpStream::connect(address).unwrap();
