@@ -5,7 +5,7 @@
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tidings::query::{FollowFrom, Follower};
 use tidings::store::memory::MemoryStore;
 use tidings::{Clock, Log, LogOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::events::{Events, ndjson};
@@ -131,10 +131,17 @@ struct Crowd {
     runtime: tokio::runtime::Runtime,
     address: SocketAddr,
     followers: usize,
-    /// Lines that have come to all of them.
-    lines: Arc<AtomicUsize>,
-    read: std::cell::RefCell<mpsc::UnboundedReceiver<()>>,
-    tasks: JoinSet<io::Result<()>>,
+    come: Arc<Come>,
+    tasks: JoinSet<()>,
+}
+
+/// What has come to all of them.
+#[derive(Default)]
+struct Come {
+    lines: AtomicUsize,
+    /// One of them was cut off.
+    ended: AtomicBool,
+    more: Notify,
 }
 
 /// Seconds from the beginning of a request until followers have what was in it.
@@ -146,33 +153,34 @@ struct Arrival {
 impl Crowd {
     fn gather(address: SocketAddr, followers: usize) -> io::Result<Crowd> {
         let runtime = wire::runtime()?;
-        let lines = Arc::new(AtomicUsize::new(0));
-        let (tell, read) = mpsc::unbounded_channel();
+        let come = Arc::new(Come::default());
         let mut tasks = JoinSet::new();
         runtime.block_on(async {
             for _ in 0..followers {
                 let follower = follow(address).await?;
-                tasks.spawn_on(count(follower, lines.clone(), tell.clone()), runtime.handle());
+                tasks.spawn_on(count(follower, come.clone()), runtime.handle());
             }
             io::Result::Ok(())
         })?;
-        Ok(Crowd { runtime, address, followers, lines, read: read.into(), tasks })
+        Ok(Crowd { runtime, address, followers, come, tasks })
     }
 
     /// Posts so many events, and waits until everybody has them.
     fn post(&self, request: &[u8], events: usize) -> io::Result<Arrival> {
         let clock = Clock::system();
-        let before = self.lines.load(Ordering::Relaxed);
+        let before = self.come.lines.load(Ordering::Relaxed);
         let (one, all) = (FRAME_LINES * events, FRAME_LINES * events * self.followers);
-        let mut read = self.read.borrow_mut();
         self.runtime.block_on(async {
             let mut poster = Connection::open(self.address).await?;
             let start = clock.monotonic();
             let (mut first, mut come) = (None, 0);
             let arrive = async {
                 while come < all {
-                    read.recv().await.ok_or(io::ErrorKind::UnexpectedEof)?;
-                    come = self.lines.load(Ordering::Relaxed) - before;
+                    self.come.more.notified().await;
+                    if self.come.ended.load(Ordering::Relaxed) {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                    come = self.come.lines.load(Ordering::Relaxed) - before;
                     if come >= one {
                         first.get_or_insert_with(|| clock.monotonic());
                     }
@@ -208,20 +216,15 @@ async fn follow(address: SocketAddr) -> io::Result<tokio::net::TcpStream> {
     Ok(stream)
 }
 
-async fn count(
-    mut stream: tokio::net::TcpStream,
-    lines: Arc<AtomicUsize>,
-    tell: mpsc::UnboundedSender<()>,
-) -> io::Result<()> {
+async fn count(mut stream: tokio::net::TcpStream, come: Arc<Come>) {
     let mut buffer = vec![0; READ_BYTES];
-    loop {
-        let read = stream.read(&mut buffer).await?;
-        let ends = buffer[..read].iter().filter(|byte| **byte == b'\n').count();
-        lines.fetch_add(ends, Ordering::Relaxed);
-        if read == 0 || tell.send(()).is_err() {
-            return Ok(());
-        }
+    while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+        let ends = buffer[..read].split(|byte| *byte == b'\n').count() - 1;
+        come.lines.fetch_add(ends, Ordering::Relaxed);
+        come.more.notify_one();
     }
+    come.ended.store(true, Ordering::Relaxed);
+    come.more.notify_one();
 }
 
 /// Processor time of one write to one of so many sockets, in microseconds.

@@ -30,7 +30,7 @@ impl Seats {
             return Seats::default();
         }
         let most = if enough(limit.maximum) { Some(wanted) } else { limit.maximum };
-        let raised = setrlimit(Resource::Nofile, Rlimit { current: most, ..limit.clone() });
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: most, ..limit });
         let files = if raised.is_ok() { most } else { limit.current };
         let seats = Seats::for_files(files.unwrap_or(wanted));
         if seats != Seats::default() {

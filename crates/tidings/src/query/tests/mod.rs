@@ -3,6 +3,7 @@
 mod asked;
 mod beyond;
 mod crowd;
+mod cuts;
 mod damage;
 mod follow;
 mod groups;
