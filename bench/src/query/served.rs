@@ -24,8 +24,8 @@ const STILL_LOOKS: usize = 35;
 const SETTLE_MAX: Duration = Duration::from_mins(20);
 /// Processor seconds between two looks that are no work.
 const IDLE_SECONDS: f64 = 0.03;
-/// Events in a block when nothing was merged, at most.
-const UNMERGED_EVENTS_MAX: f64 = 4096.0;
+/// Events in a block when nothing was merged, at most: those of a batch.
+const UNMERGED_EVENTS_MAX: f64 = 1024.0;
 
 /// A server over a log of which all is known.
 #[derive(Debug)]
