@@ -86,6 +86,8 @@ fn every_filter_says_which_events() {
     assert_eq!(count("field.n=7"), 1);
     assert_eq!(count("q=%22number+7%22"), 1);
     assert_eq!(count("grep=number+%5B0-4%5D%24"), 5);
+    assert_eq!(count("q=type:kind.1,kind.2+-member:m1+fields.n%3C12"), 4);
+    assert_eq!(count("q=severity%3Ewarn+OR+fields.n=7.0+OR+num*r+fields.n:5"), 2);
     assert_eq!(count("since=1h&type=kind.2&member=m1"), 10);
     assert_eq!(count("until=1h"), 0);
     assert_eq!(count("grep=(a%2B)%2B%24"), 0);
@@ -229,6 +231,28 @@ fn what_does_not_parse_in_q_is_searched_as_text() {
     let list = server.get("/api/v1/events?q=%22(b").json();
 
     assert_eq!(list["events"].as_array().unwrap().len(), 1, "{list}");
+    assert_eq!(list["read_as"], r#""\"(b""#);
+    assert_eq!(list["read_problems"][0]["column"], 1);
+    let whole = server.get("/api/v1/events?q=a").json();
+    assert!(whole.get("read_problems").is_none(), "{whole}");
+}
+
+#[test]
+fn what_does_not_parse_in_q_is_refused_where_strictness_is_asked_for() {
+    let server = Server::start();
+    for path in [EVENTS, "/api/v1/histogram", "/api/v1/facets?of=type", "/api/v1/members"] {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let asked = |q: &str| server.get(&format!("{path}{joint}qmode=strict&q={q}"));
+
+        let refused = asked("%C3%A9+(a+OR");
+
+        assert_eq!(refused.status, 400, "{path}");
+        assert_eq!(refused.header("content-type"), Some("application/problem+json"));
+        let problem = refused.json();
+        assert_eq!((&problem["column"], &problem["parameter"]), (&json!(3), &json!("q")));
+        assert_eq!(asked("%C3%A9+(a+OR+b)").status, 200, "{path}");
+    }
+    assert_eq!(server.get("/api/v1/events?qmode=lax").status, 422);
 }
 
 #[test]
