@@ -39,7 +39,7 @@ fn groups_of(world: &World, query: &Query) -> Vec<Group> {
 fn groups_are_the_same_whatever_the_page_size() {
     for seed in 0..SEEDS {
         let mut dice = fastrand::Rng::with_seed(seed);
-        let world =
+        let mut world =
             if seed % 2 == 0 { World::random(&mut dice) } else { World::damaged(&mut dice) };
         for number in 0..QUESTIONS {
             let mut query = question(&mut dice, world.options.clock.now());
@@ -64,6 +64,7 @@ fn groups_are_the_same_whatever_the_page_size() {
                 }
             }
             assert_eq!(found, wanted, "{why}");
+            world.go_on(&mut dice);
         }
     }
 }

@@ -9,6 +9,7 @@ mod follow;
 mod groups;
 mod hops;
 mod model;
+mod moving;
 mod naive;
 mod odd;
 mod pages;

@@ -35,7 +35,7 @@ fn assert_same(found: &[StoredEvent], wanted: &[StoredEvent], why: &str) {
 fn every_question_is_answered_as_a_plain_list_would_whatever_the_page_size() {
     for seed in 0..SEEDS {
         let mut dice = fastrand::Rng::with_seed(seed);
-        let world = World::random(&mut dice);
+        let mut world = World::random(&mut dice);
         for number in 0..QUESTIONS {
             let mut query = question(&mut dice, world.options.clock.now());
             let why = format!("replay: seed {seed}, question {number}: {query:?}");
@@ -43,6 +43,7 @@ fn every_question_is_answered_as_a_plain_list_would_whatever_the_page_size() {
             query.limit = query.limit.max(wanted.len() / PAGES_MAX);
 
             assert_same(&all_pages(&world.log, &query), &wanted, &why);
+            world.go_on(&mut dice);
         }
     }
 }
@@ -79,7 +80,7 @@ fn a_decoded_event_matches_what_its_row_matches_and_holds_every_needed_word() {
 fn counts_are_exact_whenever_they_are_given() {
     for seed in 0..SEEDS {
         let mut dice = fastrand::Rng::with_seed(seed);
-        let world = World::random(&mut dice);
+        let mut world = World::random(&mut dice);
         for number in 0..QUESTIONS {
             let query = question(&mut dice, world.options.clock.now());
             let why = format!("replay: seed {seed}, question {number}: {query:?}");
@@ -91,6 +92,7 @@ fn counts_are_exact_whenever_they_are_given() {
             assert!(page.matched.is_none_or(|matched| matched == wanted.len() as u64), "{why}");
             let known = query.count_exactly || wanted.len() <= query.limit;
             assert!(!known || page.matched.is_some(), "{why}");
+            world.go_on(&mut dice);
         }
     }
 }

@@ -61,6 +61,8 @@ pub(super) struct World {
     pub(super) log: Log,
     pub(super) all: Vec<StoredEvent>,
     pub(super) options: LogOptions,
+    /// Not all can be read.
+    is_damaged: bool,
 }
 
 impl World {
@@ -102,7 +104,7 @@ impl World {
                 _ => {}
             }
         }
-        let mut world = World { store, log, all: Vec::new(), options };
+        let mut world = World { store, log, all: Vec::new(), options, is_damaged: false };
         world.all = world.read_everything();
         world
     }
@@ -110,6 +112,7 @@ impl World {
     /// As [`World::random`], and the log has met damage in some of its blocks.
     pub(super) fn damaged(dice: &mut fastrand::Rng) -> World {
         let mut world = World::random(dice);
+        world.is_damaged = true;
         for head in world.log.core().store.heads(Position(0), 1000).unwrap() {
             let from = match dice.u8(0..6) {
                 0 => {
@@ -125,6 +128,78 @@ impl World {
         }
         ask(&world.log, &Query { limit: usize::MAX, ..Query::default() });
         world
+    }
+
+    /// Time goes on and events go over age, blocks are merged, others come, or the log is
+    /// opened again. Of a damaged one nothing comes back, and nobody is told anew.
+    pub(super) fn go_on(&mut self, dice: &mut fastrand::Rng) {
+        match dice.u8(0..6) {
+            0 => self.options.clock.advance(SECOND * dice.u32(0..4000)),
+            1 => {
+                self.options.clock.advance(SECOND * dice.u32(0..4000));
+                self.log.maintain().unwrap();
+                if !self.is_damaged {
+                    self.all = self.read_everything();
+                }
+            }
+            2 => self.merge(dice),
+            3 => self.reopen(),
+            4 => self.append(dice, 5),
+            _ => {}
+        }
+    }
+
+    /// Makes one block of some neighbours.
+    pub(super) fn merge(&self, dice: &mut fastrand::Rng) {
+        let from = Position(dice.u64(0..=self.log.core().index.read().next().0));
+        self.log.merge_neighbours(from, dice.usize(2..9)).unwrap();
+    }
+
+    /// Nothing is known any more but what is stored, and the end of a boot has come.
+    pub(super) fn reopen(&mut self) {
+        if !self.is_damaged {
+            // The one before ends first.
+            self.log = empty_log();
+            self.log = self.store.log(&self.options);
+            self.all = self.read_everything();
+        }
+    }
+
+    /// Up to so many blocks come, of few events each.
+    pub(super) fn append(&mut self, dice: &mut fastrand::Rng, blocks_max: usize) {
+        if !self.is_damaged {
+            for _ in 0..dice.usize(1..=blocks_max) {
+                let now = self.options.clock.now();
+                append(&self.log, (0..dice.usize(1..4)).map(|_| event(dice, now)).collect());
+                self.options.clock.advance(SECOND * dice.u32(0..5));
+            }
+            self.all = self.read_everything();
+        }
+    }
+
+    /// One bit of one block is another from now on, whether a log that knows the block
+    /// meets it or one that `reopens`; says which positions it stands at.
+    pub(super) fn flip_a_bit(
+        &mut self,
+        dice: &mut fastrand::Rng,
+        reopens: bool,
+    ) -> std::ops::Range<Position> {
+        let heads = self.log.core().store.heads(Position(0), 1000).unwrap();
+        let head = &heads[dice.usize(..heads.len())];
+        self.store.flip_a_bit(head.base, dice);
+        if reopens {
+            self.log = empty_log();
+            self.log = self.store.log(&self.options);
+        } else {
+            self.log.core().cache.lock().remove(&[head.base]);
+        }
+        head.base..head.base.plus(head.count)
+    }
+
+    /// All bits are what they were.
+    pub(super) fn repair(&mut self) {
+        self.store.repair();
+        self.reopen();
     }
 
     /// Every event by position, straight from the blocks.

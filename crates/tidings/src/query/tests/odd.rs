@@ -58,6 +58,20 @@ impl Odd {
         block.frame_start(block.frames() - 1) as u64
     }
 
+    /// Changes one bit of a block, in its header or in what follows.
+    pub(super) fn flip_a_bit(&self, base: Position, dice: &mut fastrand::Rng) {
+        let block = self.inner.read(base).unwrap().unwrap();
+        let mut bytes = block.bytes().to_vec();
+        let at = dice.usize(..bytes.len());
+        bytes[at] ^= 1 << dice.u8(0..8);
+        self.instead.lock().insert(base, Block::parse(bytes).ok());
+    }
+
+    /// Nothing is damaged any more.
+    pub(super) fn repair(&self) {
+        self.instead.lock().clear();
+    }
+
     pub(super) fn tell(&self, gap: Gap) {
         self.gaps.lock().push(gap);
     }

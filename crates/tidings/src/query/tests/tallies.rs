@@ -14,7 +14,7 @@ const USUAL: [u64; 14] = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 
 fn for_each_question(mut check: impl FnMut(&World, &mut fastrand::Rng, &Query, &str)) {
     for seed in 0..SEEDS {
         let mut dice = fastrand::Rng::with_seed(seed);
-        let world = match seed % 4 {
+        let mut world = match seed % 4 {
             0 => World::random(&mut dice),
             2 => World::shortened(&mut dice),
             _ => World::damaged(&mut dice),
@@ -22,6 +22,7 @@ fn for_each_question(mut check: impl FnMut(&World, &mut fastrand::Rng, &Query, &
         for number in 0..QUESTIONS {
             let query = question(&mut dice, world.options.clock.now());
             check(&world, &mut dice, &query, &format!("replay: seed {seed}, question {number}"));
+            world.go_on(&mut dice);
         }
     }
 }

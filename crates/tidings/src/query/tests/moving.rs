@@ -1,0 +1,183 @@
+//! Are answers those of a log that stands still, although it moves meanwhile?
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::naive::{World, question};
+use super::*;
+
+const SEEDS: u64 = if cfg!(feature = "soak") { 5000 } else { 12 };
+const QUESTIONS: usize = 6;
+/// Pages of one answer, so that pages of one event do not take for ever.
+const PAGES_MAX: usize = 12;
+
+fn positions(events: &[StoredEvent]) -> Vec<u64> {
+    events.iter().map(|stored| stored.position.0).collect()
+}
+
+/// Pages of random sizes that may cost random amounts, with something between them.
+fn pages(
+    world: &mut World,
+    dice: &mut fastrand::Rng,
+    query: &Query,
+    limit_min: usize,
+    mut between: impl FnMut(&mut World, &mut fastrand::Rng),
+) -> Vec<StoredEvent> {
+    let (mut query, mut events) = (query.clone(), Vec::new());
+    loop {
+        query.limit = limit_min + dice.usize(1..9);
+        let events_max = (dice.u8(0..3) == 0).then(|| dice.u64(200..2000));
+        query.work = Work { events_max, ..Work::default() };
+        let page = ask(&world.log, &query);
+        assert!(page.events.len() <= query.limit);
+        events.extend(page.events);
+        query.cursor = page.next;
+        if query.cursor.is_none() {
+            return events;
+        }
+        between(world, dice);
+    }
+}
+
+#[test]
+fn pages_lead_through_everything_once_although_blocks_are_merged_between_them() {
+    for seed in 0..SEEDS {
+        let mut dice = fastrand::Rng::with_seed(seed);
+        let mut world = World::random(&mut dice);
+        world.append(&mut dice, 60);
+        for number in 0..QUESTIONS {
+            let query = question(&mut dice, world.options.clock.now());
+            let why = format!("replay: seed {seed}, question {number}: {query:?}");
+            let wanted = world.answer(&query);
+
+            let least = wanted.len() / PAGES_MAX;
+            let merge = |world: &mut World, dice: &mut fastrand::Rng| world.merge(dice);
+            let found = pages(&mut world, &mut dice, &query, least, merge);
+
+            assert_eq!(positions(&found), positions(&wanted), "{why}");
+            assert_eq!(found, wanted, "{why}");
+        }
+    }
+}
+
+#[test]
+fn a_list_that_is_read_backwards_in_time_is_not_disturbed_by_what_arrives() {
+    for seed in 0..SEEDS {
+        let mut dice = fastrand::Rng::with_seed(seed);
+        let mut world = World::random(&mut dice);
+        let now = world.options.clock.now();
+        // What comes meanwhile may be older, too; this list shows what was there.
+        let query = Query { order: Order::Descending, ..question(&mut dice, now) };
+        let wanted: BTreeSet<u64> = positions(&world.answer(&query)).into_iter().collect();
+        let end = world.log.core().index.read().next().0;
+
+        let least = wanted.len() / PAGES_MAX;
+        let mut found = pages(&mut world, &mut dice, &query, least, |world, dice| {
+            world.append(dice, 3);
+            world.merge(dice);
+        });
+
+        let unique: BTreeSet<u64> = positions(&found).into_iter().collect();
+        assert_eq!(unique.len(), found.len(), "replay: seed {seed}");
+        found.retain(|stored| stored.position.0 < end);
+        // None of these goes over age meanwhile: the log keeps them for hours.
+        let cutoff = world.options.clock.now().before(world.options.retention);
+        let gone: BTreeSet<u64> = world
+            .all
+            .iter()
+            .filter(|stored| stored.received < cutoff)
+            .map(|stored| stored.position.0)
+            .collect();
+        let found: BTreeSet<u64> = positions(&found).into_iter().collect();
+        assert!(found.is_subset(&wanted), "replay: seed {seed}: {query:?}");
+        assert!(wanted.difference(&found).all(|it| gone.contains(it)), "replay: seed {seed}");
+    }
+}
+
+#[test]
+fn questions_asked_while_blocks_are_merged_are_answered_as_before() {
+    for seed in 0..SEEDS {
+        let mut dice = fastrand::Rng::with_seed(seed);
+        let mut world = World::random(&mut dice);
+        world.append(&mut dice, 200);
+        let mut merging = dice.fork();
+        let (world, done) = (&world, &AtomicBool::new(false));
+        std::thread::scope(|threads| {
+            threads.spawn(move || {
+                while !done.load(Ordering::SeqCst) {
+                    world.merge(&mut merging);
+                }
+            });
+            // So that the other ends, also when this one fails.
+            let _end = Ends(done);
+            for number in 0..QUESTIONS {
+                let query = question(&mut dice, world.options.clock.now());
+                let why = format!("replay: seed {seed}, question {number}: {query:?}");
+                ask_everything(world, &query, &why);
+            }
+        });
+    }
+}
+
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Each kind of question once; what each counts is what the list has.
+#[track_caller]
+fn ask_everything(world: &World, query: &Query, why: &str) {
+    let wanted = world.answer(query);
+    let whole = Query { limit: usize::MAX, ..query.clone() };
+    assert_eq!(ask(&world.log, &whole).events, wanted, "{why}");
+    let Query { filter, since, until, .. } = query.clone();
+    let (count, step) = (wanted.len() as u64, Some(HOUR));
+    let asked = HistogramQuery {
+        filter: filter.clone(),
+        since,
+        until,
+        step,
+        by: By::Member,
+        ..HistogramQuery::default()
+    };
+    assert_eq!(world.log.histogram(&asked).unwrap().matched, count, "{why}");
+    let of = vec![FacetOf::Type, FacetOf::Field("version".to_owned())];
+    let asked = FacetQuery { filter: filter.clone(), since, until, of, ..FacetQuery::default() };
+    assert_eq!(world.log.facets(&asked).unwrap().matched, count, "{why}");
+    let asked = NamesQuery { filter, since, until, ..NamesQuery::default() };
+    let names = world.log.names(&asked).unwrap().names;
+    assert_eq!(names.iter().map(|name| name.count).sum::<u64>(), count, "{why}");
+    assert_eq!(world.log.collapsed(&whole).unwrap().matched, count, "{why}");
+}
+
+#[test]
+fn one_flipped_bit_costs_no_more_than_its_block_and_is_named_and_counted() {
+    for seed in 0..SEEDS * 4 {
+        let mut dice = fastrand::Rng::with_seed(seed);
+        let mut world = World::random(&mut dice);
+        let query = Query { order: Order::Ascending, limit: usize::MAX, ..Query::default() };
+        let wanted = world.answer(&query);
+        let end = world.log.core().index.read().next();
+
+        let reopens = dice.bool();
+        let block = world.flip_a_bit(&mut dice, reopens);
+        let mut page = ask(&world.log, &query);
+
+        page.events.retain(|stored| stored.position < end);
+        let found: BTreeSet<u64> = positions(&page.events).into_iter().collect();
+        let (kept, lost): (Vec<_>, Vec<_>) =
+            wanted.into_iter().partition(|stored| found.contains(&stored.position.0));
+        let why = format!("replay: seed {seed}");
+        assert_eq!(page.events, kept, "{why}");
+        assert!(lost.iter().all(|stored| block.contains(&stored.position)), "{why}");
+        let gaps = page.coverage.gaps.iter().filter(|gap| gap.reason == "damaged");
+        let told: u64 = gaps.map(|gap| gap.events.unwrap()).sum();
+        assert!(lost.len() as u64 <= told && told <= block.end.0 - block.start.0, "{why}");
+        assert!(told == 0 || !page.coverage.complete, "{why}");
+        world.repair();
+        assert_eq!(ask(&world.log, &query).events, world.answer(&query), "{why}");
+    }
+}
