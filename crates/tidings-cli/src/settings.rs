@@ -31,7 +31,7 @@ pub const DEFAULT_RETENTION: &str = "24h";
 /// Bytes on disk beyond which the oldest events go first.
 pub const DEFAULT_RETENTION_SIZE: &str = "2GiB";
 /// Events that one question may look at.
-pub const DEFAULT_QUERY_EVENTS_MAX: u64 = crate::server::limits::QUERY_EVENTS_MAX;
+pub const DEFAULT_QUERY_EVENTS: u64 = crate::server::limits::QUERY_EVENTS_MAX;
 /// What shows a long list on a terminal.
 pub const DEFAULT_PAGER: &str = "less -FRX";
 
@@ -210,7 +210,7 @@ impl Settings {
         let size = flags.retention_size.as_ref();
         let size = self.one("retention_size", size, DEFAULT_RETENTION_SIZE);
         let events = flags.query_events_max.as_ref();
-        let events = self.one("query_events_max", events, &DEFAULT_QUERY_EVENTS_MAX.to_string());
+        let events = self.one("query_events_max", events, &DEFAULT_QUERY_EVENTS.to_string());
         Ok(ServeSettings {
             listen: listen?,
             data: self.data(flags.data.as_ref())?,

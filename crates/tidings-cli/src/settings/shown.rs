@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::etcd::{DEFAULT_ETCD_LINGER, DEFAULT_ETCD_PREFIX, DEFAULT_ETCD_QUOTA};
 use super::value::{self, Given, Source};
 use super::{
-    DEFAULT_LISTEN, DEFAULT_QUERY_EVENTS_MAX, DEFAULT_RETENTION, DEFAULT_RETENTION_SIZE, KEYS,
+    DEFAULT_LISTEN, DEFAULT_QUERY_EVENTS, DEFAULT_RETENTION, DEFAULT_RETENTION_SIZE, KEYS,
     Settings, host_name, paths,
 };
 use crate::exit::{Exit, Failure};
@@ -87,7 +87,7 @@ impl Settings {
             "member" => return Some(host_name()),
             "retention" => DEFAULT_RETENTION,
             "retention_size" => DEFAULT_RETENTION_SIZE,
-            "query_events_max" => return Some(DEFAULT_QUERY_EVENTS_MAX.to_string()),
+            "query_events_max" => return Some(DEFAULT_QUERY_EVENTS.to_string()),
             // Without an etcd these would be refused by who reads them back.
             _ if key.starts_with("etcd_") && self.given("etcd", &[], None).is_none() => {
                 return None;
