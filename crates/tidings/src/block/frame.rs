@@ -1,12 +1,9 @@
 //! What does a frame say, event by event?
 
-use std::borrow::Cow;
-use std::sync::OnceLock;
-
-use super::columns::{Details, Numbers, Texts};
-use super::format::{self, FrameEntry, Section};
+use super::columns::Numbers;
 use super::header::FrameSummary;
-use super::{Block, Entry, EntryFields, FormatError, list_time};
+use super::sections::Sections;
+use super::{Entry, EntryFields, FormatError, list_time};
 use crate::clock::Timestamp;
 use crate::event::{Event, Fields, StoredEvent};
 use crate::id::{Boot, EventId, Origin, Position};
@@ -19,44 +16,31 @@ use crate::severity::Severity;
 /// 0 within the frame; an index past [`Frame::len`] panics.
 #[derive(Debug)]
 pub struct Frame<'a> {
-    block: Cow<'a, Block>,
-    index: usize,
+    sections: Sections<'a>,
     numbers: Numbers,
-    messages: OnceLock<Texts>,
-    details: OnceLock<Details>,
 }
 
 impl<'a> Frame<'a> {
-    pub(super) fn read(block: Cow<'a, Block>, index: usize) -> Result<Frame<'a>, FormatError> {
-        let entry = &block.directory.frames[index];
-        let body = &block.bytes[block.directory.head_bytes..];
-        let stored = &entry.sections[Section::Numbers as usize];
-        let bytes = format::open(body, index, Section::Numbers, stored)?;
-        let numbers = format::read_numbers(&bytes, entry.count, &block.header, &block.directory)?;
-        let (messages, details) = (OnceLock::new(), OnceLock::new());
-        let frame = Frame { block, index, numbers, messages, details };
+    pub(super) fn of(sections: Sections<'a>, numbers: Numbers) -> Result<Frame<'a>, FormatError> {
+        let frame = Frame { sections, numbers };
         frame.check_listed()?;
         frame.check_summary()?;
         Ok(frame)
     }
 
-    fn directory_entry(&self) -> &FrameEntry {
-        &self.block.directory.frames[self.index]
-    }
-
     fn check_summary(&self) -> Result<(), FormatError> {
-        let Some(said) = &self.directory_entry().summary else { return Ok(()) };
+        let Some(said) = &self.sections.directory_entry().summary else { return Ok(()) };
         let found = FrameSummary::of(&self.numbers);
         let what = "summary of a frame";
         if found == *said {
             return Ok(());
         }
-        Err(FormatError::Impossible { what, value: self.index as u64 })
+        Err(FormatError::Impossible { what, value: self.sections.index() as u64 })
     }
 
     /// The directory is believed without opening frames: it must be right.
     fn check_listed(&self) -> Result<(), FormatError> {
-        let (first, last) = self.directory_entry().listed;
+        let (first, last) = self.sections.directory_entry().listed;
         let outside = (0..self.len()).map(|i| self.listed(i)).find(|at| *at < first || *at > last);
         outside.map_or(Ok(()), |at| {
             let value = at.as_nanos().cast_unsigned();
@@ -123,7 +107,7 @@ impl<'a> Frame<'a> {
 
     /// What names it for ever: who took it, in which start, as the how-manieth.
     pub fn name(&self, i: usize) -> (Origin, Boot, u64) {
-        let run = &self.block.header.runs[self.numbers.runs[i] as usize];
+        let run = &self.sections.block.header.runs[self.numbers.runs[i] as usize];
         (run.origin, run.boot, self.numbers.seqs[i])
     }
 
@@ -143,7 +127,7 @@ impl<'a> Frame<'a> {
     ///
     /// The frame's messages are damaged.
     pub fn message(&self, i: usize) -> Result<&str, FormatError> {
-        Ok(self.messages()?.get(i))
+        Ok(self.sections.messages()?.get(i))
     }
 
     /// The caller's own id.
@@ -152,7 +136,7 @@ impl<'a> Frame<'a> {
     ///
     /// The frame's details are damaged.
     pub fn key(&self, i: usize) -> Result<Option<&str>, FormatError> {
-        let details = self.details()?;
+        let details = self.sections.details()?;
         Ok(details.rows[i].key.map(|index| details.keys.get(index as usize)))
     }
 
@@ -163,7 +147,7 @@ impl<'a> Frame<'a> {
     ///
     /// The frame's details are damaged.
     pub fn fields_json(&self, i: usize) -> Result<Option<&str>, FormatError> {
-        let details = self.details()?;
+        let details = self.sections.details()?;
         Ok(details.rows[i].fields.map(|index| details.fields.get(index as usize)))
     }
 
@@ -173,7 +157,7 @@ impl<'a> Frame<'a> {
     ///
     /// The frame's details are damaged.
     pub fn trace(&self, i: usize) -> Result<(Option<u128>, Option<u64>), FormatError> {
-        let row = &self.details()?.rows[i];
+        let row = &self.sections.details()?.rows[i];
         Ok((row.trace_id, row.span_id))
     }
 
@@ -184,7 +168,7 @@ impl<'a> Frame<'a> {
     /// The frame's messages or details are damaged.
     #[allow(dead_code, reason = "only joining asks")]
     pub(crate) fn entry(&self, i: usize) -> Result<Entry<'_>, FormatError> {
-        let header = &self.block.header;
+        let header = &self.sections.block.header;
         let (trace_id, span_id) = self.trace(i)?;
         Ok(Entry {
             event_type: &header.types[self.type_index(i)].name,
@@ -210,9 +194,9 @@ impl<'a> Frame<'a> {
     ///
     /// The frame's messages or details are damaged.
     pub fn event(&self, i: usize, base: Position) -> Result<StoredEvent, FormatError> {
-        let header = &self.block.header;
+        let header = &self.sections.block.header;
         let (origin, boot, seq) = self.name(i);
-        let row = &self.details()?.rows[i];
+        let row = &self.sections.details()?.rows[i];
         let timestamp = self.timestamp(i);
         let event = Event {
             event_type: header.types[self.type_index(i)].name.clone(),
@@ -227,7 +211,7 @@ impl<'a> Frame<'a> {
             trace_id: row.trace_id,
             span_id: row.span_id,
         };
-        let position = base.plus((self.directory_entry().start + i) as u64);
+        let position = base.plus((self.sections.directory_entry().start + i) as u64);
         let (id, received) = (self.id(i), self.received(i));
         Ok(StoredEvent { event, id, timestamp, received, origin, boot, seq, position })
     }
@@ -236,26 +220,5 @@ impl<'a> Frame<'a> {
         let Some(json) = self.fields_json(i)? else { return Ok(Fields::new()) };
         serde_json::from_str(json)
             .map_err(|_| FormatError::BadText { what: "fields", expected: "a JSON object" })
-    }
-
-    fn messages(&self) -> Result<&Texts, FormatError> {
-        if let Some(messages) = self.messages.get() {
-            return Ok(messages);
-        }
-        let messages = format::read_messages(&self.open(Section::Messages)?, self.len())?;
-        Ok(self.messages.get_or_init(|| messages))
-    }
-
-    fn details(&self) -> Result<&Details, FormatError> {
-        if let Some(details) = self.details.get() {
-            return Ok(details);
-        }
-        let details = format::read_details(&self.open(Section::Details)?, self.len())?;
-        Ok(self.details.get_or_init(|| details))
-    }
-
-    fn open(&self, section: Section) -> Result<Cow<'_, [u8]>, FormatError> {
-        let body = &self.block.bytes[self.block.directory.head_bytes..];
-        format::open(body, self.index, section, &self.directory_entry().sections[section as usize])
     }
 }

@@ -16,6 +16,7 @@ mod header;
 #[allow(dead_code, reason = "whoever shares a log uses it, and not every build does")]
 mod join;
 mod merge;
+mod sections;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -38,6 +39,7 @@ pub use header::{
 pub(crate) use join::{Joiner, Pushed, rebuilt};
 pub(crate) use merge::{Gathered, Spoilt};
 pub use merge::{MERGED_EVENTS_MAX, MERGED_NAMES_MAX, MERGED_RAW_BYTES_MAX};
+pub(crate) use sections::Sections;
 
 /// Events that are sealed into one block, at most.
 pub const BLOCK_EVENTS_MAX: usize = 4096;
@@ -226,7 +228,7 @@ impl Block {
     ///
     /// The frame is damaged.
     pub fn frame(&self, frame: usize) -> Result<Frame<'_>, FormatError> {
-        Frame::read(Cow::Borrowed(self), frame)
+        self.sections(frame).into_frame()
     }
 
     /// As [`Block::frame`], for whoever keeps it: it holds on to the block's bytes.
@@ -235,7 +237,12 @@ impl Block {
     ///
     /// The frame is damaged.
     pub fn frame_to_keep(&self, frame: usize) -> Result<Frame<'static>, FormatError> {
-        Frame::read(Cow::Owned(self.clone()), frame)
+        Sections::new(Cow::Owned(self.clone()), frame).into_frame()
+    }
+
+    /// A frame of which nothing is read yet.
+    pub(crate) fn sections(&self, frame: usize) -> Sections<'_> {
+        Sections::new(Cow::Borrowed(self), frame)
     }
 
     /// A block of this header and this body, with checksums that fit, whatever the

@@ -1,4 +1,5 @@
-//! How many events does the log show in a window? By headers, where they tell.
+//! How many events does the log show in a window? By headers, and by what a header
+//! says of each frame, where they tell.
 
 use super::filter::{Filter, Plan};
 use super::scan::Window;
@@ -41,6 +42,11 @@ pub(super) fn total(core: &Core, window: &Window, work: &Work) -> Result<Option<
 struct Counted(u64);
 
 impl Gather for Counted {
+    fn by_frame(&mut self, events: u64) -> bool {
+        self.0 += events;
+        true
+    }
+
     fn event(&mut self, _: &Row<'_>) -> Result<(), FormatError> {
         self.0 += 1;
         Ok(())

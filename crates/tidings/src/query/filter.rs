@@ -6,8 +6,9 @@ use super::needed::needed_words;
 use super::node::{FieldTest, Names, Node, Test, bit_of, levels};
 use super::patterns::{Matcher, Patterns};
 use super::row::{FrameRow, Row, SharedRow};
+use super::sift::Sift;
 use super::text::{Name, Regex};
-use crate::block::{FormatError, Frame, Header, Tagged};
+use crate::block::{FormatError, Frame, FrameSummary, Header, Sections, Tagged};
 use crate::log::{SharedFrame, Slot};
 use crate::severity::Severity;
 
@@ -204,6 +205,25 @@ impl BlockPlan<'_> {
 
     pub(super) fn takes_every_severity(&self) -> bool {
         self.header.severities & !self.plan.severities == 0
+    }
+
+    /// Whether a frame is worth opening, by what its block says of it.
+    pub(super) fn may_match_frame(&self, summary: Option<&FrameSummary>) -> bool {
+        let bits = |wanted: &[bool]| {
+            let wanted = wanted.iter().enumerate().filter(|(_, wanted)| **wanted);
+            wanted.fold(0, |bits, (index, _)| bits | FrameSummary::bit_of(index))
+        };
+        summary.is_none_or(|summary| {
+            summary.severities & self.plan.severities != 0
+                && summary.types & bits(&self.types) != 0
+                && summary.members & bits(&self.members) != 0
+        })
+    }
+
+    /// Whether a frame is worth reading, by a look at all of its texts together.
+    pub(super) fn may_match_in(&self, sections: &Sections<'_>) -> bool {
+        let sift = Sift { sections, header: self.header };
+        self.plan.inside.decide(&|test| sift.lacks(test).then_some(false)) != Some(false)
     }
 
     pub(crate) fn matches(&self, frame: &Frame<'_>, i: usize) -> Result<bool, FormatError> {

@@ -39,7 +39,7 @@ fn in_part(core: &Core, part: &Part, id: EventId) -> Option<StoredEvent> {
     if !part.block.header().runs.iter().any(|run| holds(run.first_seq, run.last_seq)) {
         return None;
     }
-    for number in part.frames() {
+    for number in likely_first(part, id) {
         match in_frame(part, number, id) {
             Ok(None) => {}
             Ok(found) => return found,
@@ -50,6 +50,17 @@ fn in_part(core: &Core, part: &Part, id: EventId) -> Option<StoredEvent> {
         }
     }
     None
+}
+
+/// The frames of a part, beginning where the id's time says that it should stand.
+fn likely_first(part: &Part, id: EventId) -> Vec<usize> {
+    let (first, last) = part.block.header().added;
+    let (span, way) = (last.since(first).as_nanos(), id.added().0.since(first).as_nanos());
+    let guess = way * part.block.frames() as u128 / span.max(1);
+    let guess = usize::try_from(guess).unwrap_or(usize::MAX);
+    let mut frames: Vec<usize> = part.frames().collect();
+    frames.sort_by_key(|frame| frame.abs_diff(guess));
+    frames
 }
 
 fn in_frame(part: &Part, number: usize, id: EventId) -> Result<Option<StoredEvent>, FormatError> {

@@ -174,7 +174,7 @@ impl Scan<'_> {
             }
             if let Some(plan) = &plan {
                 let haul = match taken.piece.frame {
-                    None => self.frames(part, &taken.piece),
+                    None => self.frames(part, plan, &taken.piece),
                     Some(number) => self.frame_or_damage(part, number, plan, &taken),
                 };
                 taken.lay_down(haul);
@@ -187,12 +187,14 @@ impl Scan<'_> {
     }
 
     /// The frames of a block that may hold a match.
-    fn frames(&self, part: &Part, piece: &Piece) -> Haul {
+    fn frames(&self, part: &Part, plan: &BlockPlan<'_>, piece: &Piece) -> Haul {
         let frames = part.frames().filter_map(|number| {
             let listed = part.block.frame_listed(number);
             let events = part.rows(number).len();
             let frame = piece.of_frame(self.order, self.edge(listed), number, events);
-            self.is_wanted(listed).then_some(frame)
+            let summary = part.block.frame_summary(number);
+            let is_kept = summary.is_none_or(|said| said.received.1 >= self.window.cutoff);
+            (is_kept && self.is_wanted(listed) && plan.may_match_frame(summary)).then_some(frame)
         });
         Haul { pieces: frames.collect(), ..Haul::default() }
     }
@@ -219,8 +221,12 @@ impl Scan<'_> {
         plan: &BlockPlan<'_>,
         bar: Bar,
     ) -> Result<Haul, FormatError> {
-        let frame = part.block.frame(number)?;
         let (mut haul, mut rows) = (Haul::default(), Vec::new());
+        let sections = part.block.sections(number);
+        if !plan.may_match_in(&sections) {
+            return Ok(haul);
+        }
+        let frame = sections.into_frame()?;
         for i in part.rows(number).filter(|i| self.window.shows(&frame, *i)) {
             let key = key_of(&frame, i);
             let wanted = self.is_after(&key) && bar.admits(&key);

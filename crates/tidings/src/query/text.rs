@@ -1,5 +1,6 @@
 //! Is it in the text? Words, phrases and regular expressions, all in linear time.
 
+use super::needles::Needles;
 use super::pattern::Pattern;
 use super::stars::Stars;
 use super::{FilterError, QUERY_BYTES_MAX};
@@ -10,7 +11,10 @@ pub const REGEX_BYTES_MAX: usize = 1024 * 1024;
 /// A regular expression in linear time (the `regex` crate's syntax), with a bound
 /// on its size.
 #[derive(Clone, Debug)]
-pub struct Regex(regex::Regex);
+pub struct Regex {
+    regex: regex::Regex,
+    needles: Needles,
+}
 
 impl Regex {
     /// Compiles it.
@@ -31,17 +35,22 @@ impl Regex {
             .size_limit(REGEX_BYTES_MAX)
             .dfa_size_limit(REGEX_BYTES_MAX)
             .build()
-            .map(Regex)
+            .map(|regex| Regex { needles: Needles::of(pattern), regex })
             .map_err(|error| FilterError::new(problem_with(pattern, &error)))
     }
 
     /// As it was written.
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        self.regex.as_str()
+    }
+
+    /// Whether one of these texts, which are joined, may match.
+    pub(super) fn may_match_in(&self, joined: &str) -> bool {
+        self.needles.may_be_in(joined)
     }
 
     pub(super) fn is_match(&self, text: &str) -> bool {
-        self.0.is_match(text)
+        self.regex.is_match(text)
     }
 }
 
@@ -124,6 +133,14 @@ impl Word {
             Finder::Stars(Stars::new(&texts, any_case, bounds)?)
         };
         Some(Word { pattern: pattern.clone(), finder })
+    }
+
+    /// Whether it may be there, be it in the middle of a word.
+    pub(super) fn may_be_in(&self, text: &str) -> bool {
+        match &self.finder {
+            Finder::Literal(literal, _) => literal.is_match(text),
+            Finder::Stars(_) => true,
+        }
     }
 
     pub(super) fn is_in(&self, text: &str) -> bool {

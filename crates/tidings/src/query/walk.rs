@@ -57,6 +57,12 @@ pub(super) trait Gather {
         false
     }
 
+    /// Takes in so many events of a frame that was not read, all of which lie in the
+    /// window. Only for who wants every event, and nothing but to count them.
+    fn by_frame(&mut self, _events: u64) -> bool {
+        false
+    }
+
     /// Takes in one event that matches.
     ///
     /// # Errors
@@ -270,6 +276,17 @@ impl<'a> Walk<'a> {
             if known || beyond || !window.meets(part.block.frame_listed(number)) {
                 continue;
             }
+            let rows = (positions.0.max(from), positions.1.min(to));
+            let summary = part.block.frame_summary(number);
+            let received = summary.map_or(part.block.header().received, |said| said.received);
+            let whole =
+                window.holds(part.block.frame_listed(number)) && received.0 >= window.cutoff;
+            if whole && gather.by_frame(rows.1.0 - rows.0.0) {
+                continue;
+            }
+            if received.1 < window.cutoff || !plan.may_match_frame(summary) {
+                continue;
+            }
             self.meter.count(part.rows(number).len());
             let rows = Rows { part: &part, number, positions, window };
             if let Err(cause) = rows.gather(&plan, gather) {
@@ -298,7 +315,11 @@ struct Rows<'a> {
 impl Rows<'_> {
     fn gather(&self, plan: &BlockPlan<'_>, gather: &mut impl Gather) -> Result<(), FormatError> {
         let Rows { part, number, positions, window } = *self;
-        let (frame, start) = (&part.block.frame(number)?, part.positions(number).0);
+        let sections = part.block.sections(number);
+        if !plan.may_match_in(&sections) {
+            return Ok(());
+        }
+        let (frame, start) = (&sections.into_frame()?, part.positions(number).0);
         let among = |i: &usize| {
             let position = start.plus(*i as u64);
             positions.0 <= position && position < positions.1

@@ -183,7 +183,12 @@ fn read_column(
     what: &'static str,
 ) -> Result<Vec<u32>, FormatError> {
     if each {
-        (0..count).map(|_| reader.index(end, what)).collect()
+        // A loop: collecting results would not reserve room for them.
+        let mut column = Vec::with_capacity(count);
+        for _ in 0..count {
+            column.push(reader.index(end, what)?);
+        }
+        Ok(column)
     } else {
         Ok(vec![reader.index(end, what)?; count])
     }
@@ -252,7 +257,14 @@ fn read_severities(
             .filter(|severity| said >> (severity.number() - 1) & 1 == 1)
             .ok_or(FormatError::Impossible { what: WHAT, value })
     };
-    if each { (0..count).map(|_| severity()).collect() } else { Ok(vec![severity()?; count]) }
+    if !each {
+        return Ok(vec![severity()?; count]);
+    }
+    let mut severities = Vec::with_capacity(count);
+    for _ in 0..count {
+        severities.push(severity()?);
+    }
+    Ok(severities)
 }
 
 fn read_named(

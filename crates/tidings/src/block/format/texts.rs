@@ -61,10 +61,12 @@ pub(super) fn read_texts(
     what: &'static str,
 ) -> Result<Texts, FormatError> {
     let end = bytes_max + 1;
-    let lengths =
-        (0..count).map(|_| reader.index(end, what)).collect::<Result<Vec<u32>, FormatError>>()?;
+    let mut lengths = Vec::with_capacity(count);
+    for _ in 0..count {
+        lengths.push(reader.index(end, what)?);
+    }
     // At most the events a reader accepts, times the longest text: no overflow.
-    let bytes = lengths.iter().map(|length| *length as usize).sum();
+    let bytes = lengths.iter().map(|length: &u32| *length as usize).sum();
     let joined = reader.text(bytes, what)?.to_owned();
     Texts::cut(joined, &lengths).ok_or(FormatError::BadText { what, expected: "UTF-8" })
 }

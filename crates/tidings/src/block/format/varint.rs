@@ -63,19 +63,33 @@ impl<'a> Reader<'a> {
         self.array(what).map(|[byte]| byte)
     }
 
+    #[inline]
     pub(super) fn varint(&mut self, what: &'static str) -> Result<u64, FormatError> {
+        match self.0 {
+            // Most are this short.
+            [byte @ ..0x80, rest @ ..] => {
+                self.0 = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(what),
+        }
+    }
+
+    fn long_varint(&mut self, what: &'static str) -> Result<u64, FormatError> {
         let mut value = 0;
-        for place in 0..VARINT_BYTES_MAX {
-            let byte = self.byte(what)?;
+        for (place, byte) in self.0.iter().take(VARINT_BYTES_MAX).enumerate() {
             let bits = u64::from(byte & 0x7f);
-            let shift = 7 * place;
             if place == VARINT_BYTES_MAX - 1 && bits > 1 {
                 return Err(FormatError::Impossible { what, value: bits });
             }
-            value |= bits << shift;
-            if byte < 0x80 {
+            value |= bits << (7 * place);
+            if *byte < 0x80 {
+                self.0 = &self.0[place + 1..];
                 return Ok(value);
             }
+        }
+        if self.0.len() < VARINT_BYTES_MAX {
+            return Err(FormatError::Missing { what });
         }
         Err(FormatError::Impossible { what, value })
     }

@@ -64,3 +64,26 @@ fn numbers_and_names_in_fields_are_found_as_they_are_written() {
     assert_eq!((by("code", "50"), by("http", "/x y"), by("nothing", "null")), (0, 0, 0));
     assert_eq!(found(&log, by_text("500")).len(), 1);
 }
+
+#[test]
+fn what_json_spells_in_another_way_is_found() {
+    let log = empty_log();
+    let event = Event::new("a", "0")
+        .with_field("path", r"C:\temp")
+        .with_field("quoted", r#"say "hi""#)
+        .with_field("line", "one\ntwo")
+        .with_field("name", "Größe")
+        .with_field("large", serde_json::json!(1e21));
+    append(&log, vec![event]);
+    let found = |filter| ask(&log, &Query { filter, ..Query::default() }).events.len();
+    let having = |name: &str, value: &str| {
+        found(Filter { fields: vec![(name.into(), value.into())], ..Filter::default() })
+    };
+
+    let texts = ["temp", r#""say \"hi\"""#, "two", "größe"];
+    let words = texts.map(|q| found(by_text(q)));
+    assert_eq!(words, [1; 4]);
+    assert_eq!((having("path", r"C:\temp"), having("line", "one\ntwo")), (1, 1));
+    let large = serde_json::json!(1e21).to_string();
+    assert_eq!((having("large", &large), having("path", "C:temp")), (1, 0));
+}
