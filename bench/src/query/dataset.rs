@@ -22,7 +22,7 @@ const SLACK: Duration = Duration::from_mins(2);
 pub(super) const BATCH_EVENTS: usize = 1000;
 /// Batches made beforehand, at most.
 const AHEAD: usize = 8;
-const CLOSE_MAX: Duration = Duration::from_mins(1);
+const CLOSE_DEADLINE: Duration = Duration::from_mins(1);
 
 /// One event in a thousand.
 pub(super) const RARE_TYPE: &str = "quorum.lost";
@@ -96,7 +96,7 @@ impl Dataset {
             clock.advance(last.since(clock.now()));
             log.append(batch, Ack::Disk, true).map_err(io::Error::other)?;
         }
-        log.close(CLOSE_MAX);
+        log.close(CLOSE_DEADLINE);
         maker.join().map_err(|_| io::Error::other("the maker of events panicked"))
     }
 }

@@ -29,12 +29,12 @@ pub(crate) const NAME: &str = "query";
 pub(crate) const FILL: &str = "fill";
 const EVENTS: u64 = 10_000_000;
 /// More than that as rows would take the disk that they are measured on.
-const ROWS_MAX: u64 = 20_000_000;
+const ROWS_MOST: u64 = 20_000_000;
 /// Fewer than that, and no word occurs as often as its question says.
 const EVENTS_MIN: u64 = 100_000;
 
 /// What a log says of its own ends, at most.
-const OWN_EVENTS_MAX: u64 = 4;
+const OWN_EVENTS_MOST: u64 = 4;
 
 /// The number of events that a word of the command line asks for.
 pub(crate) fn events_of(word: &str) -> Option<u64> {
@@ -102,9 +102,9 @@ fn largest(clock: &Clock, events: u64, growth: &mut Growth) -> io::Result<String
     growth.at_matches(&mut served)?;
     let dataset = served.dataset().clone();
     let disk = served.stop()?;
-    if events > ROWS_MAX {
+    if events > ROWS_MOST {
         let asked = question::table_of(&questions, &answers, events);
-        let most = short(ROWS_MAX as f64);
+        let most = short(ROWS_MOST as f64);
         return Ok(format!(
             "{asked}\nSQLite: not asked, more than {most} rows.\n\n{memory}\n{disk}"
         ));
@@ -149,7 +149,7 @@ fn compared(
 fn found(ours: &Answer, theirs: &Answer) -> String {
     match ours.found.checked_sub(theirs.found) {
         Some(0) => ours.found.to_string(),
-        Some(own) if own <= OWN_EVENTS_MAX && theirs.found > 1000 => {
+        Some(own) if own <= OWN_EVENTS_MOST && theirs.found > 1000 => {
             format!("{} and {own} of the log's own", theirs.found)
         }
         _ => format!("**{}, SQLite {}**", ours.found, theirs.found),

@@ -17,7 +17,7 @@ const PAGE_EVENTS: usize = 100;
 /// Events that are asked for by their id, spread over all.
 const IDS: u64 = 61;
 /// Steps that a histogram may have, at most.
-const STEPS_MAX: u64 = 2000;
+const STEPS_COUNTED: u64 = 2000;
 
 /// How a question is put over HTTP.
 #[derive(Clone, Debug)]
@@ -118,7 +118,7 @@ fn paths_of_ids(asker: &mut Asker, dataset: &Dataset) -> io::Result<Vec<String>>
 fn step_minutes(dataset: &Dataset) -> u64 {
     let minutes = dataset.end.since(dataset.start).as_secs() / 60 + 3;
     let steps = [1, 2, 5, 10, 15, 30, 60];
-    steps.into_iter().find(|step| minutes / step < STEPS_MAX).unwrap_or(60)
+    steps.into_iter().find(|step| minutes / step < STEPS_COUNTED).unwrap_or(60)
 }
 
 /// All that the bench asks.

@@ -21,11 +21,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Looks in a row that must say the same where the log does not tell that it has
 /// settled: longer than it waits before it works on what came last.
 const STILL_LOOKS: usize = 35;
-const SETTLE_MAX: Duration = Duration::from_mins(20);
+const SETTLE_DEADLINE: Duration = Duration::from_mins(20);
 /// Processor seconds between two looks that are no work.
 const IDLE_SECONDS: f64 = 0.03;
 /// Events in a block when nothing was merged, at most: those of a batch.
-const UNMERGED_EVENTS_MAX: f64 = 1024.0;
+const UNMERGED_EVENTS_LEFT: f64 = 1024.0;
 
 /// A server over a log of which all is known.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Settled {
     /// What is not there is said, whoever reads the figures.
     pub(super) fn doubts(&self, events: u64) -> String {
         let mut text = String::new();
-        if events as f64 / self.blocks <= UNMERGED_EVENTS_MAX {
+        if events as f64 / self.blocks <= UNMERGED_EVENTS_LEFT {
             text += "**Not merged**: the log still has its small blocks. ";
         }
         if !self.told {
@@ -141,7 +141,7 @@ pub(super) fn settle(server: &Server) -> io::Result<Settled> {
             let wall = seconds(moved.saturating_sub(start));
             return Ok(Settled { wall, cpu: moved_cpu - cpu, blocks: last.blocks, told });
         }
-        if clock.monotonic().saturating_sub(start) > SETTLE_MAX {
+        if clock.monotonic().saturating_sub(start) > SETTLE_DEADLINE {
             return Err(io::Error::other(format!("the log does not settle: {last:?}")));
         }
         thread::park_timeout(LOOK_EVERY);
