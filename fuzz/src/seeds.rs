@@ -15,6 +15,7 @@ use crate::targets::shared::{named, present};
 
 const SEALED: &[u8] = include_bytes!("../../crates/tidings/tests/fixtures/block-v1.bin");
 const MERGED: &[u8] = include_bytes!("../../crates/tidings/tests/fixtures/block-v1-merged.bin");
+const MERGED_2: &[u8] = include_bytes!("../../crates/tidings/tests/fixtures/block-v2-merged.bin");
 const EVENTS: &str = include_str!("../../crates/tidings/tests/fixtures/block-v1.ndjson");
 
 /// The seeds of a target of this name.
@@ -49,7 +50,8 @@ fn texts(texts: &[&str]) -> Vec<Vec<u8>> {
 fn blocks() -> Vec<Block> {
     let mut small = Blocks::new(1);
     let fixture = |bytes: &[u8]| Block::parse(bytes).expect("a fixture is a block");
-    vec![small.of(1), small.of(4), small.of(9), fixture(SEALED), fixture(MERGED)]
+    let fixtures = [SEALED, MERGED, MERGED_2].map(fixture);
+    [small.of(1), small.of(4), small.of(9)].into_iter().chain(fixtures).collect()
 }
 
 /// As the target takes it.

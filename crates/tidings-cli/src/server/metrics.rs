@@ -120,6 +120,19 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Pro
     page.value("", ends.events);
     page.family("tidings_store_blocks", "gauge", "Blocks kept.");
     page.value("", ends.blocks);
+    let merged = app.log.merged();
+    page.family(
+        "tidings_merged_blocks_total",
+        "counter",
+        "Small blocks that became part of a larger one.",
+    );
+    page.value("", merged.blocks);
+    page.family(
+        "tidings_merged_events_total",
+        "counter",
+        "Events that were written anew for that.",
+    );
+    page.value("", merged.events);
     page.family("tidings_store_bytes", "gauge", "Bytes on disk.");
     page.value("", ends.bytes);
     if let Some(oldest) = coverage.oldest {

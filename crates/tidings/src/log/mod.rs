@@ -112,7 +112,8 @@ pub struct LogOptions {
     pub background: bool,
     /// Whether its events are for other machines too: they wait in the store until
     /// somebody publishes them. Default: no. A log that was ever opened as shared
-    /// stays so; when one with a history becomes shared, its history waits as well.
+    /// stays so; when one with a history becomes shared, its history waits as well, but
+    /// for what was merged by then.
     pub shared: bool,
     /// Reads the time.
     pub clock: Clock,

@@ -12,6 +12,7 @@ mod children;
 #[path = "../it/outages/host.rs"]
 mod host;
 mod killed;
+mod merging;
 mod power;
 mod races;
 mod spooled;
@@ -26,6 +27,7 @@ fn main() {
         ["append", dir, round] => killed::append(Path::new(dir), round.parse().unwrap()),
         ["keep", dir] => calls::keep(Path::new(dir)),
         ["lose-power", dir] => power::lose_power(Path::new(dir)),
+        ["merge", dir, round] => merging::merge(Path::new(dir), round.parse().unwrap()),
         ["race", dir] => races::race(Path::new(dir)),
         ["retry", dir] => syncs::retry(Path::new(dir)),
         ["spool", dir, round] => spooled::record(Path::new(dir), round.parse().unwrap()),
@@ -37,7 +39,7 @@ fn main() {
 }
 
 fn run(filter: &str) {
-    let tests: [(&str, fn()); 9] = [
+    let tests: [(&str, fn()); 10] = [
         ("what_was_acknowledged_survives_kill_9", killed::what_was_acknowledged_survives_kill_9),
         (
             "a_note_and_the_blocks_taken_with_it_survive_kill_9_together",
@@ -66,6 +68,10 @@ fn run(filter: &str) {
         (
             "what_was_spooled_before_a_kill_is_stored_once_and_in_order",
             spooled::what_was_spooled_before_a_kill_is_stored_once_and_in_order,
+        ),
+        (
+            "a_kill_while_blocks_are_merged_moves_and_loses_nothing",
+            merging::a_kill_while_blocks_are_merged_moves_and_loses_nothing,
         ),
         ("exactly_one_of_racing_openers_wins", races::exactly_one_of_racing_openers_wins),
     ];

@@ -223,7 +223,7 @@ impl Core {
                     progress.unsettled = Some((range, block));
                 }
                 drop(reshaping);
-                if let Some(reason) = error.pause() {
+                if let Some(reason) = error.pause().filter(|_| self.is_open()) {
                     self.pause(reason);
                 }
                 // It may be there already: then nobody has to miss it until the store

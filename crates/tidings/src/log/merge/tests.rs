@@ -10,7 +10,7 @@ use crate::event::{Event, StoredEvent};
 use crate::id::{Boot, Origin};
 use crate::log::{Ack, Log, LogOptions};
 use crate::store::memory::MemoryStore;
-use crate::store::{Batch, BlockStore};
+use crate::store::{Batch, BlockStore, Sink};
 use crate::testing::{Fault, FaultyStore};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -205,7 +205,7 @@ fn a_store_that_fails_at_any_call_leaves_every_event_where_it_was() {
         for reads in 0..4 {
             let store = Arc::new(FaultyStore::new(MemoryStore::new().unwrap()));
             let log = log_over(&store, &options());
-            append(&log, 40, 1000);
+            append(&log, 20, 1000);
             let before = events(store.as_ref());
             store.fail_read_at(reads);
             store.fail_at(1, fault);
@@ -218,7 +218,7 @@ fn a_store_that_fails_at_any_call_leaves_every_event_where_it_was() {
             log.maintain().unwrap();
             settle(&log);
             assert_eq!(shown(&log), before, "{fault:?}, read {reads}");
-            assert_eq!(log.ends().unwrap().blocks, 10, "{fault:?}, read {reads}");
+            assert_eq!(log.ends().unwrap().blocks, 5, "{fault:?}, read {reads}");
             assert_index_is_the_stores(&log, &store);
         }
     }
@@ -282,4 +282,73 @@ fn the_logs_own_thread_merges_and_ends_with_the_log() {
     assert_eq!(log.merged().events % 1000, 0);
     log.close(Duration::from_secs(5));
     assert!(log.core().merging.bell.wait_for_end(Duration::ZERO));
+}
+
+/// What a log over a copy of this store says of what is missing.
+fn told_of(store: &MemoryStore, options: &LogOptions) -> Vec<crate::log::Missing> {
+    let log = log_over(&Arc::new(store.copy()), options);
+    let told = log.coverage().gaps;
+    std::mem::forget(log);
+    told
+}
+
+#[test]
+fn who_ended_cleanly_and_what_was_lost_is_known_after_a_merge_and_a_restart() {
+    use crate::pause::PauseReason;
+    let (store, options) = (memory(), options());
+    for start in 0..6 {
+        let log = log_over(&store, &options);
+        append(&log, 3, 2);
+        if start % 3 == 1 {
+            log.suspend(PauseReason::Manual);
+            log.append(vec![Event::new("a", "refused")], Ack::Disk, false).unwrap_err();
+            log.resume(PauseReason::Manual);
+            log.maintain().unwrap();
+        }
+        append(&log, 2, 1);
+        options.clock.advance(Duration::from_mins(1));
+        if start % 3 == 2 {
+            std::mem::forget(log);
+        } else {
+            log.close(Duration::from_secs(1));
+            store.reopen();
+        }
+    }
+    let before = told_of(&store, &options);
+    assert!(before.iter().any(|gap| gap.reason == "end_unknown"), "{before:?}");
+    assert!(before.iter().any(|gap| gap.reason == "paused"), "{before:?}");
+    options.clock.advance(HOUR);
+    let (log, all) = (log_over(&store, &options), events(store.as_ref()));
+
+    assert_eq!(settle(&log), 1);
+
+    assert_eq!(told_of(&store, &options), before);
+    assert_eq!(events(store.as_ref()), all);
+}
+
+#[test]
+fn a_kill_at_every_write_of_the_store_leaves_every_event_where_it_was() {
+    for nth in 1.. {
+        let options = options();
+        let store = Arc::new(FaultyStore::new(MemoryStore::new().unwrap()));
+        let log = log_over(&store, &options);
+        append(&log, 50, 700);
+        let before = events(store.as_ref());
+        options.clock.advance(HOUR);
+        store.fail_from(nth, if nth % 2 == 0 { Fault::NotStored } else { Fault::UnknownButDone });
+        while let Ok(Some(_)) = log.merge_step() {}
+        let writes = store.writes();
+        std::mem::forget(log);
+        store.release();
+        store.probe().unwrap();
+
+        let again = log_over(&store, &options);
+
+        assert_eq!(shown(&again), before, "killed at write {nth}");
+        assert_eq!(settle(&again), 3, "killed at write {nth}");
+        assert_eq!(shown(&again), before, "killed at write {nth}");
+        if writes < nth {
+            return;
+        }
+    }
 }

@@ -106,3 +106,39 @@ impl Tx<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::{SqliteOptions, SqliteStore, schema};
+    use crate::store::{BlockStore, Sink};
+    use crate::testing::Blocks;
+
+    #[test]
+    fn neighbouring_numbers_of_a_boot_are_one_stretch() {
+        let names = [(1, 3), (1, 4), (1, 6), (2, 7), (2, 8)];
+
+        assert_eq!(stretches(&names).collect::<Vec<_>>(), [(1, 3, 4), (1, 6, 6), (2, 7, 8)]);
+    }
+
+    #[test]
+    fn a_store_is_of_the_newer_format_once_something_was_merged_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let version = || -> i64 {
+            let conn = schema::reader(&dir.path().join("log.sqlite")).unwrap();
+            conn.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+        };
+        let store = SqliteStore::open(dir.path(), SqliteOptions::default()).unwrap();
+        let mut blocks = Blocks::new(1);
+        let parts = [blocks.of(2), blocks.of(3)];
+        assert!(parts.iter().all(|part| !store.put(part).unwrap().duplicate));
+        let merged = crate::testing::blocks::merged(&parts).unwrap();
+        assert_eq!(version(), 1);
+
+        let rejected = store.replace(Position(0)..Position(4), &merged);
+        assert_eq!((rejected.is_err(), version()), (true, 1));
+        store.replace(Position(0)..Position(5), &merged).unwrap();
+
+        assert_eq!(version(), 2);
+    }
+}

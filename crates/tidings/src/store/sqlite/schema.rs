@@ -11,8 +11,11 @@ use crate::id::Origin;
 
 /// `tdng`, in the file's header: `file(1)` and we know whose it is.
 const APPLICATION_ID: i64 = 0x7464_6e67;
-/// The format that is written; older ones are read, newer ones refused.
-pub(super) const FORMAT: i64 = 1;
+/// The newest format that is known; older ones are read, newer ones refused.
+pub(super) const FORMAT: i64 = 2;
+/// The format of a store in which nothing was merged. A merged block is one that a
+/// program of this format would take for damaged, so from then on it is refused.
+const UNMERGED_FORMAT: i64 = 1;
 /// Measured best for blocks of some kilobytes, and what most disks write at once.
 pub(super) const PAGE_BYTES: u32 = 4096;
 /// What a WAL file shrinks back to when it starts over.
@@ -81,7 +84,7 @@ pub(super) fn create(path: &Path, origin: Origin, now: Timestamp) -> rusqlite::R
     conn.execute("INSERT INTO floor VALUES (1, 0, 0, ?1)", [row::floor_seal(0, 0)])?;
     conn.execute("INSERT INTO probe VALUES (1, 0)", [])?;
     conn.pragma_update(None, "application_id", APPLICATION_ID)?;
-    conn.pragma_update(None, "user_version", FORMAT)?;
+    conn.pragma_update(None, "user_version", UNMERGED_FORMAT)?;
     conn.execute_batch("COMMIT")?;
     let mode: String =
         conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
@@ -106,6 +109,13 @@ pub(super) fn kind(conn: &Connection) -> rusqlite::Result<Kind> {
         (APPLICATION_ID, 1..) => Kind::Ours,
         _ => Kind::Foreign,
     })
+}
+
+/// Notes, with what else is written in the transaction under way, that something was
+/// merged.
+pub(super) fn note_merged(conn: &Connection) -> rusqlite::Result<()> {
+    let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version < FORMAT { conn.pragma_update(None, "user_version", FORMAT) } else { Ok(()) }
 }
 
 /// A connection for writing or checkpointing.

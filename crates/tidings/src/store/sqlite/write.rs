@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::keys::OnTwin;
 use super::latch::{Fault, Purpose, fault};
 use super::row::{self, Place};
-use super::{Counts, Inner};
+use super::{Counts, Inner, schema};
 use crate::block::Block;
 use crate::id::{Boot, Origin, Position};
 use crate::store::naming::{BlockName, MERGED, Settled, TORN, TWICE};
@@ -286,7 +286,10 @@ impl Tx<'_> {
     ) -> Result<Position, StoreError> {
         let base = Position(self.counts.next);
         let name = match name {
-            None => None,
+            None => {
+                schema::note_merged(self.conn).map_err(|error| self.failed(&error))?;
+                None
+            }
             Some(name) => {
                 let number = self.number(name)?;
                 Some((self.boot_row(name.origin, name.boot)?, number))
