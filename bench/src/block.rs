@@ -75,7 +75,7 @@ fn parsed(block: &Block) -> Block {
     Block::parse(block.bytes()).expect("a block that was just made")
 }
 
-fn encode(events: &[Event], size: usize) -> Vec<Block> {
+pub(crate) fn encode(events: &[Event], size: usize) -> Vec<Block> {
     let mut builder = BlockBuilder::new(Origin::from_bytes([1; 16]), Boot::from_bytes([2; 8]));
     let mut blocks = Vec::with_capacity(events.len() / size + 1);
     let mut seq = 0;

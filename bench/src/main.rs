@@ -24,6 +24,8 @@ mod memory;
 mod query;
 #[cfg(feature = "etcd")]
 mod wake;
+#[cfg(feature = "words")]
+mod words;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -47,6 +49,8 @@ const TARGETS: &[Target] = &[
     ("expiry", expiry::report),
     #[cfg(feature = "etcd")]
     ("cluster", cluster::report),
+    #[cfg(feature = "words")]
+    ("words", words::report),
 ];
 
 /// Measured only when they are named, since they take minutes.

@@ -29,9 +29,10 @@ pub const HEAP_BYTES_PER_BYTE: usize = 256;
 const MIB: usize = 1024 * 1024;
 
 /// All of them.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     target("block", targets::block::block, 96 * MIB),
     target("header", targets::block::header, 16 * MIB),
+    target("segment", targets::segment::segment, 16 * MIB),
     target("value", targets::shared::value, 64 * MIB),
     target("presence", targets::shared::presence, MIB),
     target("event", targets::events::event, MIB),

@@ -8,6 +8,7 @@ use tidings::store::etcd::Presence;
 use tidings::testing::Blocks;
 use tidings::testing::blocks::taken_apart;
 use tidings::testing::etcd::{value_of, value_of_presence};
+use tidings::testing::words::WordSegment;
 use tidings::{Boot, EventId, Order, Origin, Passed, Position, Stretch};
 
 use crate::targets::NOW;
@@ -23,6 +24,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
     match target {
         "block" => blocks().iter().map(cut_block).collect(),
         "header" => blocks().iter().map(|block| taken_apart(block).0.to_vec()).collect(),
+        "segment" => segments(),
         "value" => values(),
         "presence" => presences(),
         "event" => events().map(|line| line.as_bytes().to_vec()).collect(),
@@ -52,6 +54,19 @@ fn blocks() -> Vec<Block> {
     let fixture = |bytes: &[u8]| Block::parse(bytes).expect("a fixture is a block");
     let fixtures = [SEALED, MERGED, MERGED_2].map(fixture);
     [small.of(1), small.of(4), small.of(9)].into_iter().chain(fixtures).collect()
+}
+
+/// Of few words, and of many.
+fn segments() -> Vec<Vec<u8>> {
+    let mut small = Blocks::new(1);
+    let of = |events: &[u64]| {
+        let blocks: Vec<Block> = events.iter().map(|events| small.of(*events)).collect();
+        let segment = WordSegment::of(&blocks).expect("a segment of some events");
+        let (head, parts) = segment.bytes();
+        let length = u16::try_from(head.len()).expect("a small head");
+        [&length.to_le_bytes()[..], head, &parts[0]].concat()
+    };
+    [&[1][..], &[4, 9], &[600, 300]].map(of).into()
 }
 
 /// As the target takes it.

@@ -48,6 +48,7 @@ mod tally;
 pub mod testing;
 #[cfg(feature = "tracing")]
 mod tracing_layer;
+mod words;
 
 pub use clock::{BadTimestamp, Clock, Timestamp};
 pub use component::{Component, ComponentError};

@@ -5,6 +5,7 @@ pub(super) mod directory;
 pub(super) mod encoded;
 pub(super) mod events;
 pub(super) mod questions;
+pub(super) mod segment;
 pub(super) mod shared;
 pub(super) mod texts;
 

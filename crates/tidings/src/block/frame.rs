@@ -121,6 +121,11 @@ impl<'a> Frame<'a> {
         self.numbers.subjects.get(i)
     }
 
+    /// Every source and subject that one of its events has.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.numbers.sources.names.iter().chain(self.numbers.subjects.names.iter())
+    }
+
     /// What happened.
     ///
     /// # Errors

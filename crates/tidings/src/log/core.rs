@@ -16,6 +16,7 @@ use super::outgoing::open_ledger;
 use super::peers::PeersSlot;
 use super::retention::UpkeepSeen;
 use super::shares::Shares;
+use super::word_index::WordIndex;
 use super::{AppendError, LogOptions};
 use crate::block::Block;
 use crate::clock::{Steady, Timestamp};
@@ -57,6 +58,7 @@ pub(crate) struct Core {
     pub(super) ledger: Option<Mutex<Ledger>>,
     pub(super) peers: PeersSlot,
     pub(super) merging: Merging,
+    pub(super) words: WordIndex,
 }
 
 impl Core {
@@ -75,6 +77,7 @@ impl Core {
             }
         }
         let ledger = open_ledger(store.as_ref(), options.shared, &index)?;
+        let words = WordIndex::open(store.as_ref(), index.next());
         let arrivals = Arrivals::default();
         arrivals.grown_to(index.next());
         let (now, origin) = (options.clock.now(), store.origin());
@@ -95,6 +98,7 @@ impl Core {
             ledger,
             peers: PeersSlot::default(),
             merging: Merging::default(),
+            words,
             store,
             options,
         })

@@ -29,6 +29,7 @@ mod part;
 mod passed;
 mod pauses;
 mod peers;
+mod places;
 mod retention;
 mod rollup;
 mod shares;
@@ -37,6 +38,7 @@ mod unshared;
 mod upkeep;
 mod waiters;
 mod waiting;
+mod word_index;
 
 #[cfg(test)]
 mod tests;
@@ -72,6 +74,7 @@ pub use passed::{PASSED_STRETCHES_MAX, Passed, Stretch};
 #[cfg_attr(not(feature = "etcd"), allow(unused_imports, reason = "only a cluster tells"))]
 pub(crate) use peers::{Hole, PeerSeen, PeersSeen};
 pub use peers::{PeerState, SeenThrough};
+pub(crate) use places::Places;
 pub(crate) use rollup::Rollup;
 pub(crate) use shares::{GoOn, Told};
 
@@ -409,6 +412,19 @@ impl Log {
     /// What was merged since the log was opened, all steps together.
     pub fn merged(&self) -> Merged {
         self.core().merged()
+    }
+
+    /// Puts the words of some more events into the index of words, which searches
+    /// look into before they open blocks, or joins some of its segments. Says whether
+    /// there was anything to do; one call takes some tens of milliseconds. The log's
+    /// own threads call it when nothing else is due; tests call it by hand.
+    ///
+    /// # Errors
+    ///
+    /// The store failed. Searches find the same all the same, and the next call
+    /// tries again.
+    pub fn index_step(&self) -> Result<bool, StoreError> {
+        self.core().index_step()
     }
 
     /// Takes no more, stores what waits, and writes the loss record and the last

@@ -146,7 +146,6 @@ impl Plan {
     /// Words that an event must hold to match: of each inner list at least one, as a
     /// whole word in any case, somewhere in its message, type, member, source,
     /// subject, or in a name or a value of its fields. Empty: nothing can be said.
-    #[allow(dead_code, reason = "the index of words will ask")]
     pub(crate) fn needed_words(&self) -> Vec<Vec<String>> {
         needed_words(&self.root)
     }

@@ -12,7 +12,7 @@ use super::{Order, QueryError};
 use crate::block::{FormatError, Frame};
 use crate::clock::Timestamp;
 use crate::event::StoredEvent;
-use crate::log::{Core, Part, Slot};
+use crate::log::{Core, Part, Places, Slot};
 
 /// The events that a question is about, before its filter.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +83,8 @@ impl Scan<'_> {
         });
         let meter = Meter::new(self.work);
         let crew = Crew::new(ahead.collect(), best, self.after, self.count_all, meter);
-        let found = crew.run(&self.core.helpers, |crew| self.read(&slots, crew))?;
+        let places = self.core.places(&self.plan.needed_words());
+        let found = crew.run(&self.core.helpers, |crew| self.read(&slots, &places, crew))?;
         let mut unread = Unread::nothing();
         for piece in found.left.iter().filter(|_| found.cut_at.is_some()) {
             unread.add(piece.events as u64, slots[piece.slot].received);
@@ -143,12 +144,14 @@ impl Scan<'_> {
     }
 
     /// Reads what the crew has for this thread.
-    fn read(&self, slots: &[Slot], crew: &Crew<'_>) -> Result<(), QueryError> {
+    fn read(&self, slots: &[Slot], places: &Places<'_>, crew: &Crew<'_>) -> Result<(), QueryError> {
         let mut next = crew.take();
         while let Some(taken) = next {
             let slot = &slots[taken.piece.slot];
-            next = if let Some(part) = self.core.part(slot)? {
-                self.read_part(&part, taken, crew)
+            let may_match = places.meets(slot.base, slot.end());
+            let part = if may_match { self.core.part(slot)? } else { None };
+            next = if let Some(part) = part {
+                self.read_part(&part, taken, places, crew)
             } else {
                 drop(taken);
                 crew.take()
@@ -163,6 +166,7 @@ impl Scan<'_> {
         &self,
         part: &Part,
         first: Taken<'c, 'a>,
+        places: &Places<'_>,
         crew: &'c Crew<'a>,
     ) -> Option<Taken<'c, 'a>> {
         let slot = first.piece.slot;
@@ -174,7 +178,7 @@ impl Scan<'_> {
             }
             if let Some(plan) = &plan {
                 let haul = match taken.piece.frame {
-                    None => self.frames(part, plan, &taken.piece),
+                    None => self.frames(part, plan, &taken.piece, places),
                     Some(number) => self.frame_or_damage(part, number, plan, &taken),
                 };
                 taken.lay_down(haul);
@@ -187,14 +191,22 @@ impl Scan<'_> {
     }
 
     /// The frames of a block that may hold a match.
-    fn frames(&self, part: &Part, plan: &BlockPlan<'_>, piece: &Piece) -> Haul {
+    fn frames(
+        &self,
+        part: &Part,
+        plan: &BlockPlan<'_>,
+        piece: &Piece,
+        places: &Places<'_>,
+    ) -> Haul {
         let frames = part.frames().filter_map(|number| {
             let listed = part.block.frame_listed(number);
             let events = part.rows(number).len();
             let frame = piece.of_frame(self.order, self.edge(listed), number, events);
             let summary = part.block.frame_summary(number);
             let is_kept = summary.is_none_or(|said| said.received.1 >= self.window.cutoff);
-            (is_kept && self.is_wanted(listed) && plan.may_match_frame(summary)).then_some(frame)
+            let may_match = is_kept && self.is_wanted(listed) && plan.may_match_frame(summary);
+            let (from, to) = part.positions(number);
+            (may_match && places.meets(from, to)).then_some(frame)
         });
         Haul { pieces: frames.collect(), ..Haul::default() }
     }

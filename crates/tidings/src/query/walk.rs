@@ -19,7 +19,7 @@ use super::work::{Meter, Unread, Work};
 use super::{ListKey, Timestamp};
 use crate::block::{FormatError, Frame, Header};
 use crate::id::Position;
-use crate::log::{Core, Part, Rollup, Slot};
+use crate::log::{Core, Part, Places, Rollup, Slot};
 
 /// Headers that are read from the store at once.
 const HEADS_PAGE: usize = 256;
@@ -29,6 +29,7 @@ pub(super) struct Walk<'a> {
     pub(super) core: &'a Core,
     pub(super) plan: &'a Plan,
     pub(super) window: Window,
+    places: Places<'a>,
     pub(super) meter: Meter<'a>,
     unread: Cell<Option<Unread>>,
 }
@@ -118,7 +119,8 @@ struct Candidate {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(core: &'a Core, plan: &'a Plan, window: Window, work: &'a Work) -> Walk<'a> {
-        Walk { core, plan, window, meter: Meter::new(work), unread: Cell::new(None) }
+        let (places, meter) = (core.places(&plan.needed_words()), Meter::new(work));
+        Walk { core, plan, window, places, meter, unread: Cell::new(None) }
     }
 
     /// What the bound on work has left out so far.
@@ -260,6 +262,9 @@ impl<'a> Walk<'a> {
         window: Window,
         gather: &mut impl Gather,
     ) -> Result<(), QueryError> {
+        if !self.places.meets(positions.0, positions.1) {
+            return Ok(());
+        }
         if !self.meter.has_room()? {
             let mut unread = self.unread.get().unwrap_or(Unread::nothing());
             unread.add(positions.1.0 - positions.0.0, slot.received);
@@ -273,6 +278,7 @@ impl<'a> Walk<'a> {
             let (from, to) = part.positions(number);
             let known = damaged.iter().any(|hit| hit.0 < to && hit.1 > from);
             let beyond = positions.0 >= to || positions.1 <= from;
+            let beyond = beyond || !self.places.meets(from, to);
             if known || beyond || !window.meets(part.block.frame_listed(number)) {
                 continue;
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::outbox::WaitingAnswer;
 use super::{
     Batch, BlockName, BlockStore, Ends, Expired, Gap, Head, KeyRow, Note, Placed,
-    REPLACED_BLOCKS_MAX, Reach, Sink, StoreError, Stored, Waiting, WaitingTotals,
+    REPLACED_BLOCKS_MAX, Reach, Sink, StoreError, Stored, Waiting, WaitingTotals, WordRows,
 };
 use crate::block::Block;
 use crate::clock::Timestamp;
@@ -33,6 +33,21 @@ struct State {
     outbox: BTreeSet<u64>,
     keys: HashMap<Box<[u8]>, KeyRow>,
     notes: BTreeMap<String, Vec<u8>>,
+    /// By their first position.
+    words: BTreeMap<u64, Words>,
+}
+
+#[derive(Clone, Debug)]
+struct Words {
+    next: u64,
+    head: Vec<u8>,
+    parts: Vec<Vec<u8>>,
+}
+
+impl Words {
+    fn bytes(&self) -> usize {
+        self.head.len() + self.parts.iter().map(Vec::len).sum::<usize>()
+    }
 }
 
 impl MemoryStore {
@@ -147,6 +162,11 @@ impl State {
         if self.keys.get(&row.name).is_none_or(|there| hour(there) < hour(row)) {
             self.keys.insert(row.name.clone(), row.clone());
         }
+    }
+
+    fn drop_words(&mut self, range: &Range<Position>) {
+        let (start, end) = (range.start.0, range.end.0);
+        self.words.retain(|first, words| *first >= end || words.next <= start);
     }
 
     fn note(&mut self, notes: &[Note<'_>]) {
@@ -295,6 +315,8 @@ impl BlockStore for MemoryStore {
         for base in bases {
             expired += state.remove(base.0);
         }
+        let first = state.blocks.keys().next().copied().unwrap_or(state.next);
+        state.words.retain(|_, words| words.next > first);
         Ok(expired)
     }
 
@@ -355,7 +377,8 @@ impl BlockStore for MemoryStore {
             next,
             events: state.blocks.values().map(|block| u64::from(block.header().count)).sum(),
             blocks: state.blocks.len() as u64,
-            bytes: state.blocks.values().map(|block| block.bytes().len() as u64).sum(),
+            bytes: state.blocks.values().map(|block| block.bytes().len() as u64).sum::<u64>()
+                + state.words.values().map(|words| words.bytes() as u64).sum::<u64>(),
         })
     }
 
@@ -378,6 +401,31 @@ impl BlockStore for MemoryStore {
         let hour = super::hour_of(before);
         self.open()?.keys.retain(|_, row| super::hour_of(row.received) >= hour);
         Ok(())
+    }
+
+    fn keep_words(&self, rows: &WordRows<'_>) -> Result<(), StoreError> {
+        rows.check().map_err(|cause| self.rejected(cause))?;
+        let mut state = self.open()?;
+        state.drop_words(&rows.range);
+        let (head, parts) = (rows.head.to_vec(), rows.parts.to_vec());
+        let words = Words { next: rows.range.end.0, head, parts };
+        state.words.insert(rows.range.start.0, words);
+        Ok(())
+    }
+
+    fn drop_words(&self, range: Range<Position>) -> Result<(), StoreError> {
+        self.open()?.drop_words(&range);
+        Ok(())
+    }
+
+    fn words(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        Ok(self.open()?.words.values().map(|words| words.head.clone()).collect())
+    }
+
+    fn word_part(&self, first: Position, number: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        let state = self.open()?;
+        let part = state.words.get(&first.0).and_then(|words| words.parts.get(number));
+        Ok(part.cloned())
     }
 
     fn close(&self) -> Result<(), StoreError> {

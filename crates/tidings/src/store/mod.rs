@@ -12,6 +12,7 @@ pub mod memory;
 mod naming;
 mod outbox;
 pub mod sqlite;
+mod words;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use naming::{BlockName, MERGED, Settled, TORN, TWICE, UNFIT, hour_of};
 
 pub use error::{Damage, Outcome, StoreError};
 pub use outbox::{WAITING_BLOCKS_MAX, WAITING_BYTES_MAX, Waiting, WaitingTotals};
+pub use words::{WORD_PARTS_MAX, WordRows};
 
 /// Whether a store is on this machine's disk or across a network.
 ///
@@ -422,6 +424,39 @@ pub trait BlockStore: Sink {
     ///
     /// As [`BlockStore::append`].
     fn forget_keys(&self, before: Timestamp) -> Result<(), StoreError>;
+
+    /// Keeps a segment of the index of words, whole or not at all, in the place of
+    /// every other that has one of its positions. What lies wholly before the oldest
+    /// block that is left goes with [`BlockStore::expire`].
+    ///
+    /// # Errors
+    ///
+    /// As [`BlockStore::append`]; [`StoreError::Rejected`] if it has no positions or
+    /// too many parts. Saying it again is safe.
+    fn keep_words(&self, rows: &WordRows<'_>) -> Result<(), StoreError>;
+
+    /// Forgets every segment that has a position of this range.
+    ///
+    /// # Errors
+    ///
+    /// As [`BlockStore::append`].
+    fn drop_words(&self, range: Range<Position>) -> Result<(), StoreError>;
+
+    /// The heads of all segments, in order of position, but for those that cannot be
+    /// read.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    fn words(&self) -> Result<Vec<Vec<u8>>, StoreError>;
+
+    /// A part of the segment that begins at `first`, by its number; `None` if there
+    /// is none (any more), or it cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    fn word_part(&self, first: Position, number: usize) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// Syncs and closes; a clean stop leaves a tail mark that is exact. Calls
     /// after it fail.

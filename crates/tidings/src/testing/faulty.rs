@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::id::{Origin, Position};
 use crate::store::{
     Batch, BlockStore, Ends, Expired, Gap, Head, KeyRow, Note, Outcome, Placed, Reach, Sink,
-    StoreError, Stored, Waiting, WaitingTotals,
+    StoreError, Stored, Waiting, WaitingTotals, WordRows,
 };
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
@@ -34,8 +34,8 @@ pub enum Fault {
 
 /// A store around a store, whose writes fail as a test says.
 ///
-/// Writes are `put`, `append`, `take`, `replace`, `expire`, `published`, `share_all`
-/// and `forget_keys`, counted from 1 from the last [`FaultyStore::fail_at`] on. Reads fail when
+/// Writes are `put`, `append`, `take`, `replace`, `expire`, `published`, `share_all`,
+/// `forget_keys`, `keep_words` and `drop_words`, counted from 1 from the last [`FaultyStore::fail_at`] on. Reads fail when
 /// [`FaultyStore::fail_read_at`] says so. Everything else passes through.
 /// After an unknown outcome it is latched, as the contract of
 /// [`BlockStore::append`] says, until it is probed.
@@ -100,8 +100,8 @@ impl<S> FaultyStore<S> {
     }
 
     /// From now on, the `nth` read fails once; 1 is the next one, 0 is none. Reads
-    /// are `heads`, `read`, `blocks`, `recall`, `outbox`, `waiting`, `backlog`, `ends`, `gaps` and
-    /// `find_key`.
+    /// are `heads`, `read`, `blocks`, `recall`, `outbox`, `waiting`, `backlog`, `ends`, `gaps`,
+    /// `find_key`, `words` and `word_part`.
     pub fn fail_read_at(&self, nth: u64) {
         self.state.lock().reads_to_failure = nth;
     }
@@ -369,118 +369,26 @@ impl<S: BlockStore> BlockStore for FaultyStore<S> {
         self.write(true, || self.inner.forget_keys(before))
     }
 
+    fn keep_words(&self, rows: &WordRows<'_>) -> Result<(), StoreError> {
+        self.write(false, || self.inner.keep_words(rows))
+    }
+
+    fn drop_words(&self, range: Range<Position>) -> Result<(), StoreError> {
+        self.write(true, || self.inner.drop_words(range))
+    }
+
+    fn words(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.read_or_fail(|| self.inner.words())
+    }
+
+    fn word_part(&self, first: Position, number: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read_or_fail(|| self.inner.word_part(first, number))
+    }
+
     fn close(&self) -> Result<(), StoreError> {
         self.inner.close()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::memory::MemoryStore;
-    use crate::sync::{Arc, spawn};
-    use crate::testing::Blocks;
-
-    fn faulty() -> FaultyStore<MemoryStore> {
-        FaultyStore::new(MemoryStore::new().unwrap())
-    }
-
-    #[test]
-    fn the_nth_write_fails_and_the_others_do_not() {
-        let (store, mut blocks) = (faulty(), Blocks::new(1));
-        store.fail_at(2, Fault::NotStored);
-
-        assert!(store.put(&blocks.of(1)).is_ok());
-        assert_eq!(store.put(&blocks.of(1)).unwrap_err().outcome(), Outcome::NotStored);
-        assert!(store.put(&blocks.of(1)).is_ok());
-        assert_eq!(store.ends().unwrap().blocks, 2);
-    }
-
-    #[test]
-    fn the_nth_read_fails_and_the_others_do_not() {
-        let (store, block) = (faulty(), Blocks::new(1).of(1));
-        store.put(&block).unwrap();
-        store.fail_read_at(2);
-
-        assert!(store.ends().is_ok());
-        assert!(store.read(Position(0)).is_err());
-        assert_eq!(store.heads(Position(0), 9).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn an_unknown_outcome_latches_until_probed_and_is_settled_by_the_same_bytes() {
-        for (fault, done) in [(Fault::UnknownButDone, true), (Fault::UnknownNotDone, false)] {
-            let (store, block) = (faulty(), Blocks::new(1).of(3));
-            store.fail_at(1, fault);
-            assert_eq!(store.put(&block).unwrap_err().outcome(), Outcome::Unknown);
-            assert!(matches!(store.put(&block), Err(StoreError::Latched { .. })));
-
-            store.probe().unwrap();
-
-            assert_eq!(store.put(&block).unwrap().duplicate, done);
-            assert_eq!(store.ends().unwrap().events, 3);
-        }
-    }
-
-    #[test]
-    fn a_failed_publishing_leaves_what_was_not_done_waiting() {
-        for (fault, left) in [(Fault::NotStored, 1), (Fault::UnknownButDone, 0)] {
-            let (store, blocks) = (faulty(), [Blocks::new(1).of(2)]);
-            store.append(&Batch { blocks: &blocks, keys: &[], outbox: true, notes: &[] }).unwrap();
-            store.fail_at(1, fault);
-
-            assert!(store.published(&[Position(0)], &[]).is_err());
-            store.probe().unwrap();
-
-            assert_eq!(store.outbox(Position(0), 9).unwrap().len(), left, "{fault:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_taken_with_an_unknown_outcome_is_settled_by_taking_it_again() {
-        for (fault, done) in [(Fault::UnknownButDone, true), (Fault::UnknownNotDone, false)] {
-            let (store, blocks) = (faulty(), [Blocks::new(1).of(2)]);
-            let notes = [Note { name: "applied", value: b"7" }];
-            let batch = Batch { blocks: &blocks, notes: &notes, ..Batch::default() };
-            store.fail_at(1, fault);
-
-            assert_eq!(store.take(&batch).unwrap_err().outcome(), Outcome::Unknown);
-            assert_eq!(store.recall("applied").unwrap().is_some(), done, "{fault:?}");
-            store.probe().unwrap();
-
-            assert_eq!(store.take(&batch).unwrap()[0].duplicate, done, "{fault:?}");
-            assert_eq!(store.recall("applied").unwrap().unwrap(), b"7");
-            assert_eq!(store.ends().unwrap().events, 2);
-        }
-    }
-
-    #[test]
-    fn a_hanging_write_goes_on_when_released() {
-        let store = Arc::new(faulty());
-        store.fail_at(1, Fault::Hang);
-        let (other, block) = (Arc::clone(&store), Blocks::new(1).of(1));
-        let writer = spawn("writer", move || assert!(other.put(&block).is_ok())).unwrap();
-
-        store.wait_until_hanging(1);
-        assert_eq!(store.ends().unwrap().blocks, 0);
-        store.release();
-
-        writer.join().unwrap();
-        assert_eq!(store.ends().unwrap().blocks, 1);
-    }
-
-    #[test]
-    fn a_full_disk_lets_expiring_and_publishing_through_until_there_is_room() {
-        let (store, mut blocks) = (faulty(), Blocks::new(1));
-        store.put(&blocks.of(5)).unwrap();
-        store.fail_at(1, Fault::DiskFull);
-        let block = blocks.of(1);
-
-        assert!(matches!(store.put(&block), Err(StoreError::DiskFull { .. })));
-        assert!(matches!(store.probe(), Err(StoreError::DiskFull { .. })));
-        store.published(&[Position(0)], &[]).unwrap();
-        assert_eq!(store.expire(&[Position(0)]).unwrap().events, 5);
-        store.release();
-        assert!(store.probe().is_ok() && store.put(&block).is_ok());
-    }
-}
+mod tests;

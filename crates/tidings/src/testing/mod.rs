@@ -12,6 +12,7 @@ mod scripted;
 #[cfg(feature = "etcd")]
 mod shelf;
 pub mod store_suite;
+pub mod words;
 
 pub use crate::queue::{Audit, SteppedQueue};
 pub use blocks::Blocks;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tidings::Position;
 use tidings::block::Block;
 use tidings::store::sqlite::{SqliteOptions, SqliteStore};
-use tidings::store::{Batch, BlockStore, Note};
+use tidings::store::{Batch, BlockStore, Note, WordRows};
 use tidings::testing::Blocks;
 use tidings::testing::blocks::splitmix;
 
@@ -58,8 +58,11 @@ pub(crate) fn append(dir: &Path, round: u64) {
     }
 }
 
+/// Parts of the words that a child keeps, each of them the same as the head.
+const WORD_PARTS: usize = 20;
+
 /// The child: takes batches of this round's boot until it is killed, each with a
-/// note of the last number in it.
+/// note of the last number in it, and keeps words of all that is there.
 pub(crate) fn take(dir: &Path, round: u64) {
     let store = SqliteStore::open(dir, options()).unwrap();
     let mut blocks = Blocks::new(round);
@@ -69,6 +72,9 @@ pub(crate) fn take(dir: &Path, round: u64) {
         let value = [round.to_be_bytes(), blocks.made().to_be_bytes()].concat();
         let notes = [Note { name: NOTE, value: &value }];
         store.take(&Batch { blocks: &batch, notes: &notes, ..Batch::default() }).unwrap();
+        let parts = vec![value.repeat(200); WORD_PARTS];
+        let range = Position(0)..store.ends().unwrap().next;
+        store.keep_words(&WordRows { range, head: &parts[0], parts: &parts }).unwrap();
         writeln!(output, "{}", blocks.made()).unwrap();
         output.flush().unwrap();
     }
@@ -164,11 +170,27 @@ pub(crate) fn a_note_and_the_blocks_taken_with_it_survive_kill_9_together() {
         let number = if of == round.to_be_bytes() { number } else { &[0; 8] };
         let number = u64::from_be_bytes(number.try_into().unwrap());
         let ends = store.ends().unwrap();
+        assert_words_are_whole(&store, &format!("seed {SEED}, round {round}"));
         assert!(number >= said, "seed {SEED}, round {round}: {said} was acknowledged");
         assert_eq!(ends.events, taken + number, "seed {SEED}, round {round}");
         taken = ends.events;
     }
     assert!(taken > 200, "{taken} blocks prove little");
+}
+
+/// Of those of several writes, the parts of one are there: all of them.
+fn assert_words_are_whole(store: &SqliteStore, when: &str) {
+    let heads = store.words().unwrap();
+    assert!(heads.len() <= 1, "{when}: {} segments stand in one place", heads.len());
+    for head in heads {
+        for number in 0..WORD_PARTS {
+            assert!(
+                store.word_part(Position(0), number).unwrap().as_ref() == Some(&head),
+                "{when}"
+            );
+        }
+        assert_eq!(store.word_part(Position(0), WORD_PARTS).unwrap(), None, "{when}");
+    }
 }
 
 /// How many of these blocks are lost, in a directory that may be lost itself.

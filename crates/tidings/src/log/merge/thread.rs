@@ -1,4 +1,5 @@
-//! Who merges? A thread of its own, which rests three times as long as it works.
+//! Who merges, and indexes words? A thread of its own, which rests three times as long
+//! as it works.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,16 +74,23 @@ impl Core {
         let clock = Clock::system();
         let began = clock.monotonic();
         match self.merge_step() {
-            Ok(None) => LOOK_PERIOD,
-            Ok(Some(_)) => {
-                let took = clock.monotonic().saturating_sub(began);
-                (took * REST_FACTOR).clamp(REST_MIN, REST_MAX)
-            }
+            // What is merged is read with less effort.
+            Ok(None) => match self.index_step() {
+                Ok(false) => return LOOK_PERIOD,
+                Ok(true) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "words were not put into their index, will try again");
+                    return FAILED_REST;
+                }
+            },
+            Ok(Some(_)) => {}
             Err(error) => {
                 tracing::debug!(%error, "merging failed, will try again");
-                FAILED_REST
+                return FAILED_REST;
             }
         }
+        let took = clock.monotonic().saturating_sub(began);
+        (took * REST_FACTOR).clamp(REST_MIN, REST_MAX)
     }
 }
 

@@ -11,6 +11,7 @@ mod scripted;
 mod sharing;
 mod suspend;
 mod waiting;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;

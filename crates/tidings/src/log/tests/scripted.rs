@@ -12,7 +12,7 @@ use crate::id::{Origin, Position};
 use crate::store::memory::MemoryStore;
 use crate::store::{
     Batch, BlockStore, Ends, Expired, Gap, Head, KeyRow, Note, Outcome, Placed, Reach, Sink,
-    StoreError, Stored, Waiting, WaitingTotals,
+    StoreError, Stored, Waiting, WaitingTotals, WordRows,
 };
 use crate::sync::{Condvar, Mutex};
 
@@ -220,6 +220,22 @@ impl BlockStore for Scripted {
     }
 
     /// Stays readable, so that a test can open another log over it.
+    fn keep_words(&self, rows: &WordRows<'_>) -> Result<(), StoreError> {
+        self.inner.keep_words(rows)
+    }
+
+    fn drop_words(&self, range: Range<Position>) -> Result<(), StoreError> {
+        self.inner.drop_words(range)
+    }
+
+    fn words(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.inner.words()
+    }
+
+    fn word_part(&self, first: Position, number: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.word_part(first, number)
+    }
+
     fn close(&self) -> Result<(), StoreError> {
         Ok(())
     }

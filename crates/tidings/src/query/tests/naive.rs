@@ -101,6 +101,7 @@ impl World {
                     let from = Position(dice.u64(0..=log.core().index.read().next().0));
                     log.merge_neighbours(from, dice.usize(2..9)).unwrap();
                 }
+                5 => log.core().index_all_words(),
                 _ => {}
             }
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::*;
 use crate::store::{
     Batch, Damage, Ends, Expired, Gap, Head, KeyRow, Note, Placed, Reach, Stored, Waiting,
-    WaitingTotals,
+    WaitingTotals, WordRows,
 };
 use crate::sync::Mutex;
 
@@ -200,6 +200,22 @@ impl BlockStore for Odd {
     }
 
     /// Stays readable, so that a test can open another log over it.
+    fn keep_words(&self, rows: &WordRows<'_>) -> Result<(), StoreError> {
+        self.inner.keep_words(rows)
+    }
+
+    fn drop_words(&self, range: Range<Position>) -> Result<(), StoreError> {
+        self.inner.drop_words(range)
+    }
+
+    fn words(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.inner.words()
+    }
+
+    fn word_part(&self, first: Position, number: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.word_part(first, number)
+    }
+
     fn close(&self) -> Result<(), StoreError> {
         Ok(())
     }

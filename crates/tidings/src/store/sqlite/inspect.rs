@@ -12,7 +12,7 @@ use super::open::{Trouble, check_magic, examine, identify};
 use super::survey::Survey;
 use super::tail::{self, Found};
 use super::walk::{self, Met, Row};
-use super::{OpenError, notes, schema};
+use super::{OpenError, notes, schema, words};
 use crate::block::Block;
 use crate::id::{Origin, Position};
 use crate::store::{Damage, Gap, Head};
@@ -146,6 +146,7 @@ impl Source {
             clean_stop: matches!(mark, Found::Mark { mark, .. } if mark.clean),
         };
         seen.complaints.extend(self.damaged_notes());
+        seen.complaints.extend(words::damaged(&self.conn));
         self.each(&mut |finding| {
             match &finding {
                 Finding::Whole { block, .. } => {

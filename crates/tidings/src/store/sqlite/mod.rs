@@ -27,6 +27,7 @@ mod tail;
 mod tests;
 mod turns;
 mod walk;
+mod words;
 mod write;
 
 use std::ops::Range;
@@ -41,7 +42,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::id::{NoRandomness, Origin, Position};
 use crate::store::{
     Batch, BlockStore, Ends, Expired, Gap, Head, KeyRow, Note, Placed, Reach, Sink, StoreError,
-    Stored, Waiting, WaitingTotals,
+    Stored, Waiting, WaitingTotals, WordRows,
 };
 use crate::sync::{Arc, Mutex, thread};
 
@@ -245,6 +246,22 @@ impl BlockStore for SqliteStore {
 
     fn forget_keys(&self, before: Timestamp) -> Result<(), StoreError> {
         self.inner.forget_keys(before)
+    }
+
+    fn keep_words(&self, rows: &WordRows<'_>) -> Result<(), StoreError> {
+        self.inner.keep_words(rows)
+    }
+
+    fn drop_words(&self, range: Range<Position>) -> Result<(), StoreError> {
+        self.inner.drop_words(&range)
+    }
+
+    fn words(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.inner.words()
+    }
+
+    fn word_part(&self, first: Position, number: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.word_part(first, number)
     }
 
     fn close(&self) -> Result<(), StoreError> {

@@ -34,6 +34,7 @@ impl Inner {
                 done => done?,
             };
         }
+        self.expire_words();
         self.give_back()?;
         Ok(expired)
     }

@@ -10,6 +10,7 @@
 
 mod merging;
 mod sharing;
+mod words;
 
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ pub fn assert_sink<S: Sink>(fresh: impl Fn() -> S) {
 /// Naming the claim that is broken.
 pub fn assert_block_store<S: BlockStore>(fresh: impl Fn() -> S) {
     assert_sink(&fresh);
-    let claims: [Claim<S>; 28] = [
+    let claims: [Claim<S>; 32] = [
         ("an empty store begins and ends at 0", empty),
         ("positions are dense, over puts and appends", dense),
         ("a block is read back byte for byte", read_back),
@@ -71,6 +72,10 @@ pub fn assert_block_store<S: BlockStore>(fresh: impl Fn() -> S) {
         ("a history that is shared waits, others' blocks do not", sharing::share_all),
         ("keys are found within the window, exactly", keys),
         ("keys are forgotten by whole hours, and replaced by newer ones", forgotten_keys),
+        ("a segment of words is kept and given back part by part", words::kept),
+        ("a segment of words takes the place of those that it meets", words::replaced),
+        ("words go with the last of the blocks that they are in", words::expired),
+        ("words of nothing and in too many parts are rejected", words::unfit),
         ("a closed store refuses everything", closed),
     ];
     hold(fresh, &claims);
