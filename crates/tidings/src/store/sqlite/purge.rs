@@ -17,6 +17,12 @@ const FREE_PAGES_KEPT: i64 = 256;
 const VACUUM_PAGES: i64 = 2048;
 /// The same on a full disk, where each step's pages must fit into the ballast.
 const PURGE_PAGES: i64 = 64;
+/// Free pages from which on a merge gives some back: until then what comes in next
+/// uses them.
+const FREE_PAGES_MERGED: i64 = 512;
+/// Pages that a merge gives back, at most: as many as it frees, and few enough that no
+/// writer waits long.
+const MERGED_PAGES: i64 = 1024;
 /// Boots that are remembered after their last block has gone, at most. A retry
 /// older than that many starts is not recognised any more.
 const BOOTS_GONE_MAX: i64 = 100_000;
@@ -94,6 +100,19 @@ impl Inner {
             free = left;
         }
         Ok(())
+    }
+
+    /// Drops some free pages after a merge, which is done whatever comes of this.
+    pub(super) fn give_some_back(&self) {
+        let given = self.free_pages().and_then(|free| {
+            if free < FREE_PAGES_MERGED {
+                return Ok(());
+            }
+            self.vacuum(MERGED_PAGES.min(free - FREE_PAGES_KEPT))
+        });
+        if let Err(error) = given {
+            tracing::warn!(store = %self.name, %error, "space could not be given back");
+        }
     }
 
     pub(super) fn is_full(&self) -> bool {

@@ -39,7 +39,9 @@ impl Inner {
             tx.counts = before;
             tx.counts.blocks = before.blocks.saturating_sub(parts.blocks) + 1;
             Ok(())
-        })
+        })?;
+        self.give_some_back();
+        Ok(())
     }
 }
 
@@ -111,7 +113,7 @@ impl Tx<'_> {
 mod tests {
     use super::*;
     use crate::store::sqlite::{SqliteOptions, SqliteStore, schema};
-    use crate::store::{BlockStore, Sink};
+    use crate::store::{Batch, BlockStore, Sink};
     use crate::testing::Blocks;
 
     #[test]
@@ -119,6 +121,29 @@ mod tests {
         let names = [(1, 3), (1, 4), (1, 6), (2, 7), (2, 8)];
 
         assert_eq!(stretches(&names).collect::<Vec<_>>(), [(1, 3, 4), (1, 6, 6), (2, 7, 8)]);
+    }
+
+    #[test]
+    fn what_a_merge_frees_is_given_back_to_the_file_system() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path(), SqliteOptions::default()).unwrap();
+        let mut blocks = Blocks::new(1);
+        let parts: Vec<Block> = (0..20_000).map(|_| blocks.of(1)).collect();
+        let batch = Batch { blocks: &parts, ..Batch::default() };
+        store.append(&batch).unwrap();
+        store.inner.empty_wal();
+        let file = dir.path().join("log.sqlite");
+        let before = std::fs::metadata(&file).unwrap().len();
+
+        for group in parts.chunks(4000).enumerate() {
+            let start = Position(group.0 as u64 * 4000);
+            let merged = crate::testing::blocks::merged(group.1).unwrap();
+            store.replace(start..start.plus(4000), &merged).unwrap();
+        }
+        store.close().unwrap();
+
+        let after = std::fs::metadata(&file).unwrap().len();
+        assert!(after < before * 3 / 4, "{before} bytes became {after}");
     }
 
     #[test]
