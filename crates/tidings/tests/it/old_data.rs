@@ -109,7 +109,7 @@ fn newer() -> TempDir {
     let store = dir.path().join("log.sqlite");
     let mut bytes = fs::read(&store).unwrap();
     assert_eq!(bytes[VERSION_AT..VERSION_AT + 4], [0, 0, 0, 1]);
-    bytes[VERSION_AT + 3] = 2;
+    bytes[VERSION_AT + 3] = 3;
     fs::write(store, bytes).unwrap();
     dir
 }
@@ -121,9 +121,9 @@ fn a_directory_of_a_newer_version_is_refused_and_left_as_it_is() {
 
     let error = open(dir.path()).unwrap_err();
 
-    assert!(matches!(error, OpenError::Newer { found: 2, known: 1, .. }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 3, known: 2, .. }), "{error}");
     let words = error.to_string();
-    assert!(words.contains("has format 2, newer than this program knows (1)"), "{words}");
+    assert!(words.contains("has format 3, newer than this program knows (2)"), "{words}");
     let after = files(dir.path());
     assert!(before == after, "{:?}", after.keys());
 }
