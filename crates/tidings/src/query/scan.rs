@@ -151,7 +151,7 @@ impl Scan<'_> {
             let may_match = places.meets(slot.base, slot.end());
             let part = if may_match { self.core.part(slot)? } else { None };
             next = if let Some(part) = part {
-                self.read_part(&part, taken, places, crew)
+                self.read_part(&part, slot, taken, places, crew)
             } else {
                 drop(taken);
                 crew.take()
@@ -165,6 +165,7 @@ impl Scan<'_> {
     fn read_part<'c, 'a>(
         &self,
         part: &Part,
+        of: &Slot,
         first: Taken<'c, 'a>,
         places: &Places<'_>,
         crew: &'c Crew<'a>,
@@ -178,7 +179,7 @@ impl Scan<'_> {
             }
             if let Some(plan) = &plan {
                 let haul = match taken.piece.frame {
-                    None => self.frames(part, plan, &taken.piece, places),
+                    None => self.frames(part, plan, &taken.piece, of, places),
                     Some(number) => self.frame_or_damage(part, number, plan, &taken),
                 };
                 taken.lay_down(haul);
@@ -190,14 +191,17 @@ impl Scan<'_> {
         None
     }
 
-    /// The frames of a block that may hold a match.
+    /// The frames of a block that may hold a match. What is known to be damaged holds
+    /// none: to be counted, an event must not lack what it could not be shown without.
     fn frames(
         &self,
         part: &Part,
         plan: &BlockPlan<'_>,
         piece: &Piece,
+        slot: &Slot,
         places: &Places<'_>,
     ) -> Haul {
+        let damaged: Vec<_> = self.core.index.read().damaged_within(slot).collect();
         let frames = part.frames().filter_map(|number| {
             let listed = part.block.frame_listed(number);
             let events = part.rows(number).len();
@@ -206,7 +210,8 @@ impl Scan<'_> {
             let is_kept = summary.is_none_or(|said| said.received.1 >= self.window.cutoff);
             let may_match = is_kept && self.is_wanted(listed) && plan.may_match_frame(summary);
             let (from, to) = part.positions(number);
-            (may_match && places.meets(from, to)).then_some(frame)
+            let is_whole = !damaged.iter().any(|hit| hit.0 < to && hit.1 > from);
+            (may_match && is_whole && places.meets(from, to)).then_some(frame)
         });
         Haul { pieces: frames.collect(), ..Haul::default() }
     }

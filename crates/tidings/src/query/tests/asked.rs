@@ -8,7 +8,7 @@ use super::naive::pick;
 use super::*;
 use crate::event::Fields;
 
-const TEXTS: [&str; 18] = [
+const TEXTS: [&str; 23] = [
     "disk",
     "full",
     "Deploy",
@@ -27,6 +27,11 @@ const TEXTS: [&str; 18] = [
     "de*0*",
     "OR",
     "rolled out",
+    "zinc",
+    "cobalt",
+    "Argon",
+    "*disk-0017",
+    "nowhere",
 ];
 const NAMES: [&str; 14] = [
     "deploy.api",

@@ -86,6 +86,22 @@ fn a_damaged_frame_costs_no_more_than_its_own_events() {
 }
 
 #[test]
+fn what_was_met_as_damaged_is_counted_by_nobody() {
+    let (store, options) = (Odd::new(), options());
+    let log = store.log(&options);
+    let event = |i: u32| Event::new("a", "m").with_timestamp(start().before(SECOND * (600 - i)));
+    append(&log, (0..600).map(|i| event(i).with_field("number", i)).collect());
+    log.core().cache.lock().remove(&[Position(0)]);
+    store.damage_last_frame(0);
+    let first = Query { order: Order::Ascending, limit: 1, ..Query::default() };
+    assert_eq!(ask(&log, &Query { limit: 1000, ..first.clone() }).events.len(), 512);
+
+    let page = ask(&log, &Query { count_exactly: true, ..first });
+
+    assert_eq!((page.matched, page.total), (Some(512), Some(512)));
+}
+
+#[test]
 fn a_missing_tail_is_a_gap_for_readers_and_followers() {
     let (store, options) = (Odd::new(), options());
     let log = store.log(&options);

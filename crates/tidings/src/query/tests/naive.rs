@@ -15,12 +15,17 @@ const WORDS: [&str; 11] = [
     "deadbeef07",
     "123e4567-e89b-12d3-a456-426614174000",
 ];
+/// What few events have, so that an index of words tells where they are not.
+const SELDOM: [&str; 4] = ["zinc", "cobalt", "Argon", "disk-0017"];
 const TYPES: [&str; 5] = ["deploy.api", "deploy.web", "error", "disk.high", "tick"];
 const MEMBERS: [&str; 4] = ["db1", "db2", "web", "Web"];
 
 /// A random event: late, in the future, or of now.
 fn event(dice: &mut fastrand::Rng, now: Timestamp) -> Event {
-    let words: Vec<&str> = (0..dice.usize(0..5)).map(|_| pick(dice, &WORDS)).collect();
+    let mut words: Vec<&str> = (0..dice.usize(0..5)).map(|_| pick(dice, &WORDS)).collect();
+    if dice.u8(0..80) == 0 {
+        words.push(pick(dice, &SELDOM));
+    }
     let mut event = Event::new(pick(dice, &TYPES), words.join(" "))
         .with_member(pick(dice, &MEMBERS))
         .with_severity(Severity::from_number(dice.u64(1..=24)).unwrap());
@@ -110,6 +115,15 @@ impl World {
         world
     }
 
+    /// One of these three.
+    pub(super) fn any(dice: &mut fastrand::Rng) -> World {
+        match dice.u8(0..4) {
+            0 => World::damaged(dice),
+            1 => World::shortened(dice),
+            _ => World::random(dice),
+        }
+    }
+
     /// As [`World::random`], and the log has met damage in some of its blocks.
     pub(super) fn damaged(dice: &mut fastrand::Rng) -> World {
         let mut world = World::random(dice);
@@ -131,22 +145,31 @@ impl World {
         world
     }
 
-    /// Time goes on and events go over age, blocks are merged, others come, or the log is
-    /// opened again. Of a damaged one nothing comes back, and nobody is told anew.
+    /// Time goes on and events go over age, blocks are merged, words are put into their
+    /// index, others come, or the log is opened again. Of a damaged one nothing comes
+    /// back, and nobody is told anew.
     pub(super) fn go_on(&mut self, dice: &mut fastrand::Rng) {
-        match dice.u8(0..6) {
+        match dice.u8(0..7) {
             0 => self.options.clock.advance(SECOND * dice.u32(0..4000)),
             1 => {
                 self.options.clock.advance(SECOND * dice.u32(0..4000));
                 self.log.maintain().unwrap();
-                if !self.is_damaged {
-                    self.all = self.read_everything();
-                }
+                self.look_again();
             }
             2 => self.merge(dice),
             3 => self.reopen(),
             4 => self.append(dice, 5),
+            5 => {
+                self.work_behind(dice);
+                self.look_again();
+            }
             _ => {}
+        }
+    }
+
+    fn look_again(&mut self) {
+        if !self.is_damaged {
+            self.all = self.read_everything();
         }
     }
 
@@ -154,6 +177,18 @@ impl World {
     pub(super) fn merge(&self, dice: &mut fastrand::Rng) {
         let from = Position(dice.u64(0..=self.log.core().index.read().next().0));
         self.log.merge_neighbours(from, dice.usize(2..9)).unwrap();
+    }
+
+    /// Something that a log does behind everybody's back: it merges some neighbours, or
+    /// what its own rules say; puts words into their index; lets go of what is over age.
+    pub(super) fn work_behind(&self, dice: &mut fastrand::Rng) {
+        match dice.u8(0..6) {
+            0..2 => self.merge(dice),
+            2 => drop(self.log.merge_step().unwrap()),
+            3 => drop(self.log.core().index_eagerly().unwrap()),
+            4 => self.log.core().index_all_words(),
+            _ => self.log.maintain().unwrap(),
+        }
     }
 
     /// Nothing is known any more but what is stored, and the end of a boot has come.
