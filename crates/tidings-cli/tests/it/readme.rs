@@ -108,18 +108,22 @@ fn the_commands_of_the_readme_record_and_find() {
 
 fn finds(server: &Server, dir: &Path) {
     let find = commands("Find it again");
-    assert_eq!(find.len(), 4, "{find:#?}");
+    assert_eq!(find.len(), 5, "{find:#?}");
 
     let list = run(&find[0], server, dir);
     assert_eq!(list.lines().count(), COMMITS + 1, "{list}");
     assert!(list.contains("api rolled out") && list.contains("change-number-7"), "{list}");
 
-    follows(&find[1], server, dir);
+    let asked = run(&find[1], server, dir);
+    assert_eq!(asked.lines().count(), 2, "{asked}");
+    assert!(asked.contains("disk 91%") && asked.contains("api rolled out"), "{asked}");
 
-    let counts = run(&find[2], server, dir);
+    follows(&find[2], server, dir);
+
+    let counts = run(&find[3], server, dir);
     assert!(counts.lines().any(|row| row.starts_with("commit ") && row.contains('█')), "{counts}");
 
-    let ninevolt: Value = serde_json::from_str(&run(&find[3], server, dir)).unwrap();
+    let ninevolt: Value = serde_json::from_str(&run(&find[4], server, dir)).unwrap();
     assert_eq!(ninevolt.as_object().unwrap().len(), COMMITS + 1, "{ninevolt}");
 }
 
