@@ -1,6 +1,7 @@
 //! Are answers those of a log that stands still, although it moves meanwhile?
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::naive::{World, question};
@@ -40,7 +41,7 @@ fn pages(
 }
 
 #[test]
-fn pages_lead_through_everything_once_although_blocks_are_merged_between_them() {
+fn pages_lead_through_everything_once_whatever_the_log_does_between_them() {
     for seed in 0..SEEDS {
         let mut dice = fastrand::Rng::with_seed(seed);
         let mut world = World::random(&mut dice);
@@ -51,8 +52,9 @@ fn pages_lead_through_everything_once_although_blocks_are_merged_between_them() 
             let wanted = world.answer(&query);
 
             let least = wanted.len() / PAGES_MAX;
-            let merge = |world: &mut World, dice: &mut fastrand::Rng| world.merge(dice);
-            let found = pages(&mut world, &mut dice, &query, least, merge);
+            let found = pages(&mut world, &mut dice, &query, least, |world, dice| {
+                world.work_behind(dice);
+            });
 
             assert_eq!(positions(&found), positions(&wanted), "{why}");
             assert_eq!(found, wanted, "{why}");
@@ -74,7 +76,7 @@ fn a_list_that_is_read_backwards_in_time_is_not_disturbed_by_what_arrives() {
         let least = wanted.len() / PAGES_MAX;
         let mut found = pages(&mut world, &mut dice, &query, least, |world, dice| {
             world.append(dice, 3);
-            world.merge(dice);
+            world.work_behind(dice);
         });
 
         let unique: BTreeSet<u64> = positions(&found).into_iter().collect();
@@ -95,17 +97,19 @@ fn a_list_that_is_read_backwards_in_time_is_not_disturbed_by_what_arrives() {
 }
 
 #[test]
-fn questions_asked_while_blocks_are_merged_are_answered_as_before() {
+fn questions_asked_while_the_log_works_are_answered_as_before() {
     for seed in 0..SEEDS {
         let mut dice = fastrand::Rng::with_seed(seed);
         let mut world = World::random(&mut dice);
         world.append(&mut dice, 200);
-        let mut merging = dice.fork();
+        // Some of it is over age now, and will be purged.
+        world.options.clock.advance(SECOND * dice.u32(0..8000));
+        let mut working = dice.fork();
         let (world, done) = (&world, &AtomicBool::new(false));
         std::thread::scope(|threads| {
             threads.spawn(move || {
                 while !done.load(Ordering::SeqCst) {
-                    world.merge(&mut merging);
+                    world.work_behind(&mut working);
                 }
             });
             // So that the other ends, also when this one fails.
@@ -133,24 +137,52 @@ fn ask_everything(world: &World, query: &Query, why: &str) {
     let wanted = world.answer(query);
     let whole = Query { limit: usize::MAX, ..query.clone() };
     assert_eq!(ask(&world.log, &whole).events, wanted, "{why}");
+    ask_counts(&world.log, query, &wanted, why);
+}
+
+/// What is counted of these events, in each way.
+#[track_caller]
+fn ask_counts(log: &Log, query: &Query, events: &[StoredEvent], why: &str) {
     let Query { filter, since, until, .. } = query.clone();
-    let (count, step) = (wanted.len() as u64, Some(HOUR));
-    let asked = HistogramQuery {
-        filter: filter.clone(),
-        since,
-        until,
-        step,
-        by: By::Member,
-        ..HistogramQuery::default()
-    };
-    assert_eq!(world.log.histogram(&asked).unwrap().matched, count, "{why}");
-    let of = vec![FacetOf::Type, FacetOf::Field("version".to_owned())];
+    let count = events.len() as u64;
+    for by in [By::Severity, By::Type, By::Member] {
+        let (filter, step) = (filter.clone(), Some(HOUR));
+        let asked = HistogramQuery { filter, since, until, step, by, ..HistogramQuery::default() };
+        let found = log.histogram(&asked).unwrap();
+        let of_series: u64 = found.series.iter().map(|series| series.total).sum();
+        assert_eq!((found.matched, of_series), (count, count), "{by:?}, {why}");
+    }
+    let of = vec![FacetOf::Type, FacetOf::Source, FacetOf::Field("version".to_owned())];
     let asked = FacetQuery { filter: filter.clone(), since, until, of, ..FacetQuery::default() };
-    assert_eq!(world.log.facets(&asked).unwrap().matched, count, "{why}");
-    let asked = NamesQuery { filter, since, until, ..NamesQuery::default() };
-    let names = world.log.names(&asked).unwrap().names;
-    assert_eq!(names.iter().map(|name| name.count).sum::<u64>(), count, "{why}");
-    assert_eq!(world.log.collapsed(&whole).unwrap().matched, count, "{why}");
+    let found = log.facets(&asked).unwrap();
+    assert_eq!(found.matched, count, "{why}");
+    for facet in &found.facets {
+        let values = facet.values.iter().map(|value| value.count).sum::<u64>();
+        assert_eq!(values + facet.other + facet.absent, count, "{facet:?}, {why}");
+    }
+    for by in [NameOf::Member, NameOf::Type] {
+        let filter = filter.clone();
+        let asked = NamesQuery { filter, since, until, by, ..NamesQuery::default() };
+        let names = log.names(&asked).unwrap().names;
+        assert_eq!(names.iter().map(|name| name.count).sum::<u64>(), count, "{by:?}, {why}");
+    }
+    let whole = Query { limit: usize::MAX, ..query.clone() };
+    assert_eq!(log.collapsed(&whole).unwrap().matched, count, "{why}");
+}
+
+/// What a question may find when one block is not what was written: nothing else is
+/// missing, and what is, is told.
+#[track_caller]
+fn assert_confined(page: &Page, wanted: &[StoredEvent], block: &Range<Position>, why: &str) {
+    let found: BTreeSet<u64> = positions(&page.events).into_iter().collect();
+    let (kept, lost): (Vec<_>, Vec<_>) =
+        wanted.iter().cloned().partition(|stored| found.contains(&stored.position.0));
+    assert_eq!(page.events, kept, "{why}");
+    assert!(lost.iter().all(|stored| block.contains(&stored.position)), "{why}");
+    let gaps = page.coverage.gaps.iter().filter(|gap| gap.reason == "damaged");
+    let told: u64 = gaps.map(|gap| gap.events.unwrap()).sum();
+    assert!(lost.len() as u64 <= told && told <= block.end.0 - block.start.0, "{why}");
+    assert!(told == 0 || !page.coverage.complete, "{why}");
 }
 
 #[test]
@@ -158,26 +190,49 @@ fn one_flipped_bit_costs_no_more_than_its_block_and_is_named_and_counted() {
     for seed in 0..SEEDS * 4 {
         let mut dice = fastrand::Rng::with_seed(seed);
         let mut world = World::random(&mut dice);
-        let query = Query { order: Order::Ascending, limit: usize::MAX, ..Query::default() };
-        let wanted = world.answer(&query);
+        let why = format!("replay: seed {seed}");
+        let all = Query { order: Order::Ascending, limit: usize::MAX, ..Query::default() };
+        let some = Query { limit: usize::MAX, ..question(&mut dice, world.options.clock.now()) };
+        let wanted = [&some, &all].map(|query| world.answer(query));
         let end = world.log.core().index.read().next();
 
         let reopens = dice.bool();
         let block = world.flip_a_bit(&mut dice, reopens);
-        let mut page = ask(&world.log, &query);
+        for (query, wanted) in [&some, &all].into_iter().zip(&wanted) {
+            let mut page = ask(&world.log, query);
+            page.events.retain(|stored| stored.position < end);
+            assert_confined(&page, wanted, &block, &why);
+        }
+        follow_over(&world, &block, &why);
+        // What was met is counted by nobody.
+        ask_counts(&world.log, &all, &ask(&world.log, &all).events, &why);
 
-        page.events.retain(|stored| stored.position < end);
-        let found: BTreeSet<u64> = positions(&page.events).into_iter().collect();
-        let (kept, lost): (Vec<_>, Vec<_>) =
-            wanted.into_iter().partition(|stored| found.contains(&stored.position.0));
-        let why = format!("replay: seed {seed}");
-        assert_eq!(page.events, kept, "{why}");
-        assert!(lost.iter().all(|stored| block.contains(&stored.position)), "{why}");
-        let gaps = page.coverage.gaps.iter().filter(|gap| gap.reason == "damaged");
-        let told: u64 = gaps.map(|gap| gap.events.unwrap()).sum();
-        assert!(lost.len() as u64 <= told && told <= block.end.0 - block.start.0, "{why}");
-        assert!(told == 0 || !page.coverage.complete, "{why}");
         world.repair();
-        assert_eq!(ask(&world.log, &query).events, world.answer(&query), "{why}");
+        assert_eq!(ask(&world.log, &all).events, world.answer(&all), "{why}");
     }
+}
+
+/// From the beginning to the end, where nothing but this block is damaged.
+#[track_caller]
+fn follow_over(world: &World, block: &Range<Position>, why: &str) {
+    let from = FollowCursor::new(world.log.origin(), Position(0));
+    let mut follower = world.log.follow(FollowFrom::Cursor(from), Arc::default()).unwrap();
+    let mut next = Position(0);
+    while !follower.caught_up() {
+        for followed in follower.poll(1000).unwrap() {
+            match followed {
+                Followed::Event(event, _) => {
+                    assert_eq!(event.position, next, "{why}");
+                    next = next.plus(1);
+                }
+                Followed::Gap { from: Some(from), to, reason: "damaged", .. } => {
+                    assert!(from == next && block.start <= from && to <= block.end, "{why}");
+                    next = to;
+                }
+                Followed::Gap { to, reason: "expired", .. } => next = to,
+                other => panic!("{other:?}, {why}"),
+            }
+        }
+    }
+    assert_eq!(next, world.log.core().index.read().next(), "{why}");
 }
