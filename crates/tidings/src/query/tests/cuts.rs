@@ -1,5 +1,5 @@
 //! Does a follower that is cut anywhere account for every event once, over merges,
-//! retention and damage, as one does that is never cut?
+//! retention, damage and restarts, as one does that is never cut?
 
 use super::odd::Odd;
 use super::*;
@@ -8,6 +8,8 @@ const SEEDS: u64 = if cfg!(feature = "soak") { 10_000 } else { 60 };
 const STEPS: usize = 120;
 const RETENTION: Duration = HOUR;
 const TYPES: [&str; 2] = ["often", "seldom"];
+/// What a log says of itself when it ends.
+const CLOSED: &str = "tidings.closed";
 
 /// A log in which things happen, and what was written to it, by position.
 struct World {
@@ -17,13 +19,15 @@ struct World {
     /// Which type, and when it was received.
     written: Vec<(&'static str, Timestamp)>,
     damaged: Vec<std::ops::Range<u64>>,
+    /// How often it was opened again.
+    restarts: usize,
 }
 
 impl World {
     fn new() -> World {
         let (store, options) = (Odd::new(), LogOptions { retention: RETENTION, ..options() });
         let log = store.log(&options);
-        World { store, options, log, written: Vec::new(), damaged: Vec::new() }
+        World { store, options, log, written: Vec::new(), damaged: Vec::new(), restarts: 0 }
     }
 
     fn step(&mut self, dice: &mut fastrand::Rng) {
@@ -39,7 +43,20 @@ impl World {
                 self.log.maintain().unwrap();
             }
             8 if dice.u8(0..4) == 0 => self.damage(dice),
+            9 if dice.u8(0..4) == 0 => self.restart(),
             _ => {}
+        }
+    }
+
+    fn restart(&mut self) {
+        // The one before ends first, and says so.
+        self.log = empty_log();
+        self.log = self.store.log(&self.options);
+        self.restarts += 1;
+        let (next, now) = (self.log.core().index.read().next().0, self.options.clock.now());
+        assert!(next <= self.written.len() as u64 + 1, "one event at most");
+        while (self.written.len() as u64) < next {
+            self.written.push((CLOSED, now));
         }
     }
 
@@ -86,16 +103,19 @@ struct Reader {
     /// All before was seen, told, or not wanted.
     next: u64,
     lag_events_max: u64,
+    /// Whether it loses what came, and begins anew in the middle.
+    is_cut: bool,
+    restarts: usize,
 }
 
 impl Reader {
-    fn new(world: &World, dice: &mut fastrand::Rng) -> Reader {
+    fn new(world: &World, is_cut: bool, dice: &mut fastrand::Rng) -> Reader {
         let wanted = [None, Some("seldom")][dice.usize(0..2)];
         let cursor = FollowCursor::new(world.log.origin(), Position(0));
         let lag_events_max = [0, 100, u64::MAX][dice.usize(0..3)];
         let follower = Reader::follow(world, wanted, &cursor);
         let follower = follower.with_lag_events_max(lag_events_max);
-        Reader { wanted, follower, cursor, next: 0, lag_events_max }
+        Reader { wanted, follower, cursor, next: 0, lag_events_max, is_cut, restarts: 0 }
     }
 
     fn follow(world: &World, wanted: Option<&str>, cursor: &FollowCursor) -> Follower {
@@ -107,24 +127,34 @@ impl Reader {
         world.log.follow(from, filter.into()).unwrap()
     }
 
+    /// Goes on from its cursor.
+    fn resume(&mut self, world: &World) {
+        let follower = Reader::follow(world, self.wanted, &self.cursor);
+        self.follower = follower.with_lag_events_max(self.lag_events_max);
+        self.restarts = world.restarts;
+    }
+
     /// Takes some of what comes; the rest is lost on the way.
     fn look(&mut self, world: &World, dice: &mut fastrand::Rng) {
+        if self.restarts < world.restarts {
+            self.resume(world);
+        }
         let limit = dice.usize(1..300);
         let polled = if dice.bool() {
             self.follower.poll_in_memory(limit)
         } else {
             self.follower.poll(limit).unwrap()
         };
-        let kept = if dice.bool() { polled.len() } else { dice.usize(0..=polled.len()) };
+        let is_cut = self.is_cut && dice.bool();
+        let kept = if is_cut { dice.usize(0..=polled.len()) } else { polled.len() };
         for followed in &polled[..kept] {
             self.take(world, followed);
         }
         if kept == polled.len() {
             self.cursor = self.follower.cursor();
         }
-        if kept < polled.len() || dice.u8(0..4) == 0 {
-            let follower = Reader::follow(world, self.wanted, &self.cursor);
-            self.follower = follower.with_lag_events_max(self.lag_events_max);
+        if kept < polled.len() || (self.is_cut && dice.u8(0..4) == 0) {
+            self.resume(world);
         }
     }
 
@@ -133,7 +163,9 @@ impl Reader {
             Followed::Event(event, cursor) => {
                 let at = event.position.0;
                 self.pass(world, at);
-                assert_eq!(event.event.message(), at.to_string());
+                let (name, _) = world.at(at);
+                assert_eq!(event.event.event_type(), name);
+                assert!(name == CLOSED || event.event.message() == at.to_string());
                 assert!(self.wants(world, at));
                 (self.next, self.cursor) = (at + 1, cursor.clone());
             }
@@ -177,7 +209,8 @@ fn followers_that_are_cut_anywhere_account_for_every_event_once() {
         println!("replay: seed {seed}");
         let mut dice = fastrand::Rng::with_seed(seed);
         let mut world = World::new();
-        let mut readers: Vec<Reader> = (0..3).map(|_| Reader::new(&world, &mut dice)).collect();
+        let mut readers: Vec<Reader> =
+            (0..4).map(|one| Reader::new(&world, one > 0, &mut dice)).collect();
         for _ in 0..STEPS {
             world.step(&mut dice);
             let reader = dice.usize(0..readers.len());
