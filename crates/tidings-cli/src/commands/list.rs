@@ -12,7 +12,7 @@ use tidings::query::PageCursor;
 use super::Context;
 use super::cursors;
 use super::pages::Pages;
-use super::selection::Selection;
+use super::selection::{Selection, Wanted};
 use crate::args::{Lines, SelectArgs};
 use crate::client::answers::{Page, Whole};
 use crate::client::{Client, Params};
@@ -21,7 +21,7 @@ use crate::interrupt::Interrupt;
 use crate::times::format_span;
 use crate::view::out::{self, Out};
 use crate::view::row::Row;
-use crate::view::summary::{self, Wall, counted};
+use crate::view::summary::{self, counted};
 
 /// Lists what was asked for.
 ///
@@ -209,14 +209,15 @@ impl<'a> Listing<'a> {
             say("there are more groups than are told apart: these are the newest");
         }
         if self.rows == 0 && out::is_terminal() {
-            self.tell_of_nothing(&selection.wanted.wall(now));
+            self.tell_of_nothing(&selection.wanted, now);
         }
     }
 
-    fn tell_of_nothing(&self, wall: &Wall) {
-        if let Some(read_as) = &self.whole.read_as {
+    fn tell_of_nothing(&self, wanted: &Wanted, now: Timestamp) {
+        if let Some(read_as) = self.whole.read_as.as_ref().filter(|_| !wanted.is_misread) {
             say(&format!("-q was read as {read_as}"));
         }
+        let wall = wanted.wall(now);
         match self.whole.last_match {
             Some(last) => {
                 let ago = format_span(wall.now.since(last));

@@ -18,6 +18,8 @@ pub(super) struct Wanted {
     pub(super) filter: Params,
     pub(super) window: Window,
     pub(super) zone: TimeZone,
+    /// It was said how the query was read, because it could not be read as typed.
+    pub(super) is_misread: bool,
 }
 
 impl Wanted {
@@ -29,9 +31,8 @@ impl Wanted {
         whole_log: bool,
         context: &Context<'_>,
     ) -> Result<Wanted, Failure> {
-        if let Some(query) = &which.query {
-            tell_problems(query, which.strict)?;
-        }
+        let query = which.query.as_deref();
+        let is_misread = query.map(|query| tell_problems(query, which.strict)).transpose()?;
         let now = context.clock.now();
         let zone = context.settings.zone(zone.tz.as_ref(), zone.utc)?;
         let time = |flag: &str, text: &str| {
@@ -51,7 +52,12 @@ impl Wanted {
             let message = format!("--since ({since}) is after --until ({until})");
             return Err(Failure::new(Exit::Usage, message));
         }
-        Ok(Wanted { filter: filter(which), window: Window { since, until }, zone })
+        Ok(Wanted {
+            filter: filter(which),
+            window: Window { since, until },
+            zone,
+            is_misread: is_misread.unwrap_or_default(),
+        })
     }
 
     /// The filter and the window as parameters of a question.
@@ -76,17 +82,17 @@ impl Wanted {
     }
 }
 
-/// Says how a query was understood that could not be read as it was typed. The
-/// server reads it in the same way.
-fn tell_problems(query: &str, strict: bool) -> Result<(), Failure> {
+/// Says how a query was understood that could not be read as it was typed, and
+/// whether that was so. The server reads it in the same way.
+fn tell_problems(query: &str, strict: bool) -> Result<bool, Failure> {
     let read = Expr::read(query);
-    let Some(first) = read.problems.first() else { return Ok(()) };
+    let Some(first) = read.problems.first() else { return Ok(false) };
     if strict {
         return Err(Failure::new(Exit::Usage, format!("-q does not parse: {first}")));
     }
     say(&format!("-q, {first}"));
     say(&format!("-q was read as {read}"));
-    Ok(())
+    Ok(true)
 }
 
 /// The flags of list and tail, understood.

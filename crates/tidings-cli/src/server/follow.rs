@@ -101,13 +101,16 @@ pub(super) async fn stream(
         }
     }
     let media = if format == Format::Sse { "text/event-stream" } else { NDJSON };
+    let read_as = read_as.header();
     let following = Following { app, follower, format, verbose, first: Some(first), _seat: seat };
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(media)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         reach::header(&coverage),
     ];
-    Ok((headers, unfold::body(following, step)).into_response())
+    let mut answer = (headers, unfold::body(following, step)).into_response();
+    answer.headers_mut().extend(read_as);
+    Ok(answer)
 }
 
 /// What a stream says first.

@@ -44,6 +44,9 @@ pub const QUERY_TURN_TIMEOUT: Duration = Duration::from_secs(10);
 pub const BLOCKING_THREADS_MAX: usize = 128;
 /// Problems of one `q` that an answer tells, at most: the first of them.
 pub const READ_PROBLEMS_MAX: usize = 10;
+/// Bytes of what a header says of how `q` was read, at most: clients take some 8 KiB
+/// of headers.
+pub const READ_AS_HEADER_BYTES_MAX: usize = 2048;
 /// Events of a list when `limit` does not say.
 pub const LIST_EVENTS_DEFAULT: usize = 100;
 /// Events of a list in one JSON document, at most.

@@ -69,6 +69,8 @@ pub(super) async fn answer(
     let shape = Shape { format, verbose, collapse: asked.collapse };
     let mut pages =
         Pages { app, query, left, sent: 0, shape, ended: false, foot: None, reach: None };
+    // As with the coverage: only a document has a place where it could be told.
+    let read_as = asked.read_as.header().filter(|_| format != Format::Json);
     // The first page comes before the status is sent: if it fails, it can be told.
     let first = pages.next(asked.read_as).await?;
     // Only a document has room for it at its end.
@@ -76,7 +78,7 @@ pub(super) async fn answer(
     let body =
         if pages.ended { Body::from(first) } else { unfold::body((Some(first), pages), step) };
     let mut answer = ([(header::CONTENT_TYPE, format.media())], body).into_response();
-    answer.headers_mut().extend(reach);
+    answer.headers_mut().extend(reach.into_iter().chain(read_as));
     Ok(answer)
 }
 

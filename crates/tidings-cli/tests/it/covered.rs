@@ -2,6 +2,7 @@
 
 use crate::damage::{damage, three_events};
 use crate::server::Server;
+use crate::streams::Stream;
 
 /// Documents, and where their coverage stands.
 const DOCUMENTS: [(&str, &str); 8] = [
@@ -65,4 +66,20 @@ fn lines_and_single_events_say_so_in_a_header() {
         let wanted = "complete=?0, retention=86400, gaps=1, missing=1, oldest=\"";
         assert!(told.starts_with(wanted) && told.contains("newest=\""), "{path}: {told}");
     }
+}
+
+#[test]
+fn lines_and_streams_say_in_a_header_how_a_query_was_read() {
+    let server = Server::start();
+    let lines = LINES.iter().map(|path| format!("{path}&q=%22(b"));
+
+    for path in lines {
+        let answer = server.get(&path);
+        let told = answer.header("tidings-q").unwrap_or_else(|| panic!("{path}"));
+        assert_eq!(told, r#"problems=1, column=1, read-as=%"%22\%22(b%22""#, "{path}");
+    }
+    let stream = Stream::open(&server, "/api/v1/events/stream?format=ndjson&q=b", "");
+    assert!(stream.is_headed(r#"tidings-q: problems=0, read-as=%"b""#));
+    assert!(server.get(LINES[0]).header("tidings-q").is_none(), "nothing was asked in words");
+    assert!(server.get("/api/v1/events?q=a").header("tidings-q").is_none(), "documents say it");
 }

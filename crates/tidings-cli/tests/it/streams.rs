@@ -15,6 +15,7 @@ const SILENCES_MAX: usize = 2;
 /// An open stream, read line by line.
 pub(crate) struct Stream {
     status: u16,
+    head: Vec<String>,
     lines: BufReader<TcpStream>,
 }
 
@@ -38,11 +39,19 @@ impl Stream {
         // HTTP/1.0 has no chunks, so the body comes as it is.
         let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n{headers}\r\n");
         socket.write_all(request.as_bytes()).unwrap();
-        let mut stream = Stream { status: 0, lines: BufReader::new(socket) };
+        let lines = BufReader::new(socket);
+        let mut stream = Stream { status: 0, head: Vec::new(), lines };
         let head = stream.line().expect("a status line");
         stream.status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        while stream.line().is_some_and(|line| !line.is_empty()) {}
+        while let Some(line) = stream.line().filter(|line| !line.is_empty()) {
+            stream.head.push(line);
+        }
         stream
+    }
+
+    /// Whether its head has this line.
+    pub(crate) fn is_headed(&self, line: &str) -> bool {
+        self.head.iter().any(|of_head| of_head == line)
     }
 
     pub(crate) fn status(&self) -> u16 {

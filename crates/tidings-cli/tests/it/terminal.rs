@@ -87,10 +87,12 @@ fn an_empty_list_says_when_something_matched_last_and_starts_no_pager() {
 fn an_empty_list_says_how_the_query_was_read_and_that_nothing_ever_matched() {
     let server = server();
     let Some(empty) = shown(&server, 80, "list -q 'absent OR missing'") else { return };
+    let Some(misread) = shown(&server, 80, "list -q 'absent ('") else { return };
     let Some(none) = shown(&server, 80, "list -n 0") else { return };
 
     let lines: Vec<&str> = empty.lines().skip(1).collect();
     assert_eq!(lines, ["-q was read as absent OR missing", "last match: none that is kept"]);
+    assert_eq!(misread.matches("-q was read as").count(), 1, "{misread}");
     assert_eq!(none.lines().count(), 1, "{none}");
 }
 
