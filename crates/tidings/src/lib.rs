@@ -73,8 +73,8 @@ pub use pause::{PauseReason, PauseSet, State};
 pub use query::{
     Arrived, BadCursor, By, CollapsedPage, Expr, Facet, FacetOf, FacetQuery, FacetValue, Facets,
     Filter, FilterError, FollowCursor, FollowFrom, Followed, Follower, Found, Group, Histogram,
-    HistogramQuery, ListKey, NameOf, NameSeen, Names, NamesQuery, Order, Page, PageCursor,
-    Patterns, Query, QueryError, Reading, Regex, Series, SyntaxError,
+    HistogramQuery, LastMatch, ListKey, NameOf, NameSeen, Names, NamesQuery, Order, Page,
+    PageCursor, Patterns, Query, QueryError, Reading, Regex, Series, SyntaxError,
 };
 pub use queue::{
     BUFFER_BYTES, BUFFER_BYTES_LIMIT, BUFFER_EVENTS_LIMIT, BUFFER_LEN, Backlog, Client,

@@ -32,6 +32,8 @@ pub struct Whole {
     pub read_as: Option<String>,
     /// When an event before the window matched last, if none in it does.
     pub last_match: Option<Timestamp>,
+    /// Since when none did, where nobody has looked further back.
+    pub no_match_since: Option<Timestamp>,
 }
 
 /// A page as it comes.
@@ -45,6 +47,7 @@ pub(super) struct PageBody {
     truncated: bool,
     read_as: Option<String>,
     last_match_before: Option<LastMatch>,
+    no_match_since: Option<Timestamp>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -65,6 +68,7 @@ impl PageBody {
             truncated: self.truncated,
             read_as: self.read_as,
             last_match: self.last_match_before.map(|last| last.timestamp),
+            no_match_since: self.no_match_since,
         };
         Ok(Page { rows: rows(self.events)?, next: self.page.next, whole })
     }

@@ -218,13 +218,15 @@ impl<'a> Listing<'a> {
             say(&format!("-q was read as {read_as}"));
         }
         let wall = wanted.wall(now);
-        match self.whole.last_match {
-            Some(last) => {
-                let ago = format_span(wall.now.since(last));
-                say(&format!("last match: {ago} ago, {}", wall.clock(last)));
-            }
-            None if self.looks_back => say("last match: none that is kept"),
-            None => {}
+        let when = |at| format!("{} ago, {}", format_span(wall.now.since(at)), wall.clock(at));
+        match (self.whole.last_match, self.whole.no_match_since) {
+            (Some(last), _) => say(&format!("last match: {}", when(last))),
+            (None, Some(since)) => say(&format!(
+                "last match: none since {}; what is older was not searched",
+                when(since)
+            )),
+            (None, None) if self.looks_back => say("last match: none that is kept"),
+            (None, None) => {}
         }
     }
 }

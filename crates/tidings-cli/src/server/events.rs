@@ -60,7 +60,7 @@ pub(super) const LIST_PARAMETERS: [&str; 8] =
         ("format" = Option<String>, Query, description = "`json`, `ndjson`, `text` or `csv` instead of Accept"),
     ),
     responses(
-        (status = 200, description = "`{events, page: {next, prev}, coverage, matched, total, read_as, last_match_before}`, with `groups` if collapsed; or a line for each event",
+        (status = 200, description = "`{events, page: {next, prev}, coverage, matched, total, read_as, last_match_before}`, with `groups` if collapsed and `no_match_since` if the search for the last match ended before everything was searched; or a line for each event",
             content((serde_json::Value = "application/json"), (String = "application/x-ndjson"), (String = "text/plain"), (String = "text/csv"))),
         (status = 400, description = "An unknown parameter, a cursor of another kind, or a `q` that does not parse in strict mode"),
         (status = 406, description = "None of the accepted types"),

@@ -7,7 +7,6 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::Value;
 use tidings::block::FUTURE_SKEW_MAX;
 use tidings::query::PageCursor;
 use tidings::{Coverage, Order, Query};
@@ -15,7 +14,7 @@ use tidings::{Coverage, Order, Query};
 use super::app::App;
 use super::events::Format;
 use super::limits::STREAM_PAGE_EVENTS;
-use super::pieces::{self, Entry, Groups, Piece};
+use super::pieces::{self, Before, Entry, Groups, Piece};
 use super::problem::Problem;
 use super::question::Asked;
 use super::reach;
@@ -127,7 +126,7 @@ struct Foot {
     total: Option<u64>,
     groups: Option<Groups>,
     read_as: ReadAs,
-    last_match_before: Value,
+    before: Before,
     from_the_start: bool,
 }
 
@@ -143,14 +142,13 @@ impl Pages {
             let empty = self.shape.format == Format::Json
                 && piece.entries.is_empty()
                 && !piece.is_cut_short();
-            let last_match_before = if empty && from_the_start {
+            let before = if empty && from_the_start {
                 pieces::last_match_before(&self.app, &self.query).await?
             } else {
-                Value::Null
+                Before::default()
             };
             let Piece { prev, matched, total, groups, .. } = piece;
-            let foot =
-                Foot { prev, matched, total, groups, read_as, last_match_before, from_the_start };
+            let foot = Foot { prev, matched, total, groups, read_as, before, from_the_start };
             self.foot = Some(foot);
             self.reach = Some(reach::header(&piece.coverage));
         }
@@ -207,7 +205,7 @@ impl Pages {
             total: foot.total,
             groups: foot.groups,
             read_as: &foot.read_as,
-            last_match_before: &foot.last_match_before,
+            before: &foot.before,
         };
         // Names and numbers always serialise.
         let object = serde_json::to_string(&end).unwrap_or_default();
@@ -228,7 +226,8 @@ struct End<'a> {
     groups: Option<Groups>,
     #[serde(flatten)]
     read_as: &'a ReadAs,
-    last_match_before: &'a Value,
+    #[serde(flatten)]
+    before: &'a Before,
 }
 
 #[derive(Serialize)]

@@ -2,9 +2,8 @@
 //! same, with what is known of the whole.
 
 use serde::Serialize;
-use serde_json::{Value, json};
 use tidings::query::{CUT_SHORT, CollapsedPage, Group, PageCursor};
-use tidings::{Coverage, Page, Query, StoredEvent, Timestamp};
+use tidings::{Coverage, EventId, LastMatch, Page, Query, StoredEvent, Timestamp};
 
 use super::app::App;
 use super::events::Shown;
@@ -90,16 +89,38 @@ pub(super) async fn read(app: &App, query: &Query, collapse: bool) -> Result<Pie
     .await
 }
 
+/// What is known of the time before a list that found nothing.
+#[derive(Default, Serialize)]
+pub(super) struct Before {
+    last_match_before: Option<LastSeen>,
+    /// Nothing that matches is listed from here on; what is older was not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_match_since: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct LastSeen {
+    id: EventId,
+    timestamp: Timestamp,
+}
+
 /// The newest match before the window of a list that found none.
 ///
 /// # Errors
 ///
 /// The log cannot be read.
-pub(super) async fn last_match_before(app: &App, query: &Query) -> Result<Value, Problem> {
-    let Some(since) = query.since else { return Ok(Value::Null) };
+pub(super) async fn last_match_before(app: &App, query: &Query) -> Result<Before, Problem> {
+    let Some(since) = query.since else { return Ok(Before::default()) };
     let filter = query.filter.clone();
     let last = app.read(move |log, work| log.last_match_before(&filter, since, work)).await?;
-    Ok(last.map_or(Value::Null, |event| json!({"id": event.id, "timestamp": event.timestamp})))
+    Ok(match last {
+        LastMatch::Nothing => Before::default(),
+        LastMatch::NoneSince(since) => Before { no_match_since: Some(since), ..Before::default() },
+        LastMatch::Event(event) => {
+            let last = LastSeen { id: event.id, timestamp: event.timestamp };
+            Before { last_match_before: Some(last), ..Before::default() }
+        }
+    })
 }
 
 impl From<Page> for Piece {

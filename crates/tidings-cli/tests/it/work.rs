@@ -55,3 +55,21 @@ fn lines_and_the_command_line_go_on_to_the_end_by_themselves() {
     assert_eq!(String::from_utf8(listed.stdout).unwrap(), "needle\n");
     assert!(!String::from_utf8(listed.stderr).unwrap().contains("work_limit"));
 }
+
+#[test]
+fn the_search_for_the_last_match_ends_early_and_says_where() {
+    let dir = TempDir::new().unwrap();
+    let server = server_with_a_needle(&dir);
+    let empty = |grep: &str| {
+        server.get(&format!("/api/v1/events?grep={grep}&since=2100-01-01T00:00:00Z")).json()
+    };
+
+    let (needle, hay) = (empty("needle"), empty("4"));
+
+    assert_eq!(needle["last_match_before"], json!(null), "{needle}");
+    let newest = server.get("/api/v1/events?limit=11").events();
+    let since = needle["no_match_since"].as_str().expect("a time from which nothing matches");
+    assert!(newest.iter().all(|event| event["received"].as_str() >= Some(since)), "{needle}");
+    assert_eq!(hay["last_match_before"]["id"], newest[0]["id"], "{hay}");
+    assert!(hay.get("no_match_since").is_none(), "{hay}");
+}

@@ -5,7 +5,7 @@ use crate::severity::Severity;
 
 /// Texts one after the other in one allocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Texts {
+pub(crate) struct Texts {
     joined: String,
     ends: Vec<u32>,
 }
@@ -42,11 +42,18 @@ impl Texts {
         self.ends.len()
     }
 
-    pub(super) fn joined(&self) -> &str {
+    pub(crate) fn joined(&self) -> &str {
         &self.joined
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+    /// Which text has the byte that stands there in [`Texts::joined`], and where that
+    /// text ends.
+    pub(crate) fn holding(&self, byte: usize) -> Option<(usize, usize)> {
+        let i = self.ends.partition_point(|end| *end as usize <= byte);
+        Some((i, *self.ends.get(i)? as usize))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).map(|i| self.get(i))
     }
 

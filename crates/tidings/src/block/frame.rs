@@ -1,8 +1,8 @@
 //! What does a frame say, event by event?
 
 use super::columns::Numbers;
-use super::header::FrameSummary;
-use super::sections::Sections;
+use super::header::{FrameSummary, Header};
+use super::sections::{Naming, Sections};
 use super::{Entry, EntryFields, FormatError, list_time};
 use crate::clock::Timestamp;
 use crate::event::{Event, Fields, StoredEvent};
@@ -119,6 +119,21 @@ impl<'a> Frame<'a> {
     /// What it is about.
     pub fn subject(&self, i: usize) -> Option<&str> {
         self.numbers.subjects.get(i)
+    }
+
+    /// Index of its source or its subject among those of the frame.
+    pub(crate) fn named(&self, of: Naming, i: usize) -> Option<usize> {
+        self.numbers.named(of).places[i].checked_sub(1).map(|index| index as usize)
+    }
+
+    /// The source or subject of this index.
+    pub(crate) fn name_at(&self, of: Naming, index: usize) -> &str {
+        self.numbers.named(of).names.get(index)
+    }
+
+    /// The header of its block.
+    pub(crate) fn header(&self) -> &Header {
+        self.sections.header()
     }
 
     /// Every source and subject that one of its events has.

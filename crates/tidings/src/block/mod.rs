@@ -30,6 +30,7 @@ use crate::severity::Severity;
 use format::Directory;
 
 pub use builder::BlockBuilder;
+pub(crate) use columns::Texts;
 pub use format::{FormatError, Section};
 pub use frame::Frame;
 pub use header::{
@@ -39,7 +40,7 @@ pub use header::{
 pub(crate) use join::{Joiner, Pushed, rebuilt};
 pub(crate) use merge::{Gathered, Spoilt};
 pub use merge::{MERGED_EVENTS_MAX, MERGED_NAMES_MAX, MERGED_RAW_BYTES_MAX};
-pub(crate) use sections::Sections;
+pub(crate) use sections::{Naming, Sections};
 
 /// Events that are sealed into one block, at most.
 pub const BLOCK_EVENTS_MAX: usize = 4096;
@@ -237,7 +238,12 @@ impl Block {
     ///
     /// The frame is damaged.
     pub fn frame_to_keep(&self, frame: usize) -> Result<Frame<'static>, FormatError> {
-        Sections::new(Cow::Owned(self.clone()), frame).into_frame()
+        self.sections_to_keep(frame).into_frame()
+    }
+
+    /// As [`Block::sections`], for whoever keeps it.
+    pub(crate) fn sections_to_keep(&self, frame: usize) -> Sections<'static> {
+        Sections::new(Cow::Owned(self.clone()), frame)
     }
 
     /// A frame of which nothing is read yet.

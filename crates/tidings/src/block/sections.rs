@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use super::columns::{Details, Numbers, Texts};
+use super::columns::{Details, Named, Numbers, Texts};
 use super::format::{self, FrameEntry, Section};
 use super::frame::Frame;
-use super::{Block, FormatError};
+use super::{Block, FormatError, Header};
 
 /// The sections of a frame. Each is verified and decompressed once, when somebody
 /// asks for it.
@@ -14,15 +14,32 @@ use super::{Block, FormatError};
 pub(crate) struct Sections<'a> {
     pub(super) block: Cow<'a, Block>,
     index: usize,
+    /// The bytes of the numbers, once somebody has asked for their names.
+    numbers_bytes: OnceLock<Vec<u8>>,
+    names: OnceLock<[Texts; 2]>,
     numbers: OnceLock<Numbers>,
     messages: OnceLock<Texts>,
     details: OnceLock<Details>,
 }
 
+/// Names that a frame has a list of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Naming {
+    Sources,
+    Subjects,
+}
+
 impl<'a> Sections<'a> {
     pub(super) fn new(block: Cow<'a, Block>, index: usize) -> Sections<'a> {
-        let (numbers, messages, details) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Sections { block, index, numbers, messages, details }
+        Sections {
+            block,
+            index,
+            numbers_bytes: OnceLock::new(),
+            names: OnceLock::new(),
+            numbers: OnceLock::new(),
+            messages: OnceLock::new(),
+            details: OnceLock::new(),
+        }
     }
 
     /// The frame, with what was read of it so far.
@@ -35,31 +52,76 @@ impl<'a> Sections<'a> {
             Some(numbers) => numbers,
             None => self.read_numbers()?,
         };
+        self.numbers_bytes.take();
         Frame::of(self, numbers)
     }
 
-    /// All messages, one after the other without anything in between.
+    pub(crate) fn header(&self) -> &Header {
+        &self.block.header
+    }
+
+    /// How many events there are.
+    pub(crate) fn len(&self) -> usize {
+        self.directory_entry().count
+    }
+
+    /// What happened, event by event.
     ///
     /// # Errors
     ///
-    /// They are damaged, as in all that follow.
-    pub(crate) fn joined_messages(&self) -> Result<&str, FormatError> {
-        self.messages().map(Texts::joined)
+    /// It is damaged, as in all that follow.
+    pub(crate) fn messages(&self) -> Result<&Texts, FormatError> {
+        if let Some(messages) = self.messages.get() {
+            return Ok(messages);
+        }
+        let messages = format::read_messages(&self.open(Section::Messages)?, self.len())?;
+        Ok(self.messages.get_or_init(|| messages))
     }
 
-    /// All fields as JSON objects, one after the other.
-    pub(crate) fn joined_fields(&self) -> Result<&str, FormatError> {
-        self.details().map(|details| details.fields.joined())
+    /// The fields of those events that have any, as JSON objects.
+    pub(crate) fn fields(&self) -> Result<&Texts, FormatError> {
+        self.details().map(|details| &details.fields)
     }
 
-    /// All sources that occur, one after the other.
-    pub(crate) fn joined_sources(&self) -> Result<&str, FormatError> {
-        self.numbers().map(|numbers| numbers.sources.names.joined())
+    /// Which events have fields, in the order of [`Sections::fields`].
+    pub(crate) fn having_fields(&self) -> Result<impl Iterator<Item = usize>, FormatError> {
+        let rows = self.details()?.rows.iter().enumerate();
+        Ok(rows.filter(|(_, row)| row.fields.is_some()).map(|(i, _)| i))
     }
 
-    /// All subjects that occur, one after the other.
-    pub(crate) fn joined_subjects(&self) -> Result<&str, FormatError> {
-        self.numbers().map(|numbers| numbers.subjects.names.joined())
+    /// The names that occur.
+    pub(crate) fn names(&self, of: Naming) -> Result<&Texts, FormatError> {
+        if let Some(numbers) = self.numbers.get() {
+            return Ok(&numbers.named(of).names);
+        }
+        if self.names.get().is_none() {
+            let names = format::read_names(self.numbers_bytes()?, self.len(), self.header())?;
+            self.names.get_or_init(|| names);
+        }
+        let [sources, subjects] = self.names.get_or_init(Default::default);
+        Ok(match of {
+            Naming::Sources => sources,
+            Naming::Subjects => subjects,
+        })
+    }
+
+    /// For each event the index of its name, if it has one.
+    pub(crate) fn named(
+        &self,
+        of: Naming,
+    ) -> Result<impl Iterator<Item = Option<usize>>, FormatError> {
+        let places = self.numbers()?.named(of).places.iter();
+        Ok(places.map(|place| place.checked_sub(1).map(|index| index as usize)))
+    }
+
+    /// For each event the index of its type in the header.
+    pub(crate) fn types(&self) -> Result<impl Iterator<Item = usize>, FormatError> {
+        Ok(self.numbers()?.types.iter().map(|index| *index as usize))
+    }
+
+    /// For each event the index of its member in the header.
+    pub(crate) fn members(&self) -> Result<impl Iterator<Item = usize>, FormatError> {
+        Ok(self.numbers()?.members.iter().map(|index| *index as usize))
     }
 
     /// Which frame it is, from 0.
@@ -80,31 +142,42 @@ impl<'a> Sections<'a> {
     }
 
     fn read_numbers(&self) -> Result<Numbers, FormatError> {
-        let (header, directory) = (&self.block.header, &self.block.directory);
-        let bytes = self.open(Section::Numbers)?;
-        format::read_numbers(&bytes, self.directory_entry().count, header, directory)
+        let read = |bytes: &[u8]| {
+            format::read_numbers(bytes, self.len(), &self.block.header, &self.block.directory)
+        };
+        match self.numbers_bytes.get() {
+            Some(bytes) => read(bytes),
+            None => read(&self.open(Section::Numbers)?),
+        }
     }
 
-    pub(super) fn messages(&self) -> Result<&Texts, FormatError> {
-        if let Some(messages) = self.messages.get() {
-            return Ok(messages);
+    fn numbers_bytes(&self) -> Result<&[u8], FormatError> {
+        if let Some(bytes) = self.numbers_bytes.get() {
+            return Ok(bytes);
         }
-        let count = self.directory_entry().count;
-        let messages = format::read_messages(&self.open(Section::Messages)?, count)?;
-        Ok(self.messages.get_or_init(|| messages))
+        let bytes = self.open(Section::Numbers)?.into_owned();
+        Ok(self.numbers_bytes.get_or_init(|| bytes))
     }
 
     pub(super) fn details(&self) -> Result<&Details, FormatError> {
         if let Some(details) = self.details.get() {
             return Ok(details);
         }
-        let count = self.directory_entry().count;
-        let details = format::read_details(&self.open(Section::Details)?, count)?;
+        let details = format::read_details(&self.open(Section::Details)?, self.len())?;
         Ok(self.details.get_or_init(|| details))
     }
 
     fn open(&self, section: Section) -> Result<Cow<'_, [u8]>, FormatError> {
         let body = &self.block.bytes[self.block.directory.head_bytes..];
         format::open(body, self.index, section, &self.directory_entry().sections[section as usize])
+    }
+}
+
+impl Numbers {
+    pub(super) fn named(&self, of: Naming) -> &Named {
+        match of {
+            Naming::Sources => &self.sources,
+            Naming::Subjects => &self.subjects,
+        }
     }
 }

@@ -114,7 +114,11 @@ fn steps(since: Timestamp, last: Timestamp, step: Duration) -> u128 {
 }
 
 fn step_of(at: Timestamp, step: Duration) -> i128 {
-    i128::from(at.as_nanos()).div_euclid(nanos_of(step))
+    match i64::try_from(step.as_nanos()) {
+        // Several times faster, and it is asked for each event.
+        Ok(nanos) => at.as_nanos().div_euclid(nanos).into(),
+        Err(_) => i128::from(at.as_nanos()).div_euclid(nanos_of(step)),
+    }
 }
 
 fn nanos_of(step: Duration) -> i128 {

@@ -6,9 +6,10 @@ use std::hash::{BuildHasher, RandomState};
 
 use super::best::in_order;
 use super::filter::{Filter, Plan};
+use super::gather::{Found, Gather, Reads, Row};
 use super::mask::mask;
 use super::scan::Window;
-use super::walk::{Gather, Row, Walk};
+use super::walk::Walk;
 use super::work::{Unread, Work};
 use super::{ListKey, PageCursor, Query, QueryError, count, turned};
 use crate::block::FormatError;
@@ -183,6 +184,32 @@ impl Groups {
         Ok((self.hashers.0.hash_one(said), self.hashers.1.hash_one(said)))
     }
 
+    /// Takes in an event.
+    fn take(&mut self, row: &Row<'_>) -> Result<(), FormatError> {
+        let name = self.name_of(row)?;
+        self.matched += 1;
+        let (key, position) = (row.key(), row.position());
+        if !self.closed {
+            let new =
+                || Standing { key, position, count: 0, first: key.time, members: HashSet::new() };
+            self.standing.entry(name).or_insert_with(new);
+        }
+        if let Some(group) = self.standing.get_mut(&name) {
+            if key > group.key {
+                (group.key, group.position) = (key, position);
+            }
+            group.count += 1;
+            group.first = group.first.min(key.time);
+            if group.members.len() < GROUP_MEMBERS_MAX {
+                group.members.insert(self.hashers.0.hash_one(row.member()));
+            }
+        }
+        if self.standing.len() >= 2 * COLLAPSE_GROUPS_MAX {
+            self.prune();
+        }
+        Ok(())
+    }
+
     /// Leaves out the groups that stand behind [`COLLAPSE_GROUPS_MAX`] others. None
     /// of them can stand before those again without an event that is newer still,
     /// so those that are left in the end are the right ones; only their counts may
@@ -211,29 +238,12 @@ impl Groups {
 }
 
 impl Gather for Groups {
-    fn event(&mut self, row: &Row<'_>) -> Result<(), FormatError> {
-        let name = self.name_of(row)?;
-        self.matched += 1;
-        let (key, position) = (row.key(), row.position());
-        if !self.closed {
-            let new =
-                || Standing { key, position, count: 0, first: key.time, members: HashSet::new() };
-            self.standing.entry(name).or_insert_with(new);
-        }
-        if let Some(group) = self.standing.get_mut(&name) {
-            if key > group.key {
-                (group.key, group.position) = (key, position);
-            }
-            group.count += 1;
-            group.first = group.first.min(key.time);
-            if group.members.len() < GROUP_MEMBERS_MAX {
-                group.members.insert(self.hashers.0.hash_one(row.member()));
-            }
-        }
-        if self.standing.len() >= 2 * COLLAPSE_GROUPS_MAX {
-            self.prune();
-        }
-        Ok(())
+    fn reads(&self) -> Reads {
+        Reads::Messages
+    }
+
+    fn frame(&mut self, found: &Found<'_>) -> Result<(), FormatError> {
+        found.rows().try_for_each(|row| self.take(&row))
     }
 }
 

@@ -2,8 +2,9 @@
 //! says of each frame, where they tell.
 
 use super::filter::{Filter, Plan};
+use super::gather::{Found, Gather};
 use super::scan::Window;
-use super::walk::{Gather, Row, Walk};
+use super::walk::Walk;
 use super::work::Work;
 use super::{QueryError, TOTAL_BLOCKS_OPENED_MAX};
 use crate::block::FormatError;
@@ -42,13 +43,16 @@ pub(super) fn total(core: &Core, window: &Window, work: &Work) -> Result<Option<
 struct Counted(u64);
 
 impl Gather for Counted {
-    fn by_frame(&mut self, events: u64) -> bool {
-        self.0 += events;
+    fn only_counts(&self) -> bool {
         true
     }
 
-    fn event(&mut self, _: &Row<'_>) -> Result<(), FormatError> {
-        self.0 += 1;
+    fn by_count(&mut self, events: u64) {
+        self.0 += events;
+    }
+
+    fn frame(&mut self, found: &Found<'_>) -> Result<(), FormatError> {
+        self.0 += found.rows.len() as u64;
         Ok(())
     }
 }

@@ -5,14 +5,15 @@ use std::collections::HashMap;
 use super::QueryError;
 use super::field::{field, fields_of, text_of};
 use super::filter::{Filter, Plan};
+use super::gather::{Found, Gather, Reads};
 use super::rolled::Rolling;
 use super::told::{Counts, Tells, Told};
-use super::walk::{Gather, Row, Walk};
+use super::walk::Walk;
 use super::work::{Unread, Work};
-use crate::block::FormatError;
+use crate::block::{FormatError, Naming};
 use crate::clock::Timestamp;
-use crate::event::Fields;
 use crate::log::{Coverage, Log};
+use crate::severity::NAMES;
 
 /// Values of a facet when nobody says how many.
 pub const FACET_TOP: usize = 20;
@@ -188,24 +189,48 @@ impl Gather for Values {
         self.take(rolling)
     }
 
-    fn event(&mut self, row: &Row<'_>) -> Result<(), FormatError> {
-        let (frame, i) = (row.frame, row.i);
-        let fields = if self.asks_fields() { fields_of(frame, i)? } else { Fields::new() };
-        self.matched += 1;
+    fn reads(&self) -> Reads {
+        if self.asks_fields() { Reads::Fields } else { Reads::Nothing }
+    }
+
+    fn frame(&mut self, found: &Found<'_>) -> Result<(), FormatError> {
+        let (frame, header, rows) = (found.frame, found.header(), found.rows.iter());
+        if self.asks_fields() {
+            for i in rows.clone() {
+                let fields = fields_of(frame, *i)?;
+                for tally in &mut self.tallies {
+                    if let FacetOf::Field(name) = &tally.of {
+                        let value = field(&fields, name).map(text_of);
+                        tally.add(value.as_deref(), 1);
+                    }
+                }
+            }
+        }
+        self.matched += found.rows.len() as u64;
         for tally in &mut self.tallies {
-            let in_fields = match &tally.of {
-                FacetOf::Field(name) => field(&fields, name).map(text_of),
-                _ => None,
-            };
-            let value = match tally.of {
-                FacetOf::Type => Some(row.event_type()),
-                FacetOf::Member => Some(row.member()),
-                FacetOf::Severity => Some(frame.severity(i).name()),
-                FacetOf::Source => frame.source(i),
-                FacetOf::Subject => frame.subject(i),
-                FacetOf::Field(_) => in_fields.as_deref(),
-            };
-            tally.add(value, 1);
+            let rows = rows.clone();
+            match tally.of {
+                FacetOf::Type => tally
+                    .add_named(rows.map(|i| Some(frame.type_index(*i))), |index| {
+                        &header.types[index].name
+                    }),
+                FacetOf::Member => tally
+                    .add_named(rows.map(|i| Some(frame.member_index(*i))), |index| {
+                        &header.members[index].name
+                    }),
+                FacetOf::Severity => {
+                    tally.add_named(rows.map(|i| Some(frame.severity(*i).place())), |at| NAMES[at]);
+                }
+                FacetOf::Source => tally
+                    .add_named(rows.map(|i| frame.named(Naming::Sources, *i)), |index| {
+                        frame.name_at(Naming::Sources, index)
+                    }),
+                FacetOf::Subject => tally
+                    .add_named(rows.map(|i| frame.named(Naming::Subjects, *i)), |index| {
+                        frame.name_at(Naming::Subjects, index)
+                    }),
+                FacetOf::Field(_) => {}
+            }
         }
         Ok(())
     }
@@ -241,6 +266,33 @@ impl Tally {
         } else {
             self.beyond += count;
         }
+    }
+
+    /// Takes in events by the index of their name; each name is looked up once.
+    fn add_named<'n>(
+        &mut self,
+        indices: impl Iterator<Item = Option<usize>>,
+        name_at: impl Fn(usize) -> &'n str,
+    ) {
+        let (mut counts, mut met, mut absent): (Vec<u64>, Vec<usize>, u64) = Default::default();
+        for index in indices {
+            let Some(index) = index else {
+                absent += 1;
+                continue;
+            };
+            if counts.len() <= index {
+                counts.resize(index + 1, 0);
+            }
+            if counts[index] == 0 {
+                met.push(index);
+            }
+            counts[index] += 1;
+        }
+        // As they were met: the first are counted apart when they are too many.
+        for index in met {
+            self.add(Some(name_at(index)), counts[index]);
+        }
+        self.add(None, absent);
     }
 
     fn finish(self, top: usize) -> Facet {

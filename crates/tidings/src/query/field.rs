@@ -37,6 +37,21 @@ pub(super) fn text_of(value: &Value) -> Cow<'_, str> {
     }
 }
 
+/// Whether a word may be in a name or a value of fields, by their JSON.
+pub(super) fn may_be_in_json(word: &Word, json: &str) -> bool {
+    is_like_a_number(word) || json.contains('\\') || word.finder().is_match(json)
+}
+
+/// Whether it may be part of a number, which JSON may spell in other ways.
+pub(super) fn is_like_a_number(word: &Word) -> bool {
+    word.pattern().parts().iter().all(|part| has_digits_alone(part))
+}
+
+/// Whether it has nothing but what numbers are made of.
+pub(super) fn has_digits_alone(text: &str) -> bool {
+    text.chars().all(|c| matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E'))
+}
+
 /// Whether a word is in a name or a value of the fields.
 pub(super) fn is_in_fields(word: &Word, fields: &Fields) -> bool {
     fields.iter().any(|(name, value)| word.is_in(name) || is_in_value(word, value))

@@ -6,6 +6,7 @@ use super::needed::needed_words;
 use super::node::{FieldTest, Names, Node, Test, bit_of, levels};
 use super::patterns::{Matcher, Patterns};
 use super::row::{FrameRow, Row, SharedRow};
+use super::rows::Rows;
 use super::sift::Sift;
 use super::text::{Name, Regex};
 use crate::block::{FormatError, Frame, FrameSummary, Header, Sections, Tagged};
@@ -63,9 +64,10 @@ pub(crate) struct Plan {
 /// What a plan makes of one block's names.
 pub(crate) struct BlockPlan<'a> {
     plan: &'a Plan,
-    header: &'a Header,
     types: Vec<bool>,
     members: Vec<bool>,
+    /// Those that occur in the block.
+    severities: u32,
 }
 
 impl Plan {
@@ -122,14 +124,15 @@ impl Plan {
     }
 
     /// Whether a block is worth reading, by its header.
-    pub(crate) fn for_block<'a>(&'a self, header: &'a Header) -> Option<BlockPlan<'a>> {
+    pub(crate) fn for_block(&self, header: &Header) -> Option<BlockPlan<'_>> {
         let may_have = |label, names: &[Tagged]| -> Vec<bool> {
             names.iter().map(|tagged| self.root.may_have(label, &tagged.name)).collect()
         };
         let types = may_have(Label::Type, &header.types);
         let members = may_have(Label::Member, &header.members);
         let some = types.contains(&true) && members.contains(&true);
-        some.then_some(BlockPlan { plan: self, header, types, members })
+        let severities = header.severities;
+        some.then_some(BlockPlan { plan: self, types, members, severities })
     }
 
     /// Whether an event matches, wherever it is read from. Rows of a block are asked
@@ -203,7 +206,7 @@ impl BlockPlan<'_> {
     }
 
     pub(super) fn takes_every_severity(&self) -> bool {
-        self.header.severities & !self.plan.severities == 0
+        self.severities & !self.plan.severities == 0
     }
 
     /// Whether a frame is worth opening, by what its block says of it.
@@ -219,14 +222,13 @@ impl BlockPlan<'_> {
         })
     }
 
-    /// Whether a frame is worth reading, by a look at all of its texts together.
-    pub(super) fn may_match_in(&self, sections: &Sections<'_>) -> bool {
-        let sift = Sift { sections, header: self.header };
-        self.plan.inside.decide(&|test| sift.lacks(test).then_some(false)) != Some(false)
+    /// The events of a frame that may match, by a look at all of its texts together.
+    pub(super) fn rows(&self, sections: &Sections<'_>) -> Rows {
+        self.plan.inside.rows(&|test| Sift(sections).rows(test))
     }
 
     pub(crate) fn matches(&self, frame: &Frame<'_>, i: usize) -> Result<bool, FormatError> {
-        let row = FrameRow { header: self.header, frame, i };
+        let row = FrameRow { frame, i };
         Ok(self.takes_numbers(frame, i) && self.plan.inside.matches(&row)?)
     }
 
@@ -237,7 +239,7 @@ impl BlockPlan<'_> {
         i: usize,
     ) -> Result<bool, FormatError> {
         let frame = shared.frame()?;
-        let row = SharedRow { row: FrameRow { header: self.header, frame, i }, shared };
+        let row = SharedRow { row: FrameRow { frame, i }, shared };
         Ok(self.takes_numbers(frame, i) && self.plan.inside.matches(&row)?)
     }
 

@@ -8,10 +8,11 @@ use super::bins::Bins;
 use super::edges::edges;
 use super::facets::{FacetOf, Values};
 use super::filter::{Filter, Plan};
+use super::gather::{Found, Gather};
 use super::rolled::Rolling;
 use super::scan::Window;
 use super::told::{Tells, Told};
-use super::walk::{Gather, Row, Walk};
+use super::walk::Walk;
 use super::work::{Unread, Work};
 use super::{NANOSECOND, QueryError};
 use crate::block::{Cell, FormatError};
@@ -357,15 +358,30 @@ impl Gather for Gathered<'_> {
         }
     }
 
-    fn event(&mut self, row: &Row<'_>) -> Result<(), FormatError> {
-        let name = match self.by {
-            By::Severity => row.frame.severity(row.i).name(),
-            By::Type => row.event_type(),
-            By::Member => row.member(),
-        };
-        // The window lies within the bins.
-        if let Some(bin) = self.bins.bin_of(row.listed()) {
-            self.add(name, bin, 1);
+    fn frame(&mut self, found: &Found<'_>) -> Result<(), FormatError> {
+        let (frame, header) = (found.frame, found.header());
+        // Looked up once for each name of the block.
+        let mut places: Vec<Option<Option<usize>>> = Vec::new();
+        for i in found.rows {
+            let (index, name) = match self.by {
+                By::Severity => (frame.severity(*i).place(), frame.severity(*i).name()),
+                By::Type => {
+                    let index = frame.type_index(*i);
+                    (index, header.types[index].name.as_str())
+                }
+                By::Member => {
+                    let index = frame.member_index(*i);
+                    (index, header.members[index].name.as_str())
+                }
+            };
+            if places.len() <= index {
+                places.resize(index + 1, None);
+            }
+            let place = *places[index].get_or_insert_with(|| self.place_of(name));
+            // The window lies within the bins.
+            if let (Some(place), Some(bin)) = (place, self.bins.bin_of(frame.listed(*i))) {
+                self.counts[place][bin] += 1;
+            }
         }
         Ok(())
     }

@@ -15,9 +15,12 @@ mod field;
 mod filter;
 mod find;
 mod follow;
+mod gather;
 mod histogram;
+mod last_match;
 mod learn;
 mod lex;
+mod line;
 mod mask;
 mod names;
 mod needed;
@@ -28,6 +31,7 @@ mod pattern;
 mod patterns;
 mod rolled;
 mod row;
+mod rows;
 mod scan;
 mod settle;
 mod sift;
@@ -63,6 +67,7 @@ pub use filter::Filter;
 use filter::Plan;
 pub use follow::{FOLLOW_FRAMES_MAX, FOLLOW_LAG_EVENTS_MAX, FollowFrom, Followed, Follower};
 pub use histogram::{By, HISTOGRAM_SERIES_MAX, Histogram, HistogramQuery, Series};
+pub use last_match::{LAST_MATCH_EVENTS_MAX, LastMatch};
 pub use lex::QUERY_TERMS_MAX;
 pub use names::{NAMES_MAX, NameOf, NameSeen, Names, NamesQuery};
 pub use parse::{Reading, SyntaxError};
@@ -297,31 +302,6 @@ impl Log {
         let mut before = side(Order::Descending)?;
         before.reverse();
         Ok((before, side(Order::Ascending)?))
-    }
-
-    /// The newest event that matches and is listed before an instant. `None` also
-    /// when the bound on work ends the search before one is found.
-    ///
-    /// # Errors
-    ///
-    /// The store cannot be read, or nobody waits for the answer any more.
-    pub fn last_match_before(
-        &self,
-        filter: &Filter,
-        before: Timestamp,
-        work: &Work,
-    ) -> Result<Option<StoredEvent>, QueryError> {
-        let scan = Scan {
-            core: self.core(),
-            plan: &Plan::new(filter),
-            window: self.window_between(None, Some(before)),
-            order: Order::Descending,
-            after: None,
-            limit: 1,
-            count_all: false,
-            work,
-        };
-        Ok(scan.run()?.events.pop())
     }
 
     fn window(&self, query: &Query) -> Window {

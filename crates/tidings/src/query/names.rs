@@ -10,9 +10,10 @@ use std::mem;
 use std::sync::Arc;
 
 use super::filter::{Filter, Plan};
+use super::gather::{Found, Gather};
 use super::rolled::Rolling;
 use super::told::{Tells, Told};
-use super::walk::{Gather, Row, Walk};
+use super::walk::Walk;
 use super::work::{Unread, Work};
 use super::{Order, QueryError};
 use crate::block::FormatError;
@@ -309,13 +310,15 @@ impl Gather for Seen {
         true
     }
 
-    fn event(&mut self, row: &Row<'_>) -> Result<(), FormatError> {
-        let name = match self.by {
-            NameOf::Member => row.member(),
-            NameOf::Type => row.event_type(),
-        };
+    fn frame(&mut self, found: &Found<'_>) -> Result<(), FormatError> {
         let count = u64::from(!self.settling);
-        self.add(name, count, Some((row.listed(), row.listed())));
+        for row in found.rows() {
+            let name = match self.by {
+                NameOf::Member => row.member(),
+                NameOf::Type => row.event_type(),
+            };
+            self.add(name, count, Some((row.listed(), row.listed())));
+        }
         Ok(())
     }
 }

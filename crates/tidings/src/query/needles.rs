@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind};
 
+use super::rows::Rows;
+
 /// Texts of one expression that are looked for, at most; what else it needs is left to
 /// the expression itself.
 const NEEDLES_MAX: usize = 16;
@@ -29,13 +31,13 @@ impl Needles {
         regex_syntax::parse(pattern).map_or(Needles::Unknown, |hir| of(&hir, &mut 0))
     }
 
-    /// Whether texts that are joined hold what one of them must hold.
-    pub(super) fn may_be_in(&self, joined: &str) -> bool {
+    /// The texts that may match, by those that hold a needle.
+    pub(super) fn rows(&self, holding: &impl Fn(&regex::Regex) -> Rows) -> Rows {
         match self {
-            Needles::Unknown => true,
-            Needles::Text(text) => text.is_match(joined),
-            Needles::All(all) => all.iter().all(|one| one.may_be_in(joined)),
-            Needles::Any(any) => any.iter().any(|one| one.may_be_in(joined)),
+            Needles::Unknown => Rows::All,
+            Needles::Text(text) => holding(text),
+            Needles::All(all) => Rows::meeting(all.iter().map(|one| one.rows(holding))),
+            Needles::Any(any) => Rows::joining(any.iter().map(|one| one.rows(holding))),
         }
     }
 
@@ -120,10 +122,15 @@ mod tests {
 
     use super::*;
 
+    fn may_match(needles: &Needles, text: &str) -> bool {
+        let holding = |needle: &regex::Regex| (0..needle.is_match(text).into()).collect();
+        !needles.rows(&holding).is_none()
+    }
+
     #[track_caller]
     fn assert_needs(pattern: &str, held: &[&str], lacking: &[&str]) {
         let needles = Needles::of(pattern);
-        let may = |text: &&str| needles.may_be_in(text);
+        let may = |text: &&str| may_match(&needles, text);
         assert!(held.iter().all(may) && !lacking.iter().any(may), "{pattern}: {needles:?}");
     }
 
@@ -140,7 +147,7 @@ mod tests {
     fn of_very_many_alternatives_none_is_looked_for() {
         let pattern = (10..60).map(|n| format!("n{n}x")).collect::<Vec<_>>().join("|");
 
-        assert!(Needles::of(&pattern).may_be_in(""));
+        assert!(may_match(&Needles::of(&pattern), ""));
     }
 
     proptest! {
@@ -152,7 +159,7 @@ mod tests {
             if let Ok(regex) = regex::Regex::new(&pattern)
                 && regex.is_match(&text)
             {
-                prop_assert!(Needles::of(&pattern).may_be_in(&text), "{} {}", pattern, text);
+                prop_assert!(may_match(&Needles::of(&pattern), &text), "{} {}", pattern, text);
             }
         }
     }

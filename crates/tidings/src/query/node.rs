@@ -8,6 +8,7 @@ use super::expr::{Compare, Label, Term, Tree};
 use super::field::{field, is_in_fields, text_of};
 use super::patterns::Matcher;
 use super::row::Row;
+use super::rows::Rows;
 use super::text::{Name, Regex, Word};
 use crate::block::FormatError;
 use crate::event::Fields;
@@ -131,6 +132,17 @@ impl Node {
             }
         }
         all_known.then_some(!end)
+    }
+
+    /// The events of a frame that may match, by those that may pass a test. What is
+    /// cheap to ask comes first, and what changes nothing any more is not asked.
+    pub(super) fn rows(&self, ask: &impl Fn(&Test) -> Rows) -> Rows {
+        match self {
+            Node::All(sides) => Rows::meeting(sides.iter().map(|side| side.rows(ask))),
+            Node::Any(sides) => Rows::joining(sides.iter().map(|side| side.rows(ask))),
+            Node::Test { test, wanted: true } => ask(test),
+            Node::Test { wanted: false, .. } => Rows::All,
+        }
     }
 
     /// Whether events of this name may match.
@@ -288,7 +300,7 @@ impl Test {
                     || row.subject().is_some_and(|text| word.is_in(text))
                     || row.source().is_some_and(|text| word.is_in(text))
                     || word.is_in(row.member())
-                    || is_in_fields(word, facts.fields()?)
+                    || (row.may_hold_in_fields(word)? && is_in_fields(word, facts.fields()?))
             }
             Test::Field(name, test) => {
                 field(facts.fields()?, name).is_some_and(|value| test.holds(&text_of(value)))

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::field::fields_of;
-use crate::block::{FormatError, Frame, Header};
+use super::field::{fields_of, may_be_in_json};
+use super::text::Word;
+use crate::block::{FormatError, Frame};
 use crate::event::{Fields, StoredEvent};
 use crate::id::EventId;
 use crate::log::SharedFrame;
@@ -24,22 +25,26 @@ pub(super) trait Row {
     fn trace(&self) -> Result<(Option<u128>, Option<u64>), FormatError>;
     /// Dear where they have to be read from their JSON text: ask once.
     fn fields(&self) -> Result<Cow<'_, Fields>, FormatError>;
+
+    /// Whether a name or a value of its fields may hold a word, without reading them.
+    fn may_hold_in_fields(&self, _word: &Word) -> Result<bool, FormatError> {
+        Ok(true)
+    }
 }
 
 /// An event of a frame, by its index there; nothing of it is copied.
 pub(super) struct FrameRow<'a> {
-    pub(super) header: &'a Header,
     pub(super) frame: &'a Frame<'a>,
     pub(super) i: usize,
 }
 
 impl Row for FrameRow<'_> {
     fn event_type(&self) -> &str {
-        &self.header.types[self.frame.type_index(self.i)].name
+        &self.frame.header().types[self.frame.type_index(self.i)].name
     }
 
     fn member(&self) -> &str {
-        &self.header.members[self.frame.member_index(self.i)].name
+        &self.frame.header().members[self.frame.member_index(self.i)].name
     }
 
     fn severity(&self) -> Severity {
@@ -72,6 +77,11 @@ impl Row for FrameRow<'_> {
 
     fn fields(&self) -> Result<Cow<'_, Fields>, FormatError> {
         fields_of(self.frame, self.i).map(Cow::Owned)
+    }
+
+    fn may_hold_in_fields(&self, word: &Word) -> Result<bool, FormatError> {
+        let may_hold = |json| may_be_in_json(word, json);
+        Ok(self.frame.fields_json(self.i)?.is_some_and(may_hold))
     }
 }
 
@@ -120,6 +130,10 @@ impl Row for SharedRow<'_> {
 
     fn fields(&self) -> Result<Cow<'_, Fields>, FormatError> {
         Ok(Cow::Borrowed(self.shared.event(self.row.i)?.event.fields()))
+    }
+
+    fn may_hold_in_fields(&self, word: &Word) -> Result<bool, FormatError> {
+        self.row.may_hold_in_fields(word)
     }
 }
 

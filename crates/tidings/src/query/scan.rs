@@ -240,11 +240,13 @@ impl Scan<'_> {
     ) -> Result<Haul, FormatError> {
         let (mut haul, mut rows) = (Haul::default(), Vec::new());
         let sections = part.block.sections(number);
-        if !plan.may_match_in(&sections) {
+        let may_match = plan.rows(&sections);
+        if may_match.is_none() {
             return Ok(haul);
         }
         let frame = sections.into_frame()?;
-        for i in part.rows(number).filter(|i| self.window.shows(&frame, *i)) {
+        let likely = part.rows(number).filter(|i| may_match.has(*i));
+        for i in likely.filter(|i| self.window.shows(&frame, *i)) {
             let key = key_of(&frame, i);
             let wanted = self.is_after(&key) && bar.admits(&key);
             if (wanted || self.count_all) && plan.matches(&frame, i)? {

@@ -1,75 +1,176 @@
-//! Is there anything in a whole frame that a filter could find?
+//! Which events of a frame could a filter find?
 //!
 //! One look at all texts of a frame together is many times cheaper than one look at
-//! each event, and it needs no more than the sections that the texts are in. "Not in
-//! there" is certain, "in there" is not: what was found may lie across two texts, or
-//! belong to several events. Where nothing can be said, and where a section is
-//! damaged, the answer is that it may be there: reading the events tells.
+//! each event, and it needs no more than the sections that the texts are in. "Not
+//! these" is certain, "these" is not. Where nothing can be said, and where a section
+//! is damaged, it may be any of them: reading the events tells.
 
-use super::node::{FieldTest, Test};
+use super::expr::Label;
+use super::field::{has_digits_alone, is_like_a_number};
+use super::node::{FieldTest, Names, Test};
+use super::rows::Rows;
 use super::text::Word;
-use crate::block::{FormatError, Header, Sections};
+use crate::block::{FormatError, Naming, Sections, Tagged, Texts};
 
-/// A frame that has not been read, and the header of its block.
-pub(super) struct Sift<'a> {
-    pub(super) sections: &'a Sections<'a>,
-    pub(super) header: &'a Header,
-}
+/// A frame that has not been read.
+pub(super) struct Sift<'a>(pub(super) &'a Sections<'a>);
 
 impl Sift<'_> {
-    /// Whether no event of the frame can pass a test.
-    pub(super) fn lacks(&self, test: &Test) -> bool {
-        !match test {
-            Test::Regex(regex) => {
-                may(self.sections.joined_messages(), |all| regex.may_match_in(all))
+    /// The events that may pass a test.
+    pub(super) fn rows(&self, test: &Test) -> Rows {
+        let Sift(sections) = self;
+        let rows = match test {
+            Test::Regex(regex) => sections
+                .messages()
+                .map(|texts| regex.needles().rows(&|needle| with_match(texts, needle))),
+            Test::Message(word) => {
+                sections.messages().map(|texts| with_match(texts, word.finder()))
             }
-            Test::Message(word) => may(self.sections.joined_messages(), |all| word.may_be_in(all)),
-            Test::Text(word) => self.may_hold(word),
-            Test::Field(name, FieldTest::Is(value)) => self.may_have(name, value.only()),
-            Test::Field(name, FieldTest::Number(..)) => self.may_have(name, None),
-            Test::Severity(_) | Test::Label(..) | Test::Id(_) | Test::Trace(_) | Test::Span(_) => {
-                true
+            Test::Text(word) => self.with_text(word),
+            Test::Field(name, FieldTest::Is(value)) => self.with_field(name, value.only()),
+            Test::Field(name, FieldTest::Number(..)) => self.with_field(name, None),
+            Test::Label(Label::Type, names) => self.with_type(|name| names.matches(Some(name))),
+            Test::Label(Label::Member, names) => self.with_member(|name| names.matches(Some(name))),
+            Test::Label(Label::Source, names) => self.with_label(Naming::Sources, names),
+            Test::Label(Label::Subject, names) => self.with_label(Naming::Subjects, names),
+            Test::Label(Label::Key, _)
+            | Test::Severity(_)
+            | Test::Id(_)
+            | Test::Trace(_)
+            | Test::Span(_) => Ok(Rows::All),
+        };
+        rows.unwrap_or(Rows::All)
+    }
+
+    /// Those in one of whose texts the word may be, whichever text.
+    fn with_text(&self, word: &Word) -> Result<Rows, FormatError> {
+        let Sift(sections) = self;
+        let finder = word.finder();
+        let holds = |name: &str| finder.is_match(name);
+        let mut rows = with_match(sections.messages()?, finder);
+        if matches!(rows, Rows::All) {
+            return Ok(rows);
+        }
+        rows.join(self.with_type(holds)?);
+        rows.join(self.with_member(holds)?);
+        for of in [Naming::Sources, Naming::Subjects] {
+            let named = sections.names(of)?;
+            if holds(named.joined()) {
+                rows.join(self.with_name(of, holds, false)?);
             }
         }
+        let fields = sections.fields()?;
+        let mut found = if is_like_a_number(word) { Rows::All } else { with_match(fields, finder) };
+        found.join(with_escapes(fields));
+        rows.join(self.of_fields(&found)?);
+        Ok(rows)
     }
 
-    /// Whether a text of an event may hold it, whichever text.
-    fn may_hold(&self, word: &Word) -> bool {
-        let holds = |text: &str| word.may_be_in(text);
-        let is_like_a_number = word.pattern().parts().iter().all(|part| is_like_a_number(part));
-        let mut names = self.header.types.iter().chain(&self.header.members);
-        names.any(|tagged| holds(&tagged.name))
-            || may(self.sections.joined_messages(), holds)
-            || may(self.sections.joined_subjects(), holds)
-            || may(self.sections.joined_sources(), holds)
-            || may(self.sections.joined_fields(), |all| {
-                is_like_a_number || has_escapes(all) || holds(all)
-            })
-    }
-
-    /// Whether a field may have this name, and this value where it is compared as it
-    /// stands.
-    fn may_have(&self, name: &str, value: Option<&str>) -> bool {
+    /// Those that may have a field of this name, of this value where it is compared as
+    /// it stands.
+    fn with_field(&self, name: &str, value: Option<&str>) -> Result<Rows, FormatError> {
+        let fields = self.0.fields()?;
         // Dots may lead into objects.
         let last = name.rsplit('.').next().unwrap_or(name);
-        let is_plain = |text: &&str| !text.starts_with(['{', '[']) && !is_like_a_number(text);
-        may(self.sections.joined_fields(), |all| {
-            let has_value = || value.filter(is_plain).is_none_or(|value| all.contains(value));
-            has_escapes(all) || (all.contains(last) && has_value())
-        })
+        let mut found = with_part(fields, last);
+        let is_plain = |text: &&str| !text.starts_with(['{', '[']) && !has_digits_alone(text);
+        if let Some(value) = value.filter(is_plain) {
+            found.meet(with_part(fields, value));
+        }
+        found.join(with_escapes(fields));
+        self.of_fields(&found)
+    }
+
+    /// The events that have these fields.
+    fn of_fields(&self, found: &Rows) -> Result<Rows, FormatError> {
+        if found.is_none() {
+            return Ok(Rows::none());
+        }
+        let having = self.0.having_fields()?.enumerate();
+        Ok(having.filter(|(at, _)| found.has(*at)).map(|(_, i)| i).collect())
+    }
+
+    fn with_type(&self, is_taken: impl Fn(&str) -> bool) -> Result<Rows, FormatError> {
+        let Some(taken) = taken(&self.0.header().types, is_taken) else { return Ok(Rows::none()) };
+        Ok(rows_where(self.0.types()?, |index| taken[index]))
+    }
+
+    fn with_member(&self, is_taken: impl Fn(&str) -> bool) -> Result<Rows, FormatError> {
+        let Some(taken) = taken(&self.0.header().members, is_taken) else {
+            return Ok(Rows::none());
+        };
+        Ok(rows_where(self.0.members()?, |index| taken[index]))
+    }
+
+    fn with_label(&self, of: Naming, names: &Names) -> Result<Rows, FormatError> {
+        self.with_name(of, |name| names.matches(Some(name)), names.matches(None))
+    }
+
+    fn with_name(
+        &self,
+        of: Naming,
+        is_taken: impl Fn(&str) -> bool,
+        takes_absent: bool,
+    ) -> Result<Rows, FormatError> {
+        let taken: Vec<bool> = self.0.names(of)?.iter().map(is_taken).collect();
+        if !takes_absent && !taken.contains(&true) {
+            return Ok(Rows::none());
+        }
+        Ok(rows_where(self.0.named(of)?, |index| index.map_or(takes_absent, |index| taken[index])))
     }
 }
 
-fn may(read: Result<&str, FormatError>, holds: impl Fn(&str) -> bool) -> bool {
-    read.map_or(true, holds)
+/// Which of these names are taken; `None`: none of them.
+fn taken(names: &[Tagged], is_taken: impl Fn(&str) -> bool) -> Option<Vec<bool>> {
+    let taken: Vec<bool> = names.iter().map(|tagged| is_taken(&tagged.name)).collect();
+    taken.contains(&true).then_some(taken)
 }
 
-/// Whether JSON spells some characters of its texts in another way.
-fn has_escapes(json: &str) -> bool {
-    json.contains('\\')
+fn rows_where<T>(column: impl Iterator<Item = T>, is_taken: impl Fn(T) -> bool) -> Rows {
+    column.enumerate().filter_map(|(i, value)| is_taken(value).then_some(i)).collect()
 }
 
-/// Whether it may be part of a number, which may be spelled in other ways.
-fn is_like_a_number(text: &str) -> bool {
-    text.chars().all(|c| matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E'))
+/// Where something is found in a text, at a place or behind it: from, to.
+type Found = Option<(usize, usize)>;
+
+fn with_match(texts: &Texts, finder: &regex::Regex) -> Rows {
+    if finder.as_str().is_empty() {
+        return Rows::All;
+    }
+    let find = |text: &str, from: usize| {
+        finder.find_at(text, from).map(|found| (found.start(), found.end()))
+    };
+    among(texts, find).collect()
+}
+
+/// The texts that hold what is looked for, each once. It is not found across two.
+fn among(texts: &Texts, find: impl Fn(&str, usize) -> Found) -> impl Iterator<Item = usize> {
+    let (joined, mut from) = (texts.joined(), 0);
+    std::iter::from_fn(move || {
+        loop {
+            let (start, end) = find(joined, from)?;
+            let (i, end_of_text) = texts.holding(start)?;
+            if end <= end_of_text {
+                from = end_of_text;
+                return Some(i);
+            }
+            from = joined.ceil_char_boundary(start + 1);
+        }
+    })
+}
+
+fn with_part(texts: &Texts, part: &str) -> Rows {
+    if part.is_empty() {
+        return Rows::All;
+    }
+    let find = |text: &str, from: usize| {
+        let start = from + text[from..].find(part)?;
+        Some((start, start + part.len()))
+    };
+    among(texts, find).collect()
+}
+
+/// Those in which JSON may spell some characters in another way.
+fn with_escapes(json: &Texts) -> Rows {
+    with_part(json, "\\")
 }

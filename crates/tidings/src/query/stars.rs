@@ -1,5 +1,7 @@
 //! Do these texts stand in another one after the other, with no white space between?
 
+use std::iter;
+
 use super::text::{Bounds, compiled};
 
 /// Texts that were typed with stars between them, made ready to be found.
@@ -34,6 +36,13 @@ impl Stars {
         let mut literals = texts.iter().map(literal).collect::<Option<Vec<Literal>>>()?.into_iter();
         let (first, last) = (literals.next()?, literals.next_back()?);
         Some(Stars { first, between: literals.collect(), last, bounds })
+    }
+
+    /// The longest of the texts, which is probably the rarest.
+    pub(super) fn longest(&self) -> &regex::Regex {
+        let literals = iter::once(&self.first).chain(&self.between).chain(iter::once(&self.last));
+        let literals = literals.map(|literal| &literal.literal);
+        literals.max_by_key(|literal| literal.as_str().len()).unwrap_or(&self.first.literal)
     }
 
     pub(super) fn are_in(&self, text: &str) -> bool {

@@ -44,9 +44,9 @@ impl Regex {
         self.regex.as_str()
     }
 
-    /// Whether one of these texts, which are joined, may match.
-    pub(super) fn may_match_in(&self, joined: &str) -> bool {
-        self.needles.may_be_in(joined)
+    /// What every text that matches holds.
+    pub(super) fn needles(&self) -> &Needles {
+        &self.needles
     }
 
     pub(super) fn is_match(&self, text: &str) -> bool {
@@ -135,11 +135,11 @@ impl Word {
         Some(Word { pattern: pattern.clone(), finder })
     }
 
-    /// Whether it may be there, be it in the middle of a word.
-    pub(super) fn may_be_in(&self, text: &str) -> bool {
+    /// Finds what stands in every text that it is in, be it in the middle of a word.
+    pub(super) fn finder(&self) -> &regex::Regex {
         match &self.finder {
-            Finder::Literal(literal, _) => literal.is_match(text),
-            Finder::Stars(_) => true,
+            Finder::Literal(literal, _) => literal,
+            Finder::Stars(stars) => stars.longest(),
         }
     }
 

@@ -4,7 +4,8 @@
 //!
 //! What can be gathered without an order walks this way: counts, names, groups. No
 //! lock is held while a gatherer works. Each position is told of once: what a
-//! roll-up has told is left out when the index is asked for the rest.
+//! roll-up has told is left out when the index is asked for the rest. Frames are read
+//! by several threads, and taken in by one in order.
 
 use std::cell::Cell;
 use std::iter;
@@ -12,12 +13,13 @@ use std::sync::Arc;
 
 use super::QueryError;
 use super::filter::{BlockPlan, Plan};
+use super::gather::{Found, Gather, Reads};
+use super::line::in_order;
 use super::rolled::{Rolled, Rolling};
-use super::scan::{Window, key_of};
+use super::scan::Window;
 use super::told::Told;
 use super::work::{Meter, Unread, Work};
-use super::{ListKey, Timestamp};
-use crate::block::{FormatError, Frame, Header};
+use crate::block::{FormatError, Frame};
 use crate::id::Position;
 use crate::log::{Core, Part, Places, Rollup, Slot};
 
@@ -34,77 +36,6 @@ pub(super) struct Walk<'a> {
     unread: Cell<Option<Unread>>,
 }
 
-/// What an answer is made of, as a walk meets it.
-pub(super) trait Gather {
-    /// Whether headers can be of any use, as far as the question goes.
-    fn asks_headers(&self) -> bool {
-        false
-    }
-
-    /// Takes in a block whose events all lie in the window, by its header alone.
-    /// Says whether it did; if not, nothing is taken in and the block is opened.
-    fn by_header(&mut self, _told: &Told<'_>) -> bool {
-        false
-    }
-
-    /// Takes in what a roll-up tells, as [`Gather::by_header`] does. Those whose
-    /// window cuts a minute are told of the whole minutes alone.
-    fn by_rollup(&mut self, _rolling: &Rolling<'_>) -> bool {
-        false
-    }
-
-    /// Whether members are asked for, as far as the question goes.
-    fn asks_members(&self) -> bool {
-        false
-    }
-
-    /// Takes in so many events of a frame that was not read, all of which lie in the
-    /// window. Only for who wants every event, and nothing but to count them.
-    fn by_frame(&mut self, _events: u64) -> bool {
-        false
-    }
-
-    /// Takes in one event that matches.
-    ///
-    /// # Errors
-    ///
-    /// What was read is damaged, and nothing is taken in. Sections of a frame fail
-    /// as a whole, so a frame is taken in whole or not at all.
-    fn event(&mut self, row: &Row<'_>) -> Result<(), FormatError>;
-}
-
-/// One event in a block that was opened.
-pub(super) struct Row<'a> {
-    pub(super) header: &'a Header,
-    pub(super) frame: &'a Frame<'a>,
-    /// Its index in the frame.
-    pub(super) i: usize,
-    /// Where the frame's first event stands.
-    start: Position,
-}
-
-impl<'a> Row<'a> {
-    pub(super) fn event_type(&self) -> &'a str {
-        &self.header.types[self.frame.type_index(self.i)].name
-    }
-
-    pub(super) fn member(&self) -> &'a str {
-        &self.header.members[self.frame.member_index(self.i)].name
-    }
-
-    pub(super) fn listed(&self) -> Timestamp {
-        self.frame.listed(self.i)
-    }
-
-    pub(super) fn key(&self) -> ListKey {
-        key_of(self.frame, self.i)
-    }
-
-    pub(super) fn position(&self) -> Position {
-        self.start.plus(self.i as u64)
-    }
-}
-
 /// Positions of a block that may hold a match.
 struct Candidate {
     slot: Slot,
@@ -115,6 +46,20 @@ struct Candidate {
     /// All events of the block lie in the window and can be read, as far as is
     /// known, and all are asked for.
     whole: bool,
+}
+
+impl Candidate {
+    fn within(&self, window: Window) -> Stretch {
+        Stretch { slot: self.slot, positions: self.positions, window }
+    }
+}
+
+/// Positions of a block that are to be opened, in this window.
+struct Stretch {
+    slot: Slot,
+    /// From the first to before the second.
+    positions: (Position, Position),
+    window: Window,
 }
 
 impl<'a> Walk<'a> {
@@ -134,9 +79,11 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         let rolled = if asks { self.by_rollups(gather)? } else { Vec::new() };
+        let mut stretches = Vec::new();
         for rolled in rolled.iter().filter(|rolled| rolled.has_ends) {
-            let positions = (rolled.from, rolled.end);
-            self.window.ends().try_for_each(|end| self.open_all(positions, end, gather))?;
+            for end in self.window.ends() {
+                stretches.extend(self.stretches((rolled.from, rolled.end), end));
+            }
         }
         let candidates: Vec<Candidate> = untold(&rolled)
             .flat_map(|positions| self.candidates(positions, &self.window))
@@ -145,16 +92,13 @@ impl<'a> Walk<'a> {
         for run in candidates.chunk_by(beside) {
             for page in run.chunks(HEADS_PAGE) {
                 if asks && page[0].whole {
-                    self.by_headers(page, gather)?;
+                    stretches.extend(self.by_headers(page, gather)?);
                 } else {
-                    let open = |it: &Candidate| {
-                        self.open_within((&it.slot, it.positions), self.window, gather)
-                    };
-                    page.iter().try_for_each(open)?;
+                    stretches.extend(page.iter().map(|it| it.within(self.window)));
                 }
             }
         }
-        Ok(())
+        self.read(stretches, gather)
     }
 
     /// Takes in what the roll-ups tell, and says which positions that is, in order.
@@ -201,9 +145,12 @@ impl<'a> Walk<'a> {
         window: Window,
         gather: &mut impl Gather,
     ) -> Result<(), QueryError> {
+        self.read(self.stretches(positions, window), gather)
+    }
+
+    fn stretches(&self, positions: (Position, Position), window: Window) -> Vec<Stretch> {
         let candidates = self.candidates(positions, &window);
-        let open = |it: &Candidate| self.open_within((&it.slot, it.positions), window, gather);
-        candidates.iter().try_for_each(open)
+        candidates.iter().map(|it| it.within(window)).collect()
     }
 
     /// What may hold a match in a window, from a position to before another.
@@ -231,49 +178,86 @@ impl<'a> Walk<'a> {
         within.filter(|(_, slot)| wanted(slot)).map(candidate).collect()
     }
 
-    fn by_headers(&self, page: &[Candidate], gather: &mut impl Gather) -> Result<(), QueryError> {
+    /// Takes in what headers tell, and says what has to be opened.
+    fn by_headers(
+        &self,
+        page: &[Candidate],
+        gather: &mut impl Gather,
+    ) -> Result<Vec<Stretch>, QueryError> {
         self.meter.has_room()?;
+        let mut open = Vec::new();
         let heads = self.core.store.heads(page[0].slot.base, page.len())?;
-        for Candidate { slot, .. } in page {
+        for candidate in page {
+            let slot = &candidate.slot;
             let found = heads.binary_search_by_key(&slot.base, |head| head.base);
             let now = found.ok().map(|at| &heads[at].header).and_then(|it| it.as_ref().ok());
             let Some(header) = now.filter(|header| header.count == slot.count) else {
                 // Merged, gone, or damaged by now: opening it tells.
-                self.open(slot, gather)?;
+                open.push(candidate.within(self.window));
                 continue;
             };
             let Some(plan) = self.plan.for_block(header) else { continue };
             if !gather.by_header(&Told { slot, header, plan: &plan }) {
-                self.open(slot, gather)?;
+                open.push(candidate.within(self.window));
             }
         }
-        Ok(())
+        Ok(open)
     }
 
     /// Takes in what matches in one block, event by event.
     pub(super) fn open(&self, slot: &Slot, gather: &mut impl Gather) -> Result<(), QueryError> {
-        self.open_within((slot, (slot.base, slot.end())), self.window, gather)
+        let positions = (slot.base, slot.end());
+        self.read(vec![Stretch { slot: *slot, positions, window: self.window }], gather)
     }
 
-    /// As [`Walk::open`], some positions of it, and in this window.
-    fn open_within(
-        &self,
-        (slot, positions): (&Slot, (Position, Position)),
-        window: Window,
-        gather: &mut impl Gather,
-    ) -> Result<(), QueryError> {
+    /// Takes in what matches in these, in their order. Frames are read by whoever is
+    /// free.
+    fn read(&self, stretches: Vec<Stretch>, gather: &mut impl Gather) -> Result<(), QueryError> {
+        let (only_counts, reads) = (gather.only_counts(), gather.reads());
+        let jobs = stretches.into_iter().flat_map(|stretch| {
+            let jobs = self.jobs(&stretch, only_counts);
+            // A failure is a job that cannot be had.
+            jobs.map_or_else(|error| vec![Err(error)], |jobs| jobs.into_iter().map(Ok).collect())
+        });
+        let work = |job: Job<'a>| match job {
+            Job::Count(events) => Done::Counted(events),
+            Job::Frame(job) => Done::Read(job.read(reads), job),
+        };
+        in_order(&self.core.helpers, jobs, work, |done| match done {
+            Done::Counted(events) => gather.by_count(events),
+            Done::Read(read, job) => {
+                let (start, end) = job.opened.part.positions(job.number);
+                let taken = read.and_then(|read| match read {
+                    Some((frame, rows)) => {
+                        gather.frame(&Found { frame: &frame, rows: &rows, start })
+                    }
+                    None => Ok(()),
+                });
+                if let Err(cause) = taken {
+                    self.core.note_damage(start, end, &cause);
+                }
+            }
+        })
+    }
+
+    /// What there is to read in a stretch.
+    fn jobs(&self, stretch: &Stretch, only_counts: bool) -> Result<Vec<Job<'a>>, QueryError> {
+        let Stretch { slot, positions, window } = stretch;
         if !self.places.meets(positions.0, positions.1) {
-            return Ok(());
+            return Ok(Vec::new());
         }
         if !self.meter.has_room()? {
             let mut unread = self.unread.get().unwrap_or(Unread::nothing());
             unread.add(positions.1.0 - positions.0.0, slot.received);
             self.unread.set(Some(unread));
-            return Ok(());
+            return Ok(Vec::new());
         }
-        let Some(part) = self.core.part(slot)? else { return Ok(()) };
-        let Some(plan) = self.plan.for_block(part.block.header()) else { return Ok(()) };
+        let Some(part) = self.core.part(slot)? else { return Ok(Vec::new()) };
+        let Some(plan) = self.plan.for_block(part.block.header()) else { return Ok(Vec::new()) };
         let damaged: Vec<_> = self.core.index.read().damaged_within(slot).collect();
+        let opened = Arc::new(Opened { part, plan, positions: *positions, window: *window });
+        let Opened { part, plan, .. } = &*opened;
+        let (mut jobs, mut counted) = (Vec::new(), 0);
         for number in part.frames() {
             let (from, to) = part.positions(number);
             let known = damaged.iter().any(|hit| hit.0 < to && hit.1 > from);
@@ -282,24 +266,22 @@ impl<'a> Walk<'a> {
             if known || beyond || !window.meets(part.block.frame_listed(number)) {
                 continue;
             }
-            let rows = (positions.0.max(from), positions.1.min(to));
             let summary = part.block.frame_summary(number);
             let received = summary.map_or(part.block.header().received, |said| said.received);
             let whole =
                 window.holds(part.block.frame_listed(number)) && received.0 >= window.cutoff;
-            if whole && gather.by_frame(rows.1.0 - rows.0.0) {
+            if whole && only_counts {
+                counted += positions.1.min(to).0 - positions.0.max(from).0;
                 continue;
             }
             if received.1 < window.cutoff || !plan.may_match_frame(summary) {
                 continue;
             }
             self.meter.count(part.rows(number).len());
-            let rows = Rows { part: &part, number, positions, window };
-            if let Err(cause) = rows.gather(&plan, gather) {
-                self.core.note_damage(from, to, &cause);
-            }
+            jobs.push(Job::Frame(FrameJob { opened: Arc::clone(&opened), number }));
         }
-        Ok(())
+        jobs.extend((counted > 0).then_some(Job::Count(counted)));
+        Ok(jobs)
     }
 }
 
@@ -310,33 +292,61 @@ fn untold(told: &[Rolled]) -> impl Iterator<Item = (Position, Position)> {
     from.zip(end).filter(|(from, end)| from < end)
 }
 
-/// The events of a frame that are asked for, before the filter.
-struct Rows<'a> {
-    part: &'a Part,
-    number: usize,
+/// A block that was opened, and what is asked of it.
+struct Opened<'a> {
+    part: Part,
+    plan: BlockPlan<'a>,
     positions: (Position, Position),
     window: Window,
 }
 
-impl Rows<'_> {
-    fn gather(&self, plan: &BlockPlan<'_>, gather: &mut impl Gather) -> Result<(), FormatError> {
-        let Rows { part, number, positions, window } = *self;
-        let sections = part.block.sections(number);
-        if !plan.may_match_in(&sections) {
-            return Ok(());
+/// What is done for a gatherer before it is its turn.
+enum Job<'a> {
+    /// Nothing: so many events lie in frames that need not be read.
+    Count(u64),
+    Frame(FrameJob<'a>),
+}
+
+enum Done<'a> {
+    Counted(u64),
+    Read(Result<Option<Matching>, FormatError>, FrameJob<'a>),
+}
+
+/// A frame, and its events that match, at least one.
+type Matching = (Box<Frame<'static>>, Vec<usize>);
+
+struct FrameJob<'a> {
+    opened: Arc<Opened<'a>>,
+    number: usize,
+}
+
+impl FrameJob<'_> {
+    /// `None` where nothing matches.
+    fn read(&self, reads: Reads) -> Result<Option<Matching>, FormatError> {
+        let Opened { part, plan, positions, window } = &*self.opened;
+        let sections = part.block.sections_to_keep(self.number);
+        let may_match = plan.rows(&sections);
+        if may_match.is_none() {
+            return Ok(None);
         }
-        let (frame, start) = (&sections.into_frame()?, part.positions(number).0);
+        let (frame, start) = (sections.into_frame()?, part.positions(self.number).0);
         let among = |i: &usize| {
             let position = start.plus(*i as u64);
             positions.0 <= position && position < positions.1
         };
         let mut matching = Vec::new();
-        for i in part.rows(number).filter(among).filter(|i| window.shows(frame, *i)) {
-            if plan.matches(frame, i)? {
+        let likely = part.rows(self.number).filter(|i| may_match.has(*i) && among(i));
+        for i in likely.filter(|i| window.shows(&frame, *i)) {
+            if plan.matches(&frame, i)? {
                 matching.push(i);
             }
         }
-        let header = part.block.header();
-        matching.into_iter().try_for_each(|i| gather.event(&Row { header, frame, i, start }))
+        let Some(first) = matching.first() else { return Ok(None) };
+        match reads {
+            Reads::Nothing => {}
+            Reads::Messages => drop(frame.message(*first)?),
+            Reads::Fields => drop(frame.fields_json(*first)?),
+        }
+        Ok(Some((Box::new(frame), matching)))
     }
 }

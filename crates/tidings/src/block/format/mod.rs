@@ -19,7 +19,7 @@ use crate::clock::Timestamp;
 
 pub(super) use codec::{Compressor, open, verified};
 pub(super) use head::{read_head, write_head};
-pub(super) use numbers::{read_numbers, write_numbers};
+pub(super) use numbers::{read_names, read_numbers, write_numbers};
 #[cfg(feature = "testing")]
 pub(super) use sealed_over::{sealed_over, taken_apart};
 pub(super) use texts::{read_details, read_messages, write_details, write_messages};

@@ -1,6 +1,8 @@
 //! What is in section A? Columns of numbers, and dictionaries of sources and
 //! subjects.
 
+use std::collections::BTreeSet;
+
 use super::texts::{put_texts, read_texts};
 use super::varint::{Reader, put_difference, put_len, put_signed, put_varint};
 use super::{Directory, FormatError};
@@ -174,6 +176,49 @@ pub(in super::super) fn read_numbers(
     })
 }
 
+/// The sources and the subjects that occur, without what stands before and after
+/// them: that is looked at when the numbers are read.
+pub(in super::super) fn read_names(
+    bytes: &[u8],
+    count: usize,
+    header: &Header,
+) -> Result<[Texts; 2], FormatError> {
+    const WHAT: &str = "numbers";
+    let mut reader = Reader::new(bytes);
+    let reader = &mut reader;
+    let flags = reader.byte(WHAT)?;
+    let each = |bit: u8| flags & bit != 0;
+    let values = |bit: u8| if each(bit) { count } else { 1 };
+    if !each(SOURCES) && !each(SUBJECTS) {
+        return Ok([Texts::default(), Texts::default()]);
+    }
+    let runs = read_column(reader, values(EACH_RUN), true, header.runs.len(), "run")?;
+    let seqs = if each(EACH_SEQ) { count } else { runs.iter().collect::<BTreeSet<_>>().len() };
+    reader.pass(seqs, WHAT)?;
+    for _ in 0..3 {
+        let steps = match reader.byte(WHAT)? {
+            AS_TIMESTAMP | AS_RECEIVED => 0,
+            ONE_FOR_ALL => 1,
+            _ => count,
+        };
+        reader.pass(steps, WHAT)?;
+    }
+    for bit in [EACH_SEVERITY, EACH_TYPE, EACH_MEMBER] {
+        reader.pass(values(bit), WHAT)?;
+    }
+    let mut names = |bit: u8, bytes_max, what| {
+        if !each(bit) {
+            return Ok(Texts::default());
+        }
+        let names = reader.some(count, what)?;
+        let names = read_texts(reader, names, bytes_max, what)?;
+        reader.pass(count, what)?;
+        Ok(names)
+    };
+    let sources = names(SOURCES, SOURCE_BYTES_MAX, "source")?;
+    Ok([sources, names(SUBJECTS, SUBJECT_BYTES_MAX, "subject")?])
+}
+
 /// `count` indices below `end`.
 fn read_column(
     reader: &mut Reader<'_>,
@@ -183,6 +228,14 @@ fn read_column(
     what: &'static str,
 ) -> Result<Vec<u32>, FormatError> {
     if each {
+        if let Some(short) = reader.short(count) {
+            // Nearly always: of few names.
+            let column: Vec<u32> = short.iter().map(|byte| u32::from(*byte)).collect();
+            return match column.iter().find(|index| **index as usize >= end) {
+                Some(beyond) => Err(FormatError::Impossible { what, value: u64::from(*beyond) }),
+                None => Ok(column),
+            };
+        }
         // A loop: collecting results would not reserve room for them.
         let mut column = Vec::with_capacity(count);
         for _ in 0..count {

@@ -99,6 +99,34 @@ impl<'a> Reader<'a> {
         Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
     }
 
+    /// So many numbers, if each of them is a byte.
+    pub(super) fn short(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (short, rest) = self.0.split_at_checked(count)?;
+        let all = short.iter().fold(0, |all, byte| all | *byte);
+        (all < 0x80).then(|| {
+            self.0 = rest;
+            short
+        })
+    }
+
+    /// Passes over so many numbers without reading them.
+    pub(super) fn pass(&mut self, count: usize, what: &'static str) -> Result<(), FormatError> {
+        const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+        let mut left = count;
+        while let Some((eight, rest)) = self.0.split_first_chunk::<8>() {
+            let ends = (!u64::from_le_bytes(*eight) & HIGH_BITS).count_ones() as usize;
+            if ends >= left {
+                break;
+            }
+            left -= ends;
+            self.0 = rest;
+        }
+        while left > 0 {
+            left -= usize::from(self.byte(what)? < 0x80);
+        }
+        Ok(())
+    }
+
     /// The instant that differs so from another one.
     pub(super) fn instant(&mut self, from: i64, what: &'static str) -> Result<i64, FormatError> {
         Ok(from.wrapping_add(self.signed(what)?))
@@ -164,6 +192,23 @@ mod tests {
             assert_eq!(reader.varint("value"), Ok(value));
             assert_eq!(reader.signed("value"), Ok(value.cast_signed()));
             assert_eq!(reader.end("rest"), Ok(()));
+        }
+    }
+
+    #[test]
+    fn numbers_are_passed_over_wherever_they_end() {
+        for sizes in [[1; 20], [1 << 20; 20], std::array::from_fn(|i| 1_u64 << (i * 3))] {
+            let mut out = Vec::new();
+            for size in sizes {
+                put_varint(&mut out, size);
+            }
+            for passed in 0..sizes.len() {
+                let mut reader = Reader::new(&out);
+                reader.pass(passed, "value").unwrap();
+                assert_eq!(reader.varint("value"), Ok(sizes[passed]), "{passed} of {sizes:?}");
+            }
+            let error = Reader::new(&out).pass(sizes.len() + 1, "value").unwrap_err();
+            assert_eq!(error, FormatError::Missing { what: "value" });
         }
     }
 

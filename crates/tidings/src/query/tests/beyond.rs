@@ -28,7 +28,7 @@ fn a_log_without_events_has_no_steps() {
     assert!(log.names(&NamesQuery::default()).unwrap().names.is_empty());
     assert!(log.collapsed(&Query::default()).unwrap().groups.is_empty());
     let last = log.last_match_before(&Filter::default(), Timestamp::MAX, &Work::default()).unwrap();
-    assert!(last.is_none());
+    assert_eq!(last, LastMatch::Nothing);
 }
 
 #[test]
@@ -98,8 +98,9 @@ fn the_ends_of_time_are_instants_like_others() {
     }
     let last =
         |before| log.last_match_before(&Filter::default(), before, &Work::default()).unwrap();
-    assert!(last(Timestamp::MIN).is_none() && last(Timestamp::MAX).is_some());
-    assert!(last(start()).is_none());
+    assert_eq!(last(Timestamp::MIN), LastMatch::Nothing);
+    assert!(matches!(last(Timestamp::MAX), LastMatch::Event(_)));
+    assert_eq!(last(start()), LastMatch::Nothing);
 }
 
 /// Types `t0` with one event, `t1` with two and so on, and as many members.

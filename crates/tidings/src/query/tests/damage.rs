@@ -117,3 +117,26 @@ fn a_missing_tail_is_a_gap_for_readers_and_followers() {
     assert_eq!(gaps(&log), [("missing_tail", Some(2))]);
     assert_eq!(followed(&log), ["missing_tail 0..2", "2", "clo"]);
 }
+
+#[test]
+fn what_is_damaged_hides_nothing_from_who_need_not_read_it() {
+    let (store, options) = (Odd::new(), options());
+    let log = store.log(&options);
+    let event = |i: i32| Event::new("a", i.to_string()).with_field("took", i);
+    append(&log, (0..600).map(event).collect());
+    log.core().cache.lock().remove(&[Position(0)]);
+    // Its fields.
+    store.damage_last_frame(0);
+    let asked = |q: &str, of| {
+        let filter = Filter { expr: Expr::read(q).expr, ..Filter::default() };
+        let facets = log.facets(&FacetQuery { filter, of: vec![of], ..FacetQuery::default() });
+        facets.unwrap().matched
+    };
+
+    assert_eq!(asked("/[0-9]/", FacetOf::Type), 600);
+    assert_eq!(asked("message:599", FacetOf::Subject), 1);
+    assert_eq!(asked("type:a severity:info member:*", FacetOf::Severity), 600);
+    assert_eq!(gaps(&log), []);
+    assert_eq!(asked("/[0-9]/", FacetOf::Field("took".to_owned())), 512);
+    assert_eq!(gaps(&log), [("damaged", Some(88))]);
+}

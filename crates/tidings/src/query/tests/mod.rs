@@ -15,6 +15,7 @@ mod odd;
 mod pages;
 mod reading;
 mod rolled;
+mod sifted;
 mod tallies;
 mod words;
 mod work;

@@ -99,3 +99,61 @@ fn counts_that_a_bound_cuts_say_what_they_left_out() {
     assert_eq!((facets.matched, facets.coverage.complete), (10, false));
     assert_eq!((gap.reason, gap.events), ("work_limit", Some(5)));
 }
+
+#[test]
+fn the_search_for_the_last_match_ends_early_and_says_how_far_it_came() {
+    let options = options();
+    let log = log_with(&options);
+    for i in 0..4 {
+        append(&log, (0..5).map(|_| Event::new("a", i.to_string())).collect());
+        options.clock.advance(SECOND);
+    }
+    let last = |regex: &str, events_max| {
+        let filter = Filter { grep: Some(Regex::new(regex).unwrap()), ..Filter::default() };
+        log.last_match_before(&filter, Timestamp::MAX, &at_most(events_max)).unwrap()
+    };
+
+    assert_eq!(last("x", 20), LastMatch::Nothing);
+    assert_eq!(last("0", 11), LastMatch::NoneSince(start().after(NANOSECOND)));
+    assert!(matches!(last("0", 16), LastMatch::Event(event) if event.event.message() == "0"));
+    assert_eq!(last("0", 6), LastMatch::NoneSince(start().after(SECOND + NANOSECOND)));
+    assert!(matches!(last("2", 6), LastMatch::Event(event) if event.event.message() == "2"));
+}
+
+#[test]
+fn counts_and_groups_that_others_help_with_are_those_of_one() {
+    for seed in 0..SEEDS {
+        let mut dice = fastrand::Rng::with_seed(seed);
+        let world = World::random(&mut dice);
+        for number in 0..QUESTIONS {
+            let query = question(&mut dice, world.options.clock.now());
+            let why = format!("replay: seed {seed}, question {number}: {query:?}");
+            let helped = gathered(&world.log, &query);
+            let helpers = &world.log.core().helpers;
+            let seats: Vec<_> = std::iter::from_fn(|| helpers.try_take()).collect();
+
+            let alone = gathered(&world.log, &query);
+
+            drop(seats);
+            assert_eq!(helped, alone, "{why}");
+        }
+    }
+}
+
+/// All that is gathered without an order, of the events that a list is asked for.
+fn gathered(log: &Log, query: &Query) -> (Facets, Names, Histogram, Vec<Group>) {
+    let Query { filter, since, until, work, .. } = query.clone();
+    let of = vec![FacetOf::Subject, FacetOf::Field("took".to_owned()), FacetOf::Type];
+    let facets =
+        FacetQuery { filter: filter.clone(), since, until, of, top: 3, work: work.clone() };
+    let (by, work) = (NameOf::Type, work.clone());
+    let names = NamesQuery { filter: filter.clone(), since, until, by, work: work.clone() };
+    let by = By::Member;
+    let histogram = HistogramQuery { filter, since, until, step: None, by, work };
+    (
+        log.facets(&facets).unwrap(),
+        log.names(&names).unwrap(),
+        log.histogram(&histogram).unwrap(),
+        log.collapsed(query).unwrap().groups,
+    )
+}
