@@ -4,7 +4,7 @@
 import { firstCommands } from "./commands.js";
 import { byId, counted, el } from "./dom.js";
 import { chips, isFiltered, rangeText } from "./filters.js";
-import { missingSpan, missingText } from "./rows.js";
+import { isUnread, missingSpan, missingText } from "./rows.js";
 import { shown } from "./text.js";
 import { nanos, fromMillis, rowTime, spanText } from "./times.js";
 
@@ -52,8 +52,10 @@ export function showReach(state, known) {
 
 /** @param {import("./api.js").Coverage} coverage */
 function missingSum(coverage) {
-  const known = coverage.gaps.reduce((sum, gap) => sum + (gap.events ?? 0), 0);
-  const unknown = coverage.gaps.some((gap) => gap.events === null || gap.events === undefined);
+  const missing = coverage.gaps.filter((gap) => !isUnread(gap));
+  if (coverage.gaps.length > 0 && missing.length === 0) return "not all was looked at";
+  const known = missing.reduce((sum, gap) => sum + (gap.events ?? 0), 0);
+  const unknown = missing.some((gap) => gap.events === null || gap.events === undefined);
   if (!known) return "something may be missing";
   return `${unknown ? "at least " : ""}${counted(known, "event")} missing`;
 }
@@ -135,6 +137,14 @@ export function showFirstSteps(onCopy, onTest) {
     el("p", {}, "This log is empty. Record something from a shell, and it appears here at once:"),
     el("ul", { class: "commands" }, ...commands),
     el("p", {}, "or ", el("button", { type: "button", onclick: onTest }, "send a test event"), " from here."));
+}
+
+/**
+ * Nothing was found, and not all was looked at.
+ * @param {import("./api.js").Missing[]} gaps what was not
+ */
+export function showNotYet(gaps) {
+  showEmpty(el("h2", {}, "Nothing found yet"), ...gaps.map((gap) => el("p", {}, `${missingText(gap)}.`)));
 }
 
 /**

@@ -11,10 +11,10 @@ import { emptyState, encodePairs, followParameters, listParameters, rangeText, r
 import { EventList } from "./list.js";
 import { Follow } from "./live.js";
 import {
-  hideEmpty, showFirstSteps, showLive, showNoMatch, showReach, showRefusal, showServer, showTrouble, toast,
+  hideEmpty, showFirstSteps, showLive, showNoMatch, showNotYet, showReach, showRefusal, showServer, showTrouble, toast,
 } from "./notices.js";
 import { Overview } from "./overview.js";
-import { ruleRow } from "./rows.js";
+import { isUnread, ruleRow } from "./rows.js";
 import { fromMillis, listTime, nanos } from "./times.js";
 
 /** Events that arrive within this time are shown together. */
@@ -248,6 +248,7 @@ function afterRows() {
   if (rows.count === 0 && known.coverage) {
     const never = !known.coverage.oldest && !known.stats?.store?.events;
     if (never) showFirstSteps(copied, () => sendTestEvent().catch((error) => toast(error.message)));
+    else if (next) showNotYet(known.coverage.gaps.filter(isUnread));
     else showNoMatch(state, known.last, (to) => go(to));
   }
   byId("table").hidden = rows.lines.length === 0;
@@ -258,7 +259,8 @@ function afterRows() {
 function showEnd() {
   const more = byId("more");
   more.hidden = !next && !rows.trimmed;
-  more.textContent = rows.full || rows.trimmed ? "Go on from here" : "Load older";
+  const isCut = next && known.coverage?.gaps.some(isUnread);
+  more.textContent = rows.full || rows.trimmed ? "Go on from here" : isCut ? "Search on" : "Load older";
   byId("end").hidden = !more.hidden || rows.count === 0;
   byId("end").textContent = `That is all: ${counted(rows.count, "event")}, ${rangeText(state)}.`;
 }
@@ -277,6 +279,7 @@ export async function loadOlder() {
     if (signal.aborted) return;
     rows.append(page.events);
     next = page.page.next;
+    known.coverage = page.coverage;
     afterRows();
   } catch (error) {
     if (!signal.aborted) toast(error instanceof Refused ? error.message : "the server does not answer");

@@ -1,6 +1,7 @@
 //! Which events were asked for, and how shall they look?
 
 use jiff::tz::TimeZone;
+use tidings::query::QUERY_BYTES_MAX;
 use tidings::{Expr, Timestamp};
 
 use super::Context;
@@ -85,6 +86,11 @@ impl Wanted {
 /// Says how a query was understood that could not be read as it was typed, and
 /// whether that was so. The server reads it in the same way.
 fn tell_problems(query: &str, strict: bool) -> Result<bool, Failure> {
+    if query.len() > QUERY_BYTES_MAX {
+        let bytes = query.len();
+        let message = format!("-q has {bytes} bytes, at most {QUERY_BYTES_MAX} are read");
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let read = Expr::read(query);
     let Some(first) = read.problems.first() else { return Ok(false) };
     if strict {
@@ -223,6 +229,14 @@ mod tests {
         assert!(failure.message.starts_with("-q does not parse: column 2: "), "{failure:?}");
         assert_eq!(failure.exit, Exit::Usage);
         assert!(read("-q a)").is_ok());
+    }
+
+    #[test]
+    fn a_query_that_no_server_reads_is_not_sent() {
+        let failure = read(&format!("-q {}", "a".repeat(QUERY_BYTES_MAX + 1))).unwrap_err();
+
+        assert_eq!(failure.message, "-q has 4097 bytes, at most 4096 are read");
+        assert_eq!(failure.exit, Exit::Usage);
     }
 
     #[test]

@@ -182,6 +182,7 @@ impl Gap {
             "watch_stale" => "etcd tells nothing new".into(),
             "hole" => "what was published never came".into(),
             "unshared" => "not shared".into(),
+            "work_limit" => "not looked at".into(),
             other => escaped(other).replace('_', " "),
         };
         let when = match (self.from, self.to) {

@@ -94,6 +94,33 @@ fn a_search_without_a_match_leads_to_the_last_one() {
 }
 
 #[test]
+fn a_search_that_the_server_cut_short_says_so_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start_with(dir.path(), &["--query-events-max", "3"]);
+    // Older than all before it, in a block of its own.
+    for minutes in 1..9 {
+        let message = if minutes == 8 { "a needle" } else { "straw" };
+        record_ago(&server, &format!("{minutes}m"), "info", message);
+    }
+    let test = "a_search_that_the_server_cut_short_says_so_and_goes_on";
+    let Some(page) = Page::open(test, &server, "/?q=*eedle*") else { return };
+    page.settled();
+
+    page.wait("document.querySelector('#empty h2')?.innerText === 'Nothing found yet'");
+    let reach = page.text("document.querySelector('#reach').innerText");
+    assert!(reach.ends_with(", not all was looked at"), "{reach}");
+    let more = page.text("document.querySelector('#empty p').innerText");
+    assert!(more.starts_with("5 events not looked at"), "{more}");
+    assert_eq!(page.text("document.querySelector('#more').innerText"), "Search on");
+    page.click("#more");
+    page.wait("document.querySelector('#empty p').innerText.startsWith('2 events not looked at')");
+    page.click("#more");
+
+    page.shows(&["a needle"]);
+    page.wait("document.querySelector('#reach').innerText.endsWith(', nothing missing')");
+}
+
+#[test]
 fn an_empty_log_says_how_to_begin_here() {
     let server = Server::start();
     let test = "an_empty_log_says_how_to_begin_here";

@@ -53,7 +53,10 @@ fn lines_and_the_command_line_go_on_to_the_end_by_themselves() {
 
     assert_eq!(lines.matches("needle").count(), 1, "{lines}");
     assert_eq!(String::from_utf8(listed.stdout).unwrap(), "needle\n");
-    assert!(!String::from_utf8(listed.stderr).unwrap().contains("work_limit"));
+    assert!(!String::from_utf8(listed.stderr).unwrap().contains("not looked at"));
+    let counted = server.tidings(&["stats", "-g", "[0-4]"]);
+    let told = String::from_utf8(counted.stderr).unwrap();
+    assert!(told.contains("90 events ") && told.contains(" (not looked at)"), "{told}");
 }
 
 #[test]
