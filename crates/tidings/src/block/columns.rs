@@ -17,20 +17,13 @@ impl Texts {
         self.ends.push(end.expect("a frame's texts are cut off long before 4 GiB"));
     }
 
-    /// Cuts `joined` into texts of these lengths; `None` if they do not add up
-    /// or cut a character in two.
-    pub(super) fn cut(joined: String, lengths: &[u32]) -> Option<Texts> {
-        let mut ends = Vec::with_capacity(lengths.len());
-        let mut end = 0_u32;
-        for length in lengths {
-            end = end.checked_add(*length)?;
-            if !joined.is_char_boundary(usize::try_from(end).ok()?) {
-                return None;
-            }
-            ends.push(end);
-        }
-        let whole = usize::try_from(end).ok()? == joined.len();
-        whole.then_some(Texts { joined, ends })
+    /// Texts that end at these bytes of `joined`, in order; `None` if the last is not
+    /// its end or one cuts a character in two.
+    pub(super) fn cut(joined: String, ends: Vec<u32>) -> Option<Texts> {
+        let is_whole = ends.last().map_or(0, |end| *end as usize) == joined.len();
+        let is_cut = |end: &u32| joined.is_char_boundary(*end as usize);
+        (is_whole && (joined.is_ascii() || ends.iter().all(is_cut)))
+            .then_some(Texts { joined, ends })
     }
 
     pub(super) fn get(&self, i: usize) -> &str {
@@ -63,10 +56,9 @@ impl Texts {
     }
 }
 
-/// Some events have a name of a small set.
+/// Some events have one of these texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Named {
-    /// The set.
     pub(super) names: Texts,
     /// 0 for none, else one more than the index into the names.
     pub(super) places: Vec<u32>,
@@ -76,6 +68,15 @@ impl Named {
     pub(super) fn get(&self, i: usize) -> Option<&str> {
         let place = self.places[i].checked_sub(1)?;
         Some(self.names.get(place as usize))
+    }
+
+    /// The next event has this text, and no other has the same one.
+    pub(super) fn push(&mut self, text: Option<&str>) {
+        let place = text.map_or(0, |text| {
+            self.names.push(text);
+            u32::try_from(self.names.len()).expect("a frame has few texts")
+        });
+        self.places.push(place);
     }
 
     pub(super) fn clear(&mut self) {
@@ -118,29 +119,32 @@ impl Numbers {
     }
 }
 
-/// What only few events have. `key` and `fields` are indices into the texts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Detail {
-    pub(super) key: Option<u32>,
-    pub(super) fields: Option<u32>,
-    pub(super) trace_id: Option<u128>,
-    pub(super) span_id: Option<u64>,
-}
-
-/// Section C: one detail an event, and their texts.
+/// Section C: what only some events have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Details {
-    pub(super) rows: Vec<Detail>,
-    pub(super) keys: Texts,
+    pub(super) keys: Named,
     /// JSON objects.
-    pub(super) fields: Texts,
+    pub(super) fields: Named,
+    /// One for each event, or nothing at all if no event has any.
+    pub(super) trace_ids: Vec<Option<u128>>,
+    /// As `trace_ids`.
+    pub(super) span_ids: Vec<Option<u64>>,
 }
 
 impl Details {
+    pub(super) fn trace_id(&self, i: usize) -> Option<u128> {
+        self.trace_ids.get(i).copied().flatten()
+    }
+
+    pub(super) fn span_id(&self, i: usize) -> Option<u64> {
+        self.span_ids.get(i).copied().flatten()
+    }
+
     pub(super) fn clear(&mut self) {
-        self.rows.clear();
         self.keys.clear();
         self.fields.clear();
+        self.trace_ids.clear();
+        self.span_ids.clear();
     }
 }
 

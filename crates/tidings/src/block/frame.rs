@@ -156,8 +156,7 @@ impl<'a> Frame<'a> {
     ///
     /// The frame's details are damaged.
     pub fn key(&self, i: usize) -> Result<Option<&str>, FormatError> {
-        let details = self.sections.details()?;
-        Ok(details.rows[i].key.map(|index| details.keys.get(index as usize)))
+        Ok(self.sections.details()?.keys.get(i))
     }
 
     /// The fields as JSON text in the producer's order, `None` when there are
@@ -167,8 +166,7 @@ impl<'a> Frame<'a> {
     ///
     /// The frame's details are damaged.
     pub fn fields_json(&self, i: usize) -> Result<Option<&str>, FormatError> {
-        let details = self.sections.details()?;
-        Ok(details.rows[i].fields.map(|index| details.fields.get(index as usize)))
+        Ok(self.sections.details()?.fields.get(i))
     }
 
     /// W3C trace id and span id.
@@ -177,8 +175,8 @@ impl<'a> Frame<'a> {
     ///
     /// The frame's details are damaged.
     pub fn trace(&self, i: usize) -> Result<(Option<u128>, Option<u64>), FormatError> {
-        let row = &self.sections.details()?.rows[i];
-        Ok((row.trace_id, row.span_id))
+        let details = self.sections.details()?;
+        Ok((details.trace_id(i), details.span_id(i)))
     }
 
     /// The event as it was pushed, borrowed.
@@ -216,7 +214,7 @@ impl<'a> Frame<'a> {
     pub fn event(&self, i: usize, base: Position) -> Result<StoredEvent, FormatError> {
         let header = &self.sections.block.header;
         let (origin, boot, seq) = self.name(i);
-        let row = &self.sections.details()?.rows[i];
+        let (trace_id, span_id) = self.trace(i)?;
         let timestamp = self.timestamp(i);
         let event = Event {
             event_type: header.types[self.type_index(i)].name.clone(),
@@ -228,8 +226,8 @@ impl<'a> Frame<'a> {
             subject: self.subject(i).map(str::to_owned),
             key: self.key(i)?.map(str::to_owned),
             fields: self.fields(i)?,
-            trace_id: row.trace_id,
-            span_id: row.span_id,
+            trace_id,
+            span_id,
         };
         let position = base.plus((self.sections.directory_entry().start + i) as u64);
         let (id, received) = (self.id(i), self.received(i));

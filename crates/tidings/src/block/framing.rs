@@ -1,6 +1,6 @@
 //! How does a frame fill, and how do frames become a block?
 
-use super::columns::{Detail, Details, Numbers, Texts};
+use super::columns::{Details, Numbers, Texts};
 use super::dictionary::Dictionary;
 use super::format::{self, Compressor, Directory, FrameEntry, SectionEntry};
 use super::header::{FrameSummary, Header, Run};
@@ -189,13 +189,6 @@ impl FrameBuilder {
 
     /// How long the fields are as JSON.
     fn push_detail(&mut self, entry: &Entry<'_>) -> usize {
-        let mut detail =
-            Detail { trace_id: entry.trace_id, span_id: entry.span_id, ..Detail::default() };
-        let mut fields_bytes = 0;
-        if let Some(key) = entry.key {
-            detail.key = Some(next_index(&self.details.keys));
-            self.details.keys.push(key);
-        }
         let json = match entry.fields {
             Some(EntryFields::Values(fields)) if !fields.is_empty() => {
                 Some(json_of(fields, &mut self.json))
@@ -203,13 +196,11 @@ impl FrameBuilder {
             Some(EntryFields::Json(json)) => Some(json),
             Some(EntryFields::Values(_)) | None => None,
         };
-        if let Some(json) = json {
-            detail.fields = Some(next_index(&self.details.fields));
-            fields_bytes = json.len();
-            self.details.fields.push(json);
-        }
-        self.details.rows.push(detail);
-        fields_bytes
+        self.details.keys.push(entry.key);
+        self.details.fields.push(json);
+        self.details.trace_ids.push(entry.trace_id);
+        self.details.span_ids.push(entry.span_id);
+        json.map_or(0, str::len)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -229,10 +220,6 @@ impl FrameBuilder {
         self.listed = Span::default();
         self.raw_bytes = 0;
     }
-}
-
-fn next_index(texts: &Texts) -> u32 {
-    u32::try_from(texts.len()).expect("a frame has few texts")
 }
 
 fn json_of<'a>(fields: &Fields, buffer: &'a mut Vec<u8>) -> &'a str {

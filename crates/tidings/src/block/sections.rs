@@ -80,13 +80,13 @@ impl<'a> Sections<'a> {
 
     /// The fields of those events that have any, as JSON objects.
     pub(crate) fn fields(&self) -> Result<&Texts, FormatError> {
-        self.details().map(|details| &details.fields)
+        self.details().map(|details| &details.fields.names)
     }
 
     /// Which events have fields, in the order of [`Sections::fields`].
     pub(crate) fn having_fields(&self) -> Result<impl Iterator<Item = usize>, FormatError> {
-        let rows = self.details()?.rows.iter().enumerate();
-        Ok(rows.filter(|(_, row)| row.fields.is_some()).map(|(i, _)| i))
+        let places = self.details()?.fields.places.iter().enumerate();
+        Ok(places.filter(|(_, place)| **place > 0).map(|(i, _)| i))
     }
 
     /// The names that occur.

@@ -243,7 +243,8 @@ impl BlockPlan<'_> {
         Ok(self.takes_numbers(frame, i) && self.plan.inside.matches(&row)?)
     }
 
-    fn takes_numbers(&self, frame: &Frame<'_>, i: usize) -> bool {
+    /// As far as types, members and severities go, which is cheapest to ask.
+    pub(super) fn takes_numbers(&self, frame: &Frame<'_>, i: usize) -> bool {
         self.types[frame.type_index(i)]
             && self.members[frame.member_index(i)]
             && self.plan.severities & bit_of(frame.severity(i)) != 0

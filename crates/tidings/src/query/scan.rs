@@ -245,7 +245,8 @@ impl Scan<'_> {
             return Ok(haul);
         }
         let frame = sections.into_frame()?;
-        let likely = part.rows(number).filter(|i| may_match.has(*i));
+        let likely = |i: &usize| may_match.has(*i) && plan.takes_numbers(&frame, *i);
+        let likely = part.rows(number).filter(likely);
         for i in likely.filter(|i| self.window.shows(&frame, *i)) {
             let key = key_of(&frame, i);
             let wanted = self.is_after(&key) && bar.admits(&key);

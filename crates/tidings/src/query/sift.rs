@@ -5,6 +5,8 @@
 //! these" is certain, "these" is not. Where nothing can be said, and where a section
 //! is damaged, it may be any of them: reading the events tells.
 
+use memchr::memmem;
+
 use super::expr::Label;
 use super::field::{has_digits_alone, is_like_a_number};
 use super::node::{FieldTest, Names, Test};
@@ -163,8 +165,9 @@ fn with_part(texts: &Texts, part: &str) -> Rows {
     if part.is_empty() {
         return Rows::All;
     }
+    let finder = memmem::Finder::new(part);
     let find = |text: &str, from: usize| {
-        let start = from + text[from..].find(part)?;
+        let start = from + finder.find(&text.as_bytes()[from..])?;
         Some((start, start + part.len()))
     };
     among(texts, find).collect()

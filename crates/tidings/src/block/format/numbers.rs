@@ -253,6 +253,9 @@ fn read_seqs(
     runs: &[Run],
     each: bool,
 ) -> Result<Vec<u64>, FormatError> {
+    if !each && !differ(of) {
+        return read_dense_seqs(reader, of.len(), &runs[of[0] as usize]);
+    }
     let mut expected = ExpectedSeqs::new(runs);
     let mut seqs = Vec::with_capacity(of.len());
     for run in of {
@@ -267,6 +270,24 @@ fn read_seqs(
         seqs.push(seq);
     }
     Ok(seqs)
+}
+
+/// Those of one run, one after the other.
+fn read_dense_seqs(
+    reader: &mut Reader<'_>,
+    count: usize,
+    run: &Run,
+) -> Result<Vec<u64>, FormatError> {
+    let what = "sequence number";
+    let first = run.first_seq.wrapping_add(reader.varint(what)?);
+    let last = first.wrapping_add(count as u64 - 1);
+    let outside = |seq: &u64| *seq < run.first_seq || *seq > run.last_seq;
+    // Past the greatest number of all they would begin anew.
+    let (first_outside, wraps) = ([first, last].into_iter().find(outside), last < first);
+    if let Some(value) = first_outside.or(wraps.then_some(last)) {
+        return Err(FormatError::Impossible { what, value });
+    }
+    Ok((first..=last).collect())
 }
 
 fn read_instants(

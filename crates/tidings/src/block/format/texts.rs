@@ -2,7 +2,7 @@
 
 use super::FormatError;
 use super::varint::{Reader, put_len};
-use crate::block::columns::{Detail, Details, Texts, differ};
+use crate::block::columns::{Details, Named, Texts, differ};
 use crate::event::{EVENT_BYTES_MAX, KEY_BYTES_MAX, MESSAGE_BYTES_MAX};
 
 // Section C: which of them an event has.
@@ -29,29 +29,26 @@ pub(in super::super) fn write_messages(out: &mut Vec<u8>, messages: &Texts) {
 
 /// Section C; nothing at all if no event has any.
 pub(in super::super) fn write_details(out: &mut Vec<u8>, details: &Details) {
-    if details.rows.iter().all(|row| *row == Detail::default()) {
+    let count = details.keys.places.len();
+    let flags: Vec<u8> = (0..count).map(|i| flags_of(details, i)).collect();
+    if flags.iter().all(|flags| *flags == 0) {
         return;
     }
-    let flags: Vec<u8> = details.rows.iter().map(flags_of).collect();
     let each = differ(&flags);
     out.push(each.into());
     out.extend_from_slice(if each { &flags } else { &flags[..1] });
-    put_texts(out, &details.keys);
-    for row in &details.rows {
-        out.extend(row.trace_id.iter().flat_map(|id| id.to_be_bytes()));
-    }
-    for row in &details.rows {
-        out.extend(row.span_id.iter().flat_map(|id| id.to_be_bytes()));
-    }
-    put_texts(out, &details.fields);
+    put_texts(out, &details.keys.names);
+    out.extend(details.trace_ids.iter().flatten().flat_map(|id| id.to_be_bytes()));
+    out.extend(details.span_ids.iter().flatten().flat_map(|id| id.to_be_bytes()));
+    put_texts(out, &details.fields.names);
 }
 
-fn flags_of(row: &Detail) -> u8 {
+fn flags_of(details: &Details, i: usize) -> u8 {
     let flag = |set: bool, bit: u8| if set { bit } else { 0 };
-    flag(row.key.is_some(), KEY)
-        | flag(row.fields.is_some(), FIELDS)
-        | flag(row.trace_id.is_some(), TRACE_ID)
-        | flag(row.span_id.is_some(), SPAN_ID)
+    flag(details.keys.places[i] > 0, KEY)
+        | flag(details.fields.places[i] > 0, FIELDS)
+        | flag(details.trace_id(i).is_some(), TRACE_ID)
+        | flag(details.span_id(i).is_some(), SPAN_ID)
 }
 
 pub(super) fn read_texts(
@@ -60,15 +57,15 @@ pub(super) fn read_texts(
     bytes_max: usize,
     what: &'static str,
 ) -> Result<Texts, FormatError> {
-    let end = bytes_max + 1;
-    let mut lengths = Vec::with_capacity(count);
+    let mut ends = Vec::with_capacity(count);
+    let mut bytes = 0_u64;
     for _ in 0..count {
-        lengths.push(reader.index(end, what)?);
+        bytes += u64::from(reader.index(bytes_max + 1, what)?);
+        // What is cut off here is more than any section has: reading so much fails.
+        ends.push(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
-    // At most the events a reader accepts, times the longest text: no overflow.
-    let bytes = lengths.iter().map(|length: &u32| *length as usize).sum();
-    let joined = reader.text(bytes, what)?.to_owned();
-    Texts::cut(joined, &lengths).ok_or(FormatError::BadText { what, expected: "UTF-8" })
+    let joined = reader.text(usize::try_from(bytes).unwrap_or(usize::MAX), what)?.to_owned();
+    Texts::cut(joined, ends).ok_or(FormatError::BadText { what, expected: "UTF-8" })
 }
 
 /// Section B of `count` events; no bytes are empty messages.
@@ -87,37 +84,51 @@ pub(in super::super) fn read_messages(bytes: &[u8], count: usize) -> Result<Text
 
 /// Section C of `count` events; no bytes are no details.
 pub(in super::super) fn read_details(bytes: &[u8], count: usize) -> Result<Details, FormatError> {
+    let none = || Named { names: Texts::default(), places: vec![0; count] };
     if bytes.is_empty() {
-        return Ok(Details { rows: vec![Detail::default(); count], ..Details::default() });
+        return Ok(Details { keys: none(), fields: none(), ..Details::default() });
     }
     let mut reader = Reader::new(bytes);
     let flags = read_flags(&mut reader, count)?;
-    let having = |bit: u8| flags.iter().filter(|flags| *flags & bit != 0).count();
+    let having = |bit: u8| flags.iter().filter(|flags| **flags & bit != 0).count();
+    let named = |names: Texts, bit: u8| {
+        if names.len() == 0 { none() } else { Named { names, places: places(&flags, bit) } }
+    };
     let keys = read_texts(&mut reader, having(KEY), KEY_BYTES_MAX, "key")?;
-    let trace_ids = reader.take(having(TRACE_ID) * 16, "trace id")?;
-    let span_ids = reader.take(having(SPAN_ID) * 8, "span id")?;
+    let keys = named(keys, KEY);
+    let trace_ids = ids(&mut reader, &flags, TRACE_ID, "trace id", u128::from_be_bytes)?;
+    let span_ids = ids(&mut reader, &flags, SPAN_ID, "span id", u64::from_be_bytes)?;
     let fields = read_texts(&mut reader, having(FIELDS), EVENT_BYTES_MAX, "fields")?;
     reader.end("bytes after the details")?;
-    let (mut trace_ids, mut span_ids) = (Reader::new(trace_ids), Reader::new(span_ids));
-    let (mut next_key, mut next_fields) = (0_u32.., 0_u32..);
-    let mut rows = Vec::with_capacity(count);
-    for flags in flags {
-        let mut row = Detail::default();
-        if flags & KEY != 0 {
-            row.key = next_key.next();
-        }
-        if flags & FIELDS != 0 {
-            row.fields = next_fields.next();
-        }
-        if flags & TRACE_ID != 0 {
-            row.trace_id = Some(u128::from_be_bytes(trace_ids.array("trace id")?));
-        }
-        if flags & SPAN_ID != 0 {
-            row.span_id = Some(u64::from_be_bytes(span_ids.array("span id")?));
-        }
-        rows.push(row);
+    Ok(Details { keys, fields: named(fields, FIELDS), trace_ids, span_ids })
+}
+
+/// One more than the how-manieth of its kind each event is that has it, else 0.
+fn places(flags: &[u8], bit: u8) -> Vec<u32> {
+    let mut place = 0;
+    let place_of = |flags: &u8| {
+        let has = u32::from(flags & bit != 0);
+        place += has;
+        place * has
+    };
+    flags.iter().map(place_of).collect()
+}
+
+fn ids<T, const N: usize>(
+    reader: &mut Reader<'_>,
+    flags: &[u8],
+    bit: u8,
+    what: &'static str,
+    of_bytes: impl Fn([u8; N]) -> T,
+) -> Result<Vec<Option<T>>, FormatError> {
+    let has = |flags: &u8| flags & bit != 0;
+    if !flags.iter().any(has) {
+        return Ok(Vec::new());
     }
-    Ok(Details { rows, keys, fields })
+    let id = |flags| {
+        if has(flags) { Ok(Some(of_bytes(reader.array(what)?))) } else { Ok(None) }
+    };
+    flags.iter().map(id).collect()
 }
 
 fn read_flags(reader: &mut Reader<'_>, count: usize) -> Result<Vec<u8>, FormatError> {

@@ -5,6 +5,8 @@ use super::FormatError;
 
 /// Bytes of the longest varint of 64 bits.
 const VARINT_BYTES_MAX: usize = 10;
+/// Of eight bytes the bits that say that a number goes on.
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
 pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
@@ -76,6 +78,20 @@ impl<'a> Reader<'a> {
     }
 
     fn long_varint(&mut self, what: &'static str) -> Result<u64, FormatError> {
+        if let Some((eight, _)) = self.0.split_first_chunk::<8>() {
+            let word = u64::from_le_bytes(*eight);
+            let ends = !word & HIGH_BITS;
+            if ends != 0 {
+                // At most eight bytes, without a look at each: what follows its end
+                // is cut off, and its groups of seven bits are pushed together.
+                let bytes = ends.trailing_zeros() as usize / 8 + 1;
+                self.0 = &self.0[bytes..];
+                let word = word & (u64::MAX >> (64 - 8 * bytes)) & !HIGH_BITS;
+                let word = word & 0x007f_007f_007f_007f | (word & 0x7f00_7f00_7f00_7f00) >> 1;
+                let word = word & 0x0000_3fff_0000_3fff | (word & 0x3fff_0000_3fff_0000) >> 2;
+                return Ok(word & 0x0fff_ffff | (word & 0x0fff_ffff_0000_0000) >> 4);
+            }
+        }
         let mut value = 0;
         for (place, byte) in self.0.iter().take(VARINT_BYTES_MAX).enumerate() {
             let bits = u64::from(byte & 0x7f);
@@ -111,7 +127,6 @@ impl<'a> Reader<'a> {
 
     /// Passes over so many numbers without reading them.
     pub(super) fn pass(&mut self, count: usize, what: &'static str) -> Result<(), FormatError> {
-        const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
         let mut left = count;
         while let Some((eight, rest)) = self.0.split_first_chunk::<8>() {
             let ends = (!u64::from_le_bytes(*eight) & HIGH_BITS).count_ones() as usize;
@@ -187,6 +202,12 @@ mod tests {
             let mut out = Vec::new();
             put_varint(&mut out, value);
             put_signed(&mut out, value.cast_signed());
+            // Whatever stands behind it.
+            out.extend([0xff; 8]);
+            let mut reader = Reader::new(&out);
+            assert_eq!(reader.varint("value"), Ok(value));
+            assert_eq!(reader.signed("value"), Ok(value.cast_signed()));
+            out.truncate(out.len() - 8);
 
             let mut reader = Reader::new(&out);
             assert_eq!(reader.varint("value"), Ok(value));
