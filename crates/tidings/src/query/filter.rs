@@ -114,6 +114,12 @@ impl Plan {
         !self.root.asks_for(Label::Member)
     }
 
+    /// Whether some types, members or severities are asked for and others are not.
+    pub(super) fn takes_some_only(&self) -> bool {
+        let named = [Label::Type, Label::Member].map(|label| self.root.asks_for(label));
+        named.contains(&true) || !self.takes_every_severity()
+    }
+
     /// A filter takes whole levels.
     pub(super) fn takes_severity(&self, severity: Severity) -> bool {
         self.severities & bit_of(severity) != 0

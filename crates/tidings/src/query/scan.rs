@@ -26,6 +26,10 @@ pub(super) struct Window {
 }
 
 impl Window {
+    pub(super) fn of_all_time() -> Window {
+        Window { since: Timestamp::MIN, last: Timestamp::MAX, cutoff: Timestamp::MIN }
+    }
+
     /// Whether there is no instant in it.
     pub(super) fn is_empty(&self) -> bool {
         self.since > self.last
@@ -75,7 +79,11 @@ pub(super) struct Scanned {
 
 impl Scan<'_> {
     pub(super) fn run(&self) -> Result<Scanned, QueryError> {
-        let slots = self.candidates();
+        self.run_among(&self.candidates())
+    }
+
+    /// The same, where only some of the candidates may hold a match.
+    pub(super) fn run_among(&self, slots: &[Slot]) -> Result<Scanned, QueryError> {
         // One more than is wanted tells whether there are more.
         let best = Best::new(self.order, self.limit.saturating_add(1));
         let ahead = slots.iter().enumerate().map(|(at, slot)| {
@@ -84,7 +92,7 @@ impl Scan<'_> {
         let meter = Meter::new(self.work);
         let crew = Crew::new(ahead.collect(), best, self.after, self.count_all, meter);
         let places = self.core.places(&self.plan.needed_words());
-        let found = crew.run(&self.core.helpers, |crew| self.read(&slots, &places, crew))?;
+        let found = crew.run(&self.core.helpers, |crew| self.read(slots, &places, crew))?;
         let mut unread = Unread::nothing();
         for piece in found.left.iter().filter(|_| found.cut_at.is_some()) {
             unread.add(piece.events as u64, slots[piece.slot].received);
@@ -109,7 +117,7 @@ impl Scan<'_> {
     }
 
     /// Blocks that may hold a match.
-    fn candidates(&self) -> Vec<Slot> {
+    pub(super) fn candidates(&self) -> Vec<Slot> {
         let index = self.core.index.read();
         let wanted = |slot: &&Slot| {
             slot.readable

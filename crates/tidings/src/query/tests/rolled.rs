@@ -217,3 +217,24 @@ fn a_merge_across_the_end_of_a_roll_up_changes_no_count() {
     assert_eq!(log.core().index.read().rollups()[0].from, Position(20));
     assert_eq!(windows.map(count), before);
 }
+
+#[test]
+fn the_search_for_the_last_match_passes_over_hours_that_cannot_hold_it() {
+    use crate::log::mask_of;
+    let (store, log) = minutes_of_events(&options());
+    let mask = |name: &str| mask_of(std::iter::once(name));
+    let alike = |name: &String| mask(name) == mask("a");
+    let absent = (0..10_000).map(|n| format!("t{n}")).find(alike).unwrap();
+    let last = |q: &str| {
+        let (filter, before) =
+            (Filter { expr: Expr::read(q).expr, ..Filter::default() }, store.reads());
+        let now = Timestamp::MAX;
+        let found = log.last_match_before(&filter, now, &Work::default()).unwrap();
+        (matches!(found, LastMatch::Event(_)), store.reads() - before)
+    };
+
+    assert_eq!(last(&format!("type:{absent} /m/")), (false, 0));
+    assert_eq!(last("type:a severity:error"), (false, 0));
+    assert_eq!(last("member:db*9"), (false, 0));
+    assert!(last("type:b severity:error").0 && last("member:db2 /m/").0);
+}
