@@ -1,8 +1,9 @@
 //! Measures tidings beside something known, in the same run.
 //!
 //! `tidings-bench [TARGET…]` prints one Markdown table a target; without a target
-//! it measures all but those that take minutes. `query` takes a number of events;
-//! `fill DIR EVENTS` leaves its events in a data directory.
+//! it measures all but those that take minutes. `query` and `quiet`, which is a part
+//! of it, take a number of events; `fill DIR EVENTS` leaves its events in a data
+//! directory.
 
 #![expect(clippy::cast_precision_loss, reason = "figures are told with three digits")]
 
@@ -40,7 +41,8 @@ const TARGETS: &[Target] = &[
     ("memory", memory::report),
     ("http", http::report),
     ("follow", follow::report),
-    ("query", query::report),
+    (query::NAME, query::report),
+    (query::QUIET, query::report_quiet),
     #[cfg(feature = "etcd")]
     ("etcd", etcd::report),
     #[cfg(feature = "etcd")]
@@ -54,7 +56,7 @@ const TARGETS: &[Target] = &[
 ];
 
 /// Measured only when they are named, since they take minutes.
-const LONG: &[&str] = &["query"];
+const LONG: &[&str] = &[query::NAME, query::QUIET];
 
 fn main() -> ExitCode {
     let mut asked: Vec<String> = std::env::args().skip(1).collect();
@@ -64,7 +66,7 @@ fn main() -> ExitCode {
         let _ = writeln!(std::io::stdout(), "{}", query::fill(dir, events));
         return ExitCode::SUCCESS;
     }
-    if asked.iter().any(|name| name == query::NAME) {
+    if asked.iter().any(|name| LONG.contains(&name.as_str())) {
         asked.retain(|word| query::events_of(word).is_none());
     }
     if asked == [memory::CHILD] {

@@ -1,7 +1,8 @@
 //! What does a question cost, and how does that grow? The release program over a
 //! real data directory, asked over HTTP; the same questions to rows in SQLite.
 //!
-//! `tidings-bench query [EVENTS]`, by default ten million.
+//! `tidings-bench query [EVENTS]`, by default ten million; `tidings-bench quiet
+//! [EVENTS]` is the part of it about a system that says little.
 
 mod asker;
 mod dataset;
@@ -26,8 +27,11 @@ use rows::Rows;
 use served::Served;
 
 pub(crate) const NAME: &str = "query";
+pub(crate) const QUIET: &str = "quiet";
 pub(crate) const FILL: &str = "fill";
 const EVENTS: u64 = 10_000_000;
+/// In blocks of one.
+const QUIET_EVENTS: u64 = 1_000_000;
 /// More than that as rows would take the disk that they are measured on.
 const ROWS_MOST: u64 = 20_000_000;
 /// Fewer than that, and no word occurs as often as its question says.
@@ -51,8 +55,17 @@ pub(crate) fn fill(dir: &str, events: &str) -> String {
 }
 
 pub(crate) fn report() -> String {
+    measured(EVENTS, measure)
+}
+
+pub(crate) fn report_quiet() -> String {
+    measured(QUIET_EVENTS, quiet::report)
+}
+
+/// As many events as the command line says.
+fn measured(events: u64, measure: fn(u64) -> io::Result<String>) -> String {
     let asked = std::env::args().skip(1).find_map(|word| events_of(&word));
-    let events = asked.unwrap_or(EVENTS);
+    let events = asked.unwrap_or(events);
     if events < EVENTS_MIN {
         return format!("not measured: {events} events are too few, use {EVENTS_MIN} or more");
     }
@@ -80,7 +93,7 @@ fn measure(events: u64) -> io::Result<String> {
     tell(&clock, &format!("{events} events"));
     parts.push(largest(&clock, events, &mut growth)?);
     tell(&clock, "a quiet system");
-    parts.push(quiet::report((events / 10).min(1_000_000))?);
+    parts.push(quiet::report((events / 10).min(QUIET_EVENTS))?);
     parts.push(growth.tables());
     parts.push(drawn(&growth, events)?);
     parts.push(format!("All of it took {:.0} s.", seconds(clock.monotonic())));

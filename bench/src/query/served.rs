@@ -18,8 +18,11 @@ use crate::ingest::directory;
 use crate::measure::{seconds, short};
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// Looks in a row that must say the same where the log does not tell that it has
-/// settled: longer than it waits before it works on what came last.
+/// Looks in a row that must say the same where the log tells that it has settled: what
+/// it does then is to make few indices of words of many.
+const SETTLED_LOOKS: usize = 10;
+/// The same where it does not tell: longer than it waits before it works on what came
+/// last.
 const STILL_LOOKS: usize = 35;
 const SETTLE_DEADLINE: Duration = Duration::from_mins(20);
 /// Processor seconds between two looks that are no work.
@@ -137,7 +140,8 @@ pub(super) fn settle(server: &Server) -> io::Result<Settled> {
     let (mut still, mut moved, mut moved_cpu) = (0, start, cpu);
     loop {
         let told = last.left == Some(0.0);
-        if told || (last.left.is_none() && still >= STILL_LOOKS) {
+        let looks = if told { SETTLED_LOOKS } else { STILL_LOOKS };
+        if (told || last.left.is_none()) && still >= looks {
             let wall = seconds(moved.saturating_sub(start));
             return Ok(Settled { wall, cpu: moved_cpu - cpu, blocks: last.blocks, told });
         }

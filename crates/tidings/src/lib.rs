@@ -63,7 +63,7 @@ pub use id::{BadId, Boot, EventId, NoRandomness, Origin, Position};
 pub use log::{
     Ack, AppendError, COVERAGE_GAPS_MAX, Coverage, DEDUPE_WINDOW, INFLIGHT_BYTES_MAX, Log,
     LogOptions, Merged, Missing, PASSED_STRETCHES_MAX, Passed, PeerState, RETENTION_BYTES,
-    SeenThrough, Stretch, Taken,
+    SeenThrough, Stretch, Taken, Unsettled,
 };
 pub use loss::LOSS_RECORD_PERIOD;
 pub use overwatch::{

@@ -120,21 +120,9 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Pro
     page.value("", ends.events);
     page.family("tidings_store_blocks", "gauge", "Blocks kept.");
     page.value("", ends.blocks);
-    let merged = app.log.merged();
-    page.family(
-        "tidings_merged_blocks_total",
-        "counter",
-        "Small blocks that became part of a larger one.",
-    );
-    page.value("", merged.blocks);
-    page.family(
-        "tidings_merged_events_total",
-        "counter",
-        "Events that were written anew for that.",
-    );
-    page.value("", merged.events);
     page.family("tidings_store_bytes", "gauge", "Bytes on disk.");
     page.value("", ends.bytes);
+    write_settling(&mut page, &app);
     if let Some(oldest) = coverage.oldest {
         page.family(
             "tidings_oldest_event_timestamp_seconds",
@@ -185,6 +173,27 @@ fn write_log(page: &mut Page, app: &App) {
     for reason in tidings::PauseReason::ALL {
         page.of_reason(reason.name(), u8::from(paused.contains(reason)));
     }
+}
+
+/// What the log makes of its events while nobody waits for it.
+fn write_settling(page: &mut Page, app: &App) {
+    let (merged, unsettled) = (app.log.merged(), app.log.unsettled());
+    page.family(
+        "tidings_merged_blocks_total",
+        "counter",
+        "Small blocks that became part of a larger one.",
+    );
+    page.value("", merged.blocks);
+    page.family(
+        "tidings_merged_events_total",
+        "counter",
+        "Events that were written anew for that.",
+    );
+    page.value("", merged.events);
+    page.family("tidings_unmerged_events", "gauge", "Events that wait for merging.");
+    page.value("", unsettled.unmerged_events);
+    page.family("tidings_unworded_events", "gauge", "Events that wait for the index of words.");
+    page.value("", unsettled.unworded_events);
 }
 
 fn write_cluster(page: &mut Page, told: &ClusterTold) {

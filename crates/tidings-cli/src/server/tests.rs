@@ -66,6 +66,21 @@ async fn a_paused_log_refuses_with_its_reason_and_still_answers_questions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn metrics_say_what_waits_for_merging_and_for_the_index_of_words() {
+    let log = log_with(1 << 20);
+    assert_eq!(answer(&log, "POST", "/e/a", "x").await.status(), StatusCode::CREATED);
+    let before = text(answer(&log, "GET", "/metrics", "").await).await;
+
+    while log.merge_step().unwrap().is_some() || log.index_step().unwrap() {}
+    let settled = text(answer(&log, "GET", "/metrics", "").await).await;
+
+    for gauge in ["tidings_unmerged_events", "tidings_unworded_events"] {
+        assert!(before.contains(&format!("\n{gauge} 1\n")), "{before}");
+        assert!(settled.contains(&format!("\n{gauge} 0\n")), "{settled}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_status_of_9volt_says_why_and_comes_back() {
     let log = log_with(1 << 20);
     log.suspend(PauseReason::StoreDown);

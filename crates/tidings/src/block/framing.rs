@@ -59,6 +59,12 @@ pub(super) struct Body {
 /// A section as it is stored in another block, verified.
 pub(super) type Stored<'a> = (&'a [u8], &'a SectionEntry);
 
+impl Default for Body {
+    fn default() -> Body {
+        Body::new()
+    }
+}
+
 impl Body {
     pub(super) fn new() -> Body {
         let compressor = Compressor::new();

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::dictionary::Counted;
 use super::format::{self, FormatError, Section};
 use super::framing::{Body, FrameBuilder, Setting, Span, Stored};
-use super::header::{Cell, Header, MERGED_CELLS_MAX, MINUTE_NANOS, RUNS_MAX, Run};
+use super::header::{Cell, Header, MERGED_CELLS_MAX, MINUTE_NANOS, RUNS_MAX, Run, Tagged};
 use super::{Block, FRAME_EVENTS, Frame, MERGED_FORMAT_VERSION};
 use crate::id::{Boot, Origin};
 
@@ -27,25 +27,38 @@ const FRAME_EVENTS_KEPT: usize = FRAME_EVENTS / 2;
 /// A frame of so many bytes is large enough, however few events it has.
 const FRAME_RAW_BYTES_KEPT: usize = 512 * 1024;
 
-/// Neighbouring blocks that fit into one.
+/// Neighbouring blocks that fit into one, and that one as far as it is written.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
-    blocks: Vec<Block>,
+    blocks: usize,
     events: usize,
     raw_bytes: usize,
     runs: Vec<Run>,
     run_of: BTreeMap<(Origin, Boot), u32>,
     types: Counted,
     members: Counted,
+    spans: Spans,
+    cells: Vec<Cell>,
+    /// The first event's `received`, in nanoseconds.
+    base: i64,
+    frame: FrameBuilder,
+    body: Body,
+    mapped: Mapped,
 }
 
-/// What keeps a block from being merged: it is damaged there.
+/// What keeps a block from being merged: a frame of it is damaged.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Spoilt {
-    /// As the how-manieth it was gathered.
-    pub(crate) block: usize,
     pub(crate) frame: usize,
     pub(crate) cause: FormatError,
+}
+
+/// What the indices of a block stand for in the merged one.
+#[derive(Debug, Default)]
+struct Mapped {
+    runs: Vec<u32>,
+    types: Vec<u32>,
+    members: Vec<u32>,
 }
 
 impl Gathered {
@@ -54,30 +67,37 @@ impl Gathered {
     ///
     /// The blocks of a boot must follow one another in it: then a run has all of its
     /// sequence numbers, and to have seen its last event is to have seen all.
-    pub(crate) fn push(&mut self, block: &Block) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// The block is damaged. What was gathered is then of no use any more.
+    pub(crate) fn push(&mut self, block: &Block) -> Result<bool, Spoilt> {
+        if self.blocks > 0 && !self.fits(block) {
+            return Ok(false);
+        }
+        if self.blocks == 0 {
+            self.base = block.directory.base;
+        }
+        self.blocks += 1;
+        self.events += block.header().count as usize;
+        self.raw_bytes += block.directory.raw_bytes();
+        let mapped = self.take_header(block.header());
+        for frame in 0..block.frames() {
+            self.add_frame(block, frame, &mapped).map_err(|cause| Spoilt { frame, cause })?;
+        }
+        self.mapped = mapped;
+        Ok(true)
+    }
+
+    fn fits(&self, block: &Block) -> bool {
         let header = block.header();
-        let raw_bytes = block.directory.raw_bytes();
-        let fits = self.events + header.count as usize <= MERGED_EVENTS_MAX
-            && self.raw_bytes + raw_bytes <= MERGED_RAW_BYTES_MAX
+        self.events + header.count as usize <= MERGED_EVENTS_MAX
+            && self.raw_bytes + block.directory.raw_bytes() <= MERGED_RAW_BYTES_MAX
             && self.runs.len() + header.runs.len() <= RUNS_MAX
             && self.types.len() + header.types.len() <= MERGED_NAMES_MAX
             && self.members.len() + header.members.len() <= MERGED_NAMES_MAX
             && header.runs.iter().all(|run| self.continues(run))
-            && are_distinct(&header.runs);
-        if !fits && !self.blocks.is_empty() {
-            return false;
-        }
-        header.runs.iter().for_each(|run| self.add_run(run));
-        for tagged in &header.types {
-            self.types.add(&tagged.name, tagged.count);
-        }
-        for tagged in &header.members {
-            self.members.add(&tagged.name, tagged.count);
-        }
-        self.events += header.count as usize;
-        self.raw_bytes += raw_bytes;
-        self.blocks.push(block.clone());
-        true
+            && are_distinct(&header.runs)
     }
 
     /// Whether nothing of its boot lies between this run and what was gathered.
@@ -93,162 +113,38 @@ impl Gathered {
         follows && !known.ended && known.last_seq < run.first_seq
     }
 
-    fn add_run(&mut self, run: &Run) {
+    fn take_header(&mut self, header: &Header) -> Mapped {
+        self.spans.include(header);
+        let mut to = std::mem::take(&mut self.mapped);
+        to.runs.clear();
+        to.runs.extend(header.runs.iter().map(|run| self.add_run(run)));
+        let add = |names: &[Tagged], to: &mut Vec<u32>, all: &mut Counted| {
+            to.clear();
+            to.extend(names.iter().map(|tagged| all.add(&tagged.name, tagged.count)));
+        };
+        add(&header.types, &mut to.types, &mut self.types);
+        add(&header.members, &mut to.members, &mut self.members);
+        if let Some(cells) = &header.minutes {
+            let moved =
+                |cell: &Cell| Cell { event_type: to.types[cell.event_type as usize], ..*cell };
+            self.cells.extend(cells.iter().map(moved));
+        }
+        to
+    }
+
+    fn add_run(&mut self, run: &Run) -> u32 {
         if let Some(index) = self.run_of.get(&(run.origin, run.boot)) {
             let known = &mut self.runs[*index as usize];
             known.last_seq = run.last_seq;
             known.numbers = known.numbers.zip(run.numbers).map(|(known, new)| (known.0, new.1));
             known.received_by = known.received_by.max(run.received_by);
             known.ended = run.ended;
-            return;
+            return *index;
         }
         let index = u32::try_from(self.runs.len()).expect("a block has few runs");
         self.run_of.insert((run.origin, run.boot), index);
         self.runs.push(*run);
-    }
-
-    /// How many blocks there are.
-    pub(crate) fn len(&self) -> usize {
-        self.blocks.len()
-    }
-
-    /// How many events they have.
-    pub(crate) fn events(&self) -> usize {
-        self.events
-    }
-
-    /// The block that has all of their events, in order, without a number; `None` if
-    /// there are none.
-    ///
-    /// # Errors
-    ///
-    /// One of the blocks is damaged.
-    pub(crate) fn merged(self) -> Result<Option<Block>, Spoilt> {
-        if self.blocks.is_empty() {
-            return Ok(None);
-        }
-        let (spans, base) = (Spans::of(&self.blocks), self.blocks[0].directory.base);
-        let mut merger = Merger {
-            gathered: self,
-            base,
-            frame: FrameBuilder::default(),
-            body: Body::new(),
-            cells: Vec::new(),
-        };
-        for block in 0..merger.gathered.blocks.len() {
-            merger.add(block)?;
-        }
-        merger.end_frame();
-        let Merger { gathered, mut body, cells, .. } = merger;
-        let header = Header {
-            count: u32::try_from(gathered.events).expect("a merged block has few events"),
-            number: None,
-            last_of_boot: false,
-            runs: gathered.runs,
-            listed: spans.listed.range(),
-            received: spans.received.range(),
-            added: spans.added.range(),
-            severities: spans.severities,
-            types: gathered.types.tagged(),
-            members: gathered.members.tagged(),
-            minutes: summed(cells),
-        };
-        Ok(Some(body.seal(MERGED_FORMAT_VERSION, header, base)))
-    }
-}
-
-/// Whether no boot stands there twice: nobody writes that.
-fn are_distinct(runs: &[Run]) -> bool {
-    if runs.len() < 2 {
-        return true;
-    }
-    let names: BTreeSet<_> = runs.iter().map(|run| (run.origin, run.boot)).collect();
-    names.len() == runs.len()
-}
-
-/// What is known of all events from the headers.
-#[derive(Debug, Default)]
-struct Spans {
-    listed: Span,
-    received: Span,
-    added: Span,
-    severities: u32,
-}
-
-impl Spans {
-    fn of(blocks: &[Block]) -> Spans {
-        let mut spans = Spans::default();
-        for header in blocks.iter().map(Block::header) {
-            for at in [header.listed.0, header.listed.1] {
-                spans.listed.include(at);
-            }
-            for at in [header.received.0, header.received.1] {
-                spans.received.include(at);
-            }
-            for at in [header.added.0, header.added.1] {
-                spans.added.include(at);
-            }
-            spans.severities |= header.severities;
-        }
-        spans
-    }
-}
-
-/// Cells in order, those of the same minute, type and level as one; `None` if they
-/// are too many.
-fn summed(mut cells: Vec<Cell>) -> Option<Vec<Cell>> {
-    let place = |cell: &Cell| (cell.minute, cell.event_type, cell.severity);
-    cells.sort_unstable_by_key(place);
-    cells.dedup_by(|next, cell| {
-        let same = place(next) == place(cell);
-        cell.count += if same { next.count } else { 0 };
-        same
-    });
-    (cells.len() <= MERGED_CELLS_MAX).then_some(cells)
-}
-
-struct Merger {
-    gathered: Gathered,
-    base: i64,
-    frame: FrameBuilder,
-    body: Body,
-    cells: Vec<Cell>,
-}
-
-/// What the indices of a block stand for in the merged one.
-struct Mapped {
-    runs: Vec<u32>,
-    types: Vec<u32>,
-    members: Vec<u32>,
-}
-
-impl Merger {
-    fn add(&mut self, number: usize) -> Result<(), Spoilt> {
-        let block = self.gathered.blocks[number].clone();
-        let mapped = self.mapped(&block);
-        if let Some(cells) = &block.header().minutes {
-            let moved =
-                |cell: &Cell| Cell { event_type: mapped.types[cell.event_type as usize], ..*cell };
-            self.cells.extend(cells.iter().map(moved));
-        }
-        for frame in 0..block.frames() {
-            self.add_frame(&block, frame, &mapped).map_err(|cause| Spoilt {
-                block: number,
-                frame,
-                cause,
-            })?;
-        }
-        Ok(())
-    }
-
-    fn mapped(&mut self, block: &Block) -> Mapped {
-        let gathered = &mut self.gathered;
-        let header = block.header();
-        let runs = header.runs.iter().map(|run| gathered.run_of[&(run.origin, run.boot)]).collect();
-        let types = header.types.iter().map(|tagged| gathered.types.add(&tagged.name, 0)).collect();
-        let members = header.members.iter();
-        let members = members.map(|tagged| gathered.members.add(&tagged.name, 0)).collect();
-        Mapped { runs, types, members }
+        index
     }
 
     fn add_frame(&mut self, block: &Block, index: usize, to: &Mapped) -> Result<(), FormatError> {
@@ -257,10 +153,8 @@ impl Merger {
             self.count_minutes(&frame, to);
         }
         let events = frame.len();
-        let sections = &block.directory.frames[index].sections;
-        let is_full = events >= FRAME_EVENTS_KEPT
-            || sections.iter().map(|section| section.raw_bytes).sum::<usize>()
-                >= FRAME_RAW_BYTES_KEPT;
+        let is_full =
+            events >= FRAME_EVENTS_KEPT || block.frame_raw_bytes(index) >= FRAME_RAW_BYTES_KEPT;
         let fills_up = self.frame.len() > 0 && self.frame.len() + events <= FRAME_EVENTS;
         if !is_full || fills_up || events > FRAME_EVENTS {
             return self.add_events(&frame, to);
@@ -277,7 +171,7 @@ impl Merger {
         remap(&mut numbers.runs, &to.runs);
         remap(&mut numbers.types, &to.types);
         remap(&mut numbers.members, &to.members);
-        let setting = Setting { runs: &self.gathered.runs, base: self.base, summaries: true };
+        let setting = Setting { runs: &self.runs, base: self.base, summaries: true };
         self.body.copy(&numbers, block.frame_listed(index), &setting, copied);
         Ok(())
     }
@@ -306,9 +200,89 @@ impl Merger {
     }
 
     fn end_frame(&mut self) {
-        let setting = Setting { runs: &self.gathered.runs, base: self.base, summaries: true };
+        let setting = Setting { runs: &self.runs, base: self.base, summaries: true };
         self.body.write(&mut self.frame, &setting);
     }
+
+    /// How many blocks there are.
+    pub(crate) fn len(&self) -> usize {
+        self.blocks
+    }
+
+    /// How many events they have.
+    pub(crate) fn events(&self) -> usize {
+        self.events
+    }
+
+    /// The block that has all of their events, in order, without a number; `None` if
+    /// there are none.
+    pub(crate) fn merged(mut self) -> Option<Block> {
+        if self.blocks == 0 {
+            return None;
+        }
+        self.end_frame();
+        let Gathered { events, runs, types, members, spans, cells, base, mut body, .. } = self;
+        let header = Header {
+            count: u32::try_from(events).expect("a block has few events"),
+            number: None,
+            last_of_boot: false,
+            runs,
+            listed: spans.listed.range(),
+            received: spans.received.range(),
+            added: spans.added.range(),
+            severities: spans.severities,
+            types: types.tagged(),
+            members: members.tagged(),
+            minutes: summed(cells),
+        };
+        Some(body.seal(MERGED_FORMAT_VERSION, header, base))
+    }
+}
+
+/// Whether no boot stands there twice: nobody writes that.
+fn are_distinct(runs: &[Run]) -> bool {
+    if runs.len() < 2 {
+        return true;
+    }
+    let names: BTreeSet<_> = runs.iter().map(|run| (run.origin, run.boot)).collect();
+    names.len() == runs.len()
+}
+
+/// What is known of all events from the headers.
+#[derive(Debug, Default)]
+struct Spans {
+    listed: Span,
+    received: Span,
+    added: Span,
+    severities: u32,
+}
+
+impl Spans {
+    fn include(&mut self, header: &Header) {
+        let spans = [
+            (&mut self.listed, header.listed),
+            (&mut self.received, header.received),
+            (&mut self.added, header.added),
+        ];
+        for (span, (first, last)) in spans {
+            span.include(first);
+            span.include(last);
+        }
+        self.severities |= header.severities;
+    }
+}
+
+/// Cells in order, those of the same minute, type and level as one; `None` if they
+/// are too many.
+fn summed(mut cells: Vec<Cell>) -> Option<Vec<Cell>> {
+    let place = |cell: &Cell| (cell.minute, cell.event_type, cell.severity);
+    cells.sort_unstable_by_key(place);
+    cells.dedup_by(|next, cell| {
+        let same = place(next) == place(cell);
+        cell.count += if same { next.count } else { 0 };
+        same
+    });
+    (cells.len() <= MERGED_CELLS_MAX).then_some(cells)
 }
 
 /// A section as it is stored, verified.

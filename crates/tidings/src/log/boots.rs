@@ -62,7 +62,12 @@ impl Boots {
     pub(super) fn note_old(&mut self, base: Position, header: &Header) {
         let has = |kind| header.types.iter().any(|t| t.name == kind);
         let (has_losses, has_unshared) = (has(LOSS_TYPE), has(UNSHARED_TYPE));
-        for seen in self.note(header, false) {
+        self.note(header, false);
+        if !has_losses && !has_unshared {
+            return;
+        }
+        for run in &header.runs {
+            let Some(seen) = self.0.get_mut(&(run.origin, run.boot)) else { continue };
             if has_losses {
                 seen.unread = Some((seen.unread.map_or(base, |(first, _)| first), base));
             }
@@ -78,7 +83,7 @@ impl Boots {
         self.note_records(block);
     }
 
-    fn note(&mut self, header: &Header, alive: bool) -> Vec<&mut Seen> {
+    fn note(&mut self, header: &Header, alive: bool) {
         for run in &header.runs {
             let name = (run.origin, run.boot);
             let seen = self.0.entry(name).or_insert(Seen {
@@ -96,9 +101,6 @@ impl Boots {
             seen.ended |= run.ended;
             seen.alive |= alive;
         }
-        let names = header.runs.iter().map(|run| (run.origin, run.boot));
-        let names: std::collections::BTreeSet<_> = names.collect();
-        self.0.iter_mut().filter(|(name, _)| names.contains(name)).map(|(_, seen)| seen).collect()
     }
 
     /// The blocks whose loss records are to be read after opening: the first and

@@ -77,9 +77,7 @@ impl Core {
         gaps.extend(peers.missing(cutoff));
         let index = self.index.read();
         gaps.extend(gaps_in(&index, &told));
-        let visible = index.slots().iter().filter(|s| s.readable && s.received.1 >= cutoff);
-        let oldest = visible.clone().map(|slot| slot.received.0).min();
-        let newest = visible.map(|slot| slot.received.1).max();
+        let (oldest, newest) = index.received_since(cutoff).unzip();
         drop(index);
         gaps.extend(self.missing_of_this_boot(cutoff));
         Coverage {
@@ -109,7 +107,8 @@ impl Core {
 fn gaps_in(index: &Index, told: &[Gap]) -> Vec<Missing> {
     let slots = index.slots();
     let mut gaps = Vec::new();
-    for (i, slot) in slots.iter().enumerate() {
+    let unsound = if index.is_whole() { &[] } else { slots };
+    for (i, slot) in unsound.iter().enumerate() {
         if !slot.readable {
             let around = times_around(slots, i, i + 1);
             gaps.push(Missing::of((None, None), around, Some(slot.count.into()), "damaged"));

@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::rollup::{Rollup, Rollups};
+use super::slots::Slots;
 use crate::block::Header;
 use crate::clock::Timestamp;
 use crate::id::Position;
@@ -113,12 +114,47 @@ pub(crate) fn mask_of<'a>(names: impl Iterator<Item = &'a str>) -> u64 {
 /// Every block of the log, in order of position.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    slots: Vec<Slot>,
+    slots: Slots,
     next: Position,
     bytes: u64,
     /// Ranges inside readable blocks that turned out to be damaged: start, end.
     damaged: BTreeMap<Position, Position>,
     rollups: Rollups,
+    told: Told,
+}
+
+/// What is known of all blocks together, so that nobody has to ask each.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    /// Blocks that cannot be read.
+    unreadable: usize,
+    /// Earliest and latest `received` of the others.
+    received: Option<Span>,
+    /// No block that can be read is older as a whole: the least of their latest, or
+    /// less.
+    all_since: Timestamp,
+}
+
+impl Told {
+    fn of(slots: &[Slot]) -> Told {
+        let mut told = Told::default();
+        for slot in slots {
+            told.take_in(slot);
+        }
+        told
+    }
+
+    fn take_in(&mut self, slot: &Slot) {
+        let (first, last) = slot.received;
+        if !slot.readable {
+            self.unreadable += 1;
+        } else if let Some(known) = self.received {
+            self.received = Some((known.0.min(first), known.1.max(last)));
+            self.all_since = self.all_since.min(last);
+        } else {
+            (self.received, self.all_since) = (Some(slot.received), last);
+        }
+    }
 }
 
 impl Index {
@@ -131,19 +167,33 @@ impl Index {
     /// repeated. What it holds is counted once its header is told, see
     /// [`Index::count`].
     pub(crate) fn insert(&mut self, slot: Slot) {
-        let at = self.slots.partition_point(|s| s.base < slot.base);
+        let at = match self.slots.last() {
+            Some(last) if last.base >= slot.base => {
+                self.slots.partition_point(|s| s.base < slot.base)
+            }
+            _ => self.slots.len(),
+        };
         if self.slots.get(at).is_some_and(|s| s.base == slot.base) {
             return;
         }
         self.bytes += slot.bytes();
         self.next = self.next.max(slot.end());
+        self.told.take_in(&slot);
         self.slots.insert(at, slot);
+    }
+
+    /// The place of the block that begins there. Most who ask mean the newest.
+    fn place_of(&self, base: Position) -> Option<usize> {
+        match self.slots.last() {
+            Some(last) if last.base == base => Some(self.slots.len() - 1),
+            _ => self.slots.binary_search_by_key(&base, |slot| slot.base).ok(),
+        }
     }
 
     /// Counts the events of a block that is here, each once; blocks are told in order
     /// of position. One with damage in it is not counted.
     pub(crate) fn count(&mut self, base: Position, header: &Header) {
-        let Ok(at) = self.slots.binary_search_by_key(&base, |slot| slot.base) else { return };
+        let Some(at) = self.place_of(base) else { return };
         let slot = self.slots[at];
         let is_whole = slot.readable && self.damaged_within(&slot).next().is_none();
         if is_whole && slot.count == header.count {
@@ -159,8 +209,7 @@ impl Index {
     /// No longer counts blocks that are, or may be, gone: their bases.
     pub(crate) fn uncount(&mut self, bases: &[Position]) {
         for base in bases {
-            let at = self.slots.binary_search_by_key(base, |slot| slot.base);
-            if let Some(slot) = at.ok().map(|at| self.slots[at]) {
+            if let Some(slot) = self.place_of(*base).map(|at| self.slots[at]) {
                 self.rollups.forget(slot.base, slot.end());
             }
         }
@@ -191,6 +240,31 @@ impl Index {
         &self.slots
     }
 
+    /// Earliest and latest `received` of the blocks that can be read and were not all
+    /// received before `cutoff`.
+    pub(crate) fn received_since(&self, cutoff: Timestamp) -> Option<Span> {
+        if !self.has_older(cutoff) {
+            return self.told.received;
+        }
+        let mut since = Told::default();
+        let visible = self.slots.iter().filter(|slot| slot.readable && slot.received.1 >= cutoff);
+        for slot in visible {
+            since.take_in(slot);
+        }
+        since.received
+    }
+
+    /// Whether there may be a block that can be read and was received before `cutoff`
+    /// as a whole.
+    pub(crate) fn has_older(&self, cutoff: Timestamp) -> bool {
+        self.told.received.is_some() && self.told.all_since < cutoff
+    }
+
+    /// Whether all of every block can be read, as far as is known.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.told.unreadable == 0 && self.damaged.is_empty()
+    }
+
     /// The first block that ends after `position`.
     pub(crate) fn at_or_after(&self, position: Position) -> Option<Slot> {
         let at = self.slots.partition_point(|s| s.end() <= position);
@@ -202,6 +276,7 @@ impl Index {
         self.uncount(bases);
         self.slots.retain(|slot| bases.binary_search(&slot.base).is_err());
         self.bytes = self.slots.iter().map(Slot::bytes).sum();
+        self.told = Told::of(&self.slots);
         let first = self.slots.first().map_or(self.next, |slot| slot.base);
         self.damaged.retain(|_, end| *end > first);
     }
@@ -219,18 +294,30 @@ impl Index {
     pub(crate) fn replace(&mut self, range: Range<Position>, slot: Slot) -> Vec<Position> {
         let from = self.slots.partition_point(|slot| slot.base < range.start);
         let to = self.slots.partition_point(|slot| slot.base < range.end);
+        let gone = &self.slots[from..to];
+        self.bytes -= gone.iter().map(Slot::bytes).sum::<u64>();
         self.bytes += slot.bytes();
-        let replaced = self.slots.splice(from..to, [slot]);
-        let replaced: Vec<(Position, u64)> = replaced.map(|it| (it.base, it.bytes())).collect();
-        self.bytes -= replaced.iter().map(|(_, bytes)| bytes).sum::<u64>();
-        replaced.into_iter().map(|(base, _)| base).collect()
+        let bases = gone.iter().map(|slot| slot.base).collect();
+        let all_readable = gone.iter().all(|slot| slot.readable);
+        self.slots.replace(from..to, slot);
+        if !all_readable {
+            self.told = Told::of(&self.slots);
+        }
+        bases
     }
 
     /// Notes that a whole block cannot be read.
     pub(crate) fn mark_unreadable(&mut self, base: Position) {
-        if let Ok(at) = self.slots.binary_search_by_key(&base, |s| s.base) {
+        if let Some(at) = self.place_of(base) {
+            let slot = self.slots[at];
             self.slots[at].readable = false;
-            let end = self.slots[at].end();
+            let at_an_end = |told: Span| told.0 == slot.received.0 || told.1 == slot.received.1;
+            if self.told.received.is_none_or(at_an_end) {
+                self.told = Told::of(&self.slots);
+            } else {
+                self.told.unreadable += usize::from(slot.readable);
+            }
+            let end = slot.end();
             self.damaged.retain(|from, _| *from < base || *from >= end);
             self.rollups.forget(base, end);
         }
@@ -298,6 +385,39 @@ mod tests {
         let base = |p| index.at_or_after(Position(p)).map(|s| s.base.0);
         assert_eq!([base(2), base(3), base(8), base(9)], [Some(0), Some(5), Some(5), None]);
         assert_eq!(index.bytes(), 20);
+    }
+
+    #[test]
+    fn what_is_told_of_all_blocks_is_what_each_would_say() {
+        let at = |second: i64| Timestamp::from_nanos(second * 1_000_000_000);
+        for seed in 0..300 {
+            let mut dice = fastrand::Rng::with_seed(seed);
+            let mut index = Index::default();
+            for _ in 0..dice.u32(1..60) {
+                let (first, length) = (dice.i64(0..50), dice.i64(0..5));
+                let span = (at(first), at(first + length));
+                index.insert(Slot::made(index.next(), dice.u32(1..9), span));
+                let any = *dice.choice(index.slots()).unwrap();
+                match dice.u32(0..9) {
+                    0 => index.mark_unreadable(any.base),
+                    1 => index.remove(&[any.base]),
+                    2 => {
+                        let merged = index.slots()[0];
+                        let merged = Slot::made(merged.base, 1, merged.received);
+                        index.replace(merged.base..merged.end(), merged);
+                    }
+                    _ => {}
+                }
+                let cutoff = at(dice.i64(0..60));
+                let visible = index.slots().iter().filter(|s| s.readable);
+                let visible = visible.filter(|s| s.received.1 >= cutoff).map(|s| s.received);
+                let span = visible.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+
+                assert_eq!(index.received_since(cutoff), span, "replay: seed {seed}");
+                let unreadable = index.slots().iter().any(|slot| !slot.readable);
+                assert_eq!(index.is_whole(), !unreadable, "replay: seed {seed}");
+            }
+        }
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod retention;
 mod rollup;
 mod shares;
 mod sink;
+mod slots;
 mod unshared;
 mod upkeep;
 mod waiters;
@@ -67,7 +68,7 @@ pub use coverage::{COVERAGE_GAPS_MAX, Coverage, Missing};
 pub(crate) use frames::SharedFrame;
 pub(crate) use index::{Slot, Span, mask_of};
 pub(crate) use kinds::{Kinds, Sum, minute_of, span_of};
-pub use merge::Merged;
+pub use merge::{Merged, Unsettled};
 pub(crate) use part::Part;
 pub(crate) use passed::Stretches;
 pub use passed::{PASSED_STRETCHES_MAX, Passed, Stretch};
@@ -412,6 +413,13 @@ impl Log {
     /// What was merged since the log was opened, all steps together.
     pub fn merged(&self) -> Merged {
         self.core().merged()
+    }
+
+    /// What waits for [`Log::merge_step`] and [`Log::index_step`]: nothing, once the
+    /// log has settled.
+    pub fn unsettled(&self) -> Unsettled {
+        let core = self.core();
+        Unsettled { unmerged_events: core.unmerged(), unworded_events: core.unworded() }
     }
 
     /// Puts the words of some more events into the index of words, which searches

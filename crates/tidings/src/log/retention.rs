@@ -30,6 +30,9 @@ fn over_age(index: &Index, now: Timestamp, retention: Duration) -> Vec<Position>
     let (cutoff, ahead) = (now.before(retention), now.after(RECEIVED_AHEAD_MAX));
     let mut later_is_over = false;
     let mut over = Vec::new();
+    if !index.has_older(cutoff) {
+        return over;
+    }
     for slot in index.slots().iter().rev() {
         if slot.readable && slot.received.1 <= ahead {
             later_is_over = slot.received.1 < cutoff;

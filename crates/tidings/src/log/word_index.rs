@@ -48,6 +48,8 @@ pub(crate) struct WordIndex {
     steps: Mutex<Steps>,
     /// Segments of which somebody found a part that is not what was written.
     damaged: Mutex<Vec<Arc<Segment>>>,
+    /// Where begins what is to get words next, or what nobody has looked at yet.
+    due: Mutex<Position>,
 }
 
 #[derive(Debug, Default)]
@@ -104,6 +106,19 @@ impl WordIndex {
         let mut segments = self.segments.write();
         let at = segments.iter().position(|segment| Arc::ptr_eq(segment, gone));
         at.map(|at| segments.remove(at)).is_some()
+    }
+
+    /// The first positions with events that have no segment, up to the next that
+    /// have one.
+    fn first_gap(&self, index: &Index) -> Option<(Position, Position)> {
+        let mut from = index.slots().first()?.base;
+        for range in self.segments.read().iter().map(|segment| segment.range()) {
+            if let Some(start) = stands_in(index, from, range.start) {
+                return Some((start, range.start));
+            }
+            from = from.max(range.end);
+        }
+        stands_in(index, from, index.next()).map(|start| (start, index.next()))
     }
 
     /// Segments side by side that are to become one: the first of that kind.
@@ -200,17 +215,30 @@ impl Core {
         let since = steps.seen.filter(|seen| seen.0 == next).map_or(now, |seen| seen.1);
         steps.seen = Some((next, since));
         let is_quiet = now.saturating_sub(since) >= rules.quiet;
-        let mut from = index.slots().first()?.base;
-        for range in self.words.segments.read().iter().map(|segment| segment.range()) {
-            if let Some(start) = stands_in(&index, from, range.start) {
-                return Some((start, range.start));
-            }
-            from = from.max(range.end);
+        let Some((from, end)) = self.words.first_gap(&index) else {
+            *self.words.due.lock() = next;
+            return None;
+        };
+        let waits = end < next || next.0 - from.0 >= rules.quiet_positions;
+        *self.words.due.lock() = if waits { from } else { next };
+        if end < next {
+            return Some((from, end));
         }
-        let from = stands_in(&index, from, next)?;
         let end = if is_quiet { next } else { settled(&index, from, next) };
         let least = if is_quiet { rules.quiet_positions } else { rules.fresh_positions };
         (end.0.saturating_sub(from.0) >= least).then_some((from, end))
+    }
+
+    /// Positions that are to get words and have none, and those that were not looked
+    /// at yet.
+    pub(super) fn unworded(&self) -> u64 {
+        let index = self.index.read();
+        let first = index.slots().first().map_or(index.next(), |slot| slot.base);
+        let due = first.max(*self.words.due.lock());
+        let segments = self.words.segments.read();
+        let worded = segments.iter().map(|segment| segment.range());
+        let worded = worded.map(|it| it.end.0.saturating_sub(it.start.max(due).0)).sum();
+        index.next().0.saturating_sub(due.0).saturating_sub(worded)
     }
 
     /// Makes a segment of the words from `from` on, up to `end` at most.

@@ -79,10 +79,10 @@ impl Blocks {
 /// them; `None` if one block may not hold them, or one of them is damaged.
 pub fn merged(blocks: &[Block]) -> Option<Block> {
     let mut gathered = Gathered::default();
-    if !blocks.iter().all(|block| gathered.push(block)) {
+    if !blocks.iter().all(|block| gathered.push(block) == Ok(true)) {
         return None;
     }
-    gathered.merged().ok()?
+    gathered.merged()
 }
 
 /// The bytes of a block of this version, this header and this body, with checksums that fit,

@@ -15,14 +15,18 @@ use std::ops::Range;
 
 use super::core::Core;
 use super::index::Slot;
-use crate::block::{Block, Gathered, Spoilt};
+use crate::block::{Block, FormatError, Gathered, Spoilt};
 use crate::id::Position;
 use crate::pause::State;
-use crate::store::{Outcome, StoreError};
+use crate::store::{Outcome, StoreError, Stored};
 use crate::sync::Mutex;
 use plan::{Planner, is_worth_it};
 
 pub(super) use thread::{Bell, start};
+
+/// Blocks that are read before the next are: enough that looking for them is little,
+/// and few enough that they are still at hand when they are looked into.
+const BLOCKS_READ: usize = 128;
 
 /// What one step of merging did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +36,18 @@ pub struct Merged {
     pub blocks: u64,
     /// Their events.
     pub events: u64,
+}
+
+/// What a log still does with the events it has, while it serves them.
+///
+/// What came in since it was looked at last, at most a second before in a log that
+/// runs, counts as waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unsettled {
+    /// Events from the oldest on that is to be merged now, or once it is published.
+    pub unmerged_events: u64,
+    /// Events whose words are to be put into their index and are not there yet.
+    pub unworded_events: u64,
 }
 
 /// Where merging stands.
@@ -47,6 +63,8 @@ pub(crate) struct Merging {
     pub(super) bell: Bell,
     /// Since the log was opened.
     totals: Mutex<Merged>,
+    /// Where begins what is to be merged next, or what nobody has looked at yet.
+    due: Mutex<Position>,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +80,15 @@ struct Plan {
     bases: Vec<Position>,
     /// How few blocks and events are worth a write.
     is_worth: fn(usize, u64) -> bool,
+}
+
+/// What of some blocks was gathered.
+enum Pushed {
+    All,
+    /// Something ends the merged block within them, and was noted.
+    Some,
+    /// Nothing is of use: one is damaged within.
+    Spoilt,
 }
 
 impl Plan {
@@ -123,10 +150,19 @@ impl Core {
         *self.merging.totals.lock()
     }
 
+    /// Positions from the first on that is to be merged, or was not looked at yet.
+    pub(super) fn unmerged(&self) -> u64 {
+        let index = self.index.read();
+        let first = index.slots().first().map_or(index.next(), |slot| slot.base);
+        index.next().0.saturating_sub(self.merging.due.lock().max(first).0)
+    }
+
     fn plan_merge(&self, planner: &mut Planner) -> Result<Option<Plan>, StoreError> {
         let horizon = self.horizon()?;
         let index = self.index.read();
         let group = planner.next(&index, horizon, self.now());
+        let first = group.as_ref().map(|group| index.slots()[group.start].base);
+        *self.merging.due.lock() = first.unwrap_or(horizon);
         Ok(group.map(|group| Plan::of(&index.slots()[group], is_worth_it)))
     }
 
@@ -147,22 +183,15 @@ impl Core {
         plan: &Plan,
         planner: &mut Planner,
     ) -> Result<Option<(Block, usize)>, StoreError> {
-        let stored = self.store.blocks(plan.range.clone(), plan.bases.len())?;
         let mut gathered = Gathered::default();
-        for (base, stored) in plan.bases.iter().zip(stored) {
-            let block = match stored.block {
-                Ok(block) if stored.base == *base => block,
-                // It has expired, or cannot be found: the index is told by others.
-                Ok(_) => break,
-                Err(cause) => {
-                    tracing::error!(base = %stored.base, %cause, "block is damaged and not merged");
-                    self.index.write().mark_unreadable(stored.base);
-                    break;
-                }
-            };
-            if !gathered.push(&block) {
-                planner.bar(*base);
-                break;
+        for (number, page) in plan.bases.chunks(BLOCKS_READ).enumerate() {
+            let next = plan.bases.get((number + 1) * BLOCKS_READ);
+            let range = page[0]..next.copied().unwrap_or(plan.range.end);
+            let stored = self.store.blocks(range, page.len())?;
+            match self.gather(&mut gathered, page, stored, planner) {
+                Pushed::All => {}
+                Pushed::Some => break,
+                Pushed::Spoilt => return Ok(None),
             }
         }
         let (parts, events) = (gathered.len(), gathered.events() as u64);
@@ -171,28 +200,50 @@ impl Core {
             planner.bar(first_left.unwrap_or(plan.range.end));
             return Ok(None);
         }
-        match gathered.merged() {
-            Ok(block) => Ok(block.map(|block| (block, parts))),
-            Err(Spoilt { block, frame, cause }) => {
-                self.note_spoilt(plan.bases[block], frame, &cause)?;
-                Ok(None)
-            }
-        }
+        Ok(gathered.merged().map(|block| (block, parts)))
     }
 
-    fn note_spoilt(
+    /// Gathers what stands at these positions, as far as it goes.
+    fn gather(
         &self,
-        base: Position,
-        frame: usize,
-        cause: &crate::block::FormatError,
-    ) -> Result<(), StoreError> {
-        let Some(block) = self.store.read(base)? else { return Ok(()) };
+        gathered: &mut Gathered,
+        bases: &[Position],
+        stored: Vec<Stored>,
+        planner: &mut Planner,
+    ) -> Pushed {
+        let found = stored.len();
+        for (base, stored) in bases.iter().zip(stored) {
+            let block = match stored.block {
+                Ok(block) if stored.base == *base => block,
+                // It has expired, or cannot be found: the index is told by others.
+                Ok(_) => return Pushed::Some,
+                Err(cause) => {
+                    tracing::error!(base = %stored.base, %cause, "block is damaged and not merged");
+                    self.index.write().mark_unreadable(stored.base);
+                    return Pushed::Some;
+                }
+            };
+            match gathered.push(&block) {
+                Ok(true) => {}
+                Ok(false) => {
+                    planner.bar(*base);
+                    return Pushed::Some;
+                }
+                Err(Spoilt { frame, cause }) => {
+                    self.note_spoilt(*base, &block, frame, &cause);
+                    return Pushed::Spoilt;
+                }
+            }
+        }
+        if found < bases.len() { Pushed::Some } else { Pushed::All }
+    }
+
+    fn note_spoilt(&self, base: Position, block: &Block, frame: usize, cause: &FormatError) {
         let start = block.frame_start(frame) as u64;
         let count = u64::from(block.header().count);
         let end =
             if frame + 1 < block.frames() { block.frame_start(frame + 1) as u64 } else { count };
         self.note_damage(base.plus(start), base.plus(end), cause);
-        Ok(())
     }
 
     fn put_in_place(

@@ -53,8 +53,6 @@ pub(super) struct Planner {
     /// Blocks that begin here are not merged with those before them: they are of a
     /// boot of which something is missing between, or the block would be too large.
     barriers: BTreeSet<Position>,
-    /// Where a run of very many tiny blocks ends that begins at `settled`.
-    backlog: Option<Position>,
 }
 
 /// Why neighbours end.
@@ -90,10 +88,7 @@ impl Planner {
             };
             let (group, end) = self.neighbours(index, slots, start, kind);
             match end {
-                End::Many => {
-                    let tiny = self.newest_of_many(index, slots, start, kind);
-                    return Some(tiny.unwrap_or(group));
-                }
+                End::Many => return Some(without_first_large(slots, group)),
                 End::Open if hour_of(now) <= kind.hour => {
                     return tiny_at_the_end(slots, group);
                 }
@@ -111,7 +106,6 @@ impl Planner {
     pub(super) fn settle(&mut self, at: Position) {
         self.settled = self.settled.max(at);
         self.barriers = self.barriers.split_off(&self.settled);
-        self.backlog = None;
     }
 
     /// The block that begins here is not merged with those before it.
@@ -149,49 +143,13 @@ impl Planner {
             && !self.barriers.contains(&slot.base)
             && kind_of(index, slot) == Some(kind)
     }
+}
 
-    /// Of a long run of blocks that begins at `start`: the newest very many tiny ones.
-    /// The newest first, because the index has to move all that stands behind what is
-    /// merged.
-    fn newest_of_many(
-        &mut self,
-        index: &Index,
-        slots: &[Slot],
-        start: usize,
-        kind: Kind,
-    ) -> Option<Group> {
-        let end = self.end_of_many(index, slots, start, kind);
-        let (mut streak_end, mut events) = (end, 0);
-        for i in (start..end).rev() {
-            let slot = &slots[i];
-            events += u64::from(slot.count);
-            let is_full = streak_end - i > REPLACED_BLOCKS_MAX || events > MERGED_EVENTS_MAX as u64;
-            let is_barred = i + 1 < streak_end && self.barriers.contains(&slots[i + 1].base);
-            if is_tiny(slot) && !is_full && !is_barred {
-                continue;
-            }
-            let streak = i + 1..streak_end;
-            if streak.len() >= TINY_BLOCKS || (is_full && streak.len() >= WORTH_BLOCKS) {
-                return Some(streak);
-            }
-            (streak_end, events) =
-                if is_tiny(slot) { (i + 1, u64::from(slot.count)) } else { (i, 0) };
-        }
-        (streak_end - start >= TINY_BLOCKS).then_some(start..streak_end)
-    }
-
-    /// Where a long run ends, which is looked for once.
-    fn end_of_many(&mut self, index: &Index, slots: &[Slot], start: usize, kind: Kind) -> usize {
-        let end = self.backlog.map_or_else(
-            || {
-                let joins = |i: &usize| self.joins(index, &slots[i - 1], &slots[*i], kind);
-                (start + 1..slots.len()).take_while(joins).last().map_or(start, |last| last) + 1
-            },
-            |end| slots.partition_point(|slot| slot.base < end).max(start + 1),
-        );
-        self.backlog = Some(slots[end - 1].end());
-        end
-    }
+/// What is left of very many blocks without those at their beginning that are not
+/// tiny: they are few, and were made of such as these a moment ago.
+fn without_first_large(slots: &[Slot], group: Group) -> Group {
+    let large = slots[group.clone()].iter().take_while(|slot| !is_tiny(slot)).count();
+    group.start + large..group.end
 }
 
 /// Tiny blocks at the end of a group that is still growing, if they are very many.

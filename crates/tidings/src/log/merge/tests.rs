@@ -104,6 +104,25 @@ fn what_still_grows_is_merged_when_its_hour_is_over_and_never_with_the_next() {
 }
 
 #[test]
+fn it_is_told_how_many_events_wait_to_be_merged() {
+    let (store, options) = (memory(), options());
+    let log = log_over(&store, &options);
+    append(&log, 40, 1000);
+    let unmerged = || log.unsettled().unmerged_events;
+    assert_eq!(unmerged(), 40_000, "nobody has looked yet");
+
+    log.merge_step().unwrap().unwrap();
+    assert_eq!(unmerged(), 40_000, "from where it looked");
+    log.merge_step().unwrap().unwrap();
+    assert_eq!((unmerged(), settle(&log)), (24_000, 10));
+    assert_eq!(unmerged(), 0, "the last eight may still grow");
+    append(&log, 1, 3);
+    assert_eq!(unmerged(), 3, "these were not looked at");
+
+    assert_eq!((settle(&log), unmerged()), (11, 0));
+}
+
+#[test]
 fn very_many_tiny_blocks_are_merged_while_they_grow() {
     let (store, options) = (memory(), options());
     let log = log_over(&store, &options);
@@ -115,7 +134,7 @@ fn very_many_tiny_blocks_are_merged_while_they_grow() {
     assert_eq!(settle(&log), 1);
     append(&log, 5000, 1);
     let before = events(store.as_ref());
-    assert_eq!(settle(&log), 906, "the newest 4096; the others are too few for now");
+    assert_eq!(settle(&log), 907, "the first 4095; the others are too few for now");
     assert_eq!(events(store.as_ref()), before);
     options.clock.advance(HOUR);
     assert_eq!(settle(&log), 1);
@@ -129,6 +148,7 @@ fn what_waits_to_be_published_is_not_merged_nor_what_stands_behind_it() {
     append(&log, 40, 1000);
     let waiting = store.outbox(Position(0), 100).unwrap();
     assert_eq!((waiting.len(), settle(&log)), (40, 40));
+    assert_eq!(log.unsettled().unmerged_events, 40_000);
 
     store.published(&waiting[..20], &[]).unwrap();
     store.published(&waiting[25..], &[]).unwrap();

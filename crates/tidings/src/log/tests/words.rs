@@ -218,6 +218,21 @@ fn a_question_may_need_one_of_many_words_and_several_at_once() {
 }
 
 #[test]
+fn it_is_told_how_many_events_wait_for_their_words() {
+    let log = log_of(&memory(), &blocks(0, 40));
+    let unworded = |log: &Log| log.unsettled().unworded_events;
+    assert_eq!(unworded(&log), 40 * EVENTS, "nobody has looked yet");
+
+    assert_eq!((steps(&log), unworded(&log)), (1, 0));
+    add(&log, &blocks(40, 3));
+    assert_eq!(unworded(&log), 3 * EVENTS, "these were not looked at");
+
+    assert_eq!((steps(&log), unworded(&log)), (0, 0), "too few to get any");
+    add(&log, &blocks(43, 3));
+    assert_eq!((steps(&log), unworded(&log)), (0, 6 * EVENTS), "as soon as it is quiet");
+}
+
+#[test]
 fn small_blocks_at_the_end_wait_until_they_are_merged() {
     let store = memory();
     let mut small = Blocks::new(9);

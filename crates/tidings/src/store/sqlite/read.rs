@@ -14,21 +14,19 @@ impl Inner {
     pub(super) fn heads(&self, from: Position, limit: usize) -> Result<Vec<Head>, StoreError> {
         let Ok(start) = i64::try_from(from.0) else { return Ok(Vec::new()) };
         let mut heads: Vec<Head> = Vec::new();
-        let mut holes = Vec::new();
+        let (mut holes, mut ended) = (Vec::new(), 0);
         self.reading("read heads", |conn| {
             walk::heads(conn, walk::start_of(conn, start)?, &mut |met| {
                 match met {
                     Met::Hole(range) => holes.push(range),
-                    Met::Head(head) => heads.push(head),
+                    Met::Head(head) => {
+                        ended += usize::from(head.base.plus(head.count) > from);
+                        heads.push(head);
+                    }
                     Met::Place { .. } | Met::Row { .. } => {}
                 }
                 // One more than asked for: the last but one may have to be cut.
-                let ended = heads.iter().filter(|head| head.base.plus(head.count) > from);
-                if ended.count() > limit {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
+                if ended > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })
         })?;
         cut_overlaps(&mut heads);

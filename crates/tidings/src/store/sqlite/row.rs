@@ -1,5 +1,6 @@
 //! Does a row belong where it stands? Checksums over place, name and bytes.
 
+use std::iter::repeat_n;
 use std::sync::Arc;
 
 use crate::block::{Block, Header};
@@ -16,13 +17,14 @@ pub(super) struct Place {
     pub(super) name: Option<(i64, i64)>,
 }
 
-fn words(words: &[i64]) -> Vec<u8> {
-    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+/// Over these numbers, one after the other.
+fn checksum(words: &[i64]) -> u32 {
+    words.iter().fold(0, |crc, word| crc32c::crc32c_append(crc, &word.to_le_bytes()))
 }
 
 pub(super) fn head_seal(place: &Place, head: &[u8]) -> u32 {
     let (boot, number) = place.name.unwrap_or((-1, -1));
-    let crc = crc32c::crc32c(&words(&[place.base, place.count, boot, number]));
+    let crc = checksum(&[place.base, place.count, boot, number]);
     crc32c::crc32c_append(crc, head)
 }
 
@@ -32,11 +34,11 @@ pub(super) fn body_seal(head_seal: u32, body: &[u8]) -> u32 {
 }
 
 pub(super) fn meta_seal(origin: Origin, created: Timestamp) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(&origin.to_bytes()), &words(&[created.as_nanos()]))
+    crc32c::crc32c_append(crc32c::crc32c(&origin.to_bytes()), &created.as_nanos().to_le_bytes())
 }
 
 pub(super) fn floor_seal(first: i64, next: i64) -> u32 {
-    crc32c::crc32c(&words(&[first, next]))
+    checksum(&[first, next])
 }
 
 /// A row of `expired`: it must not excuse what it does not stand for.
@@ -45,11 +47,11 @@ pub(super) fn expired_seal(first: i64, next: i64) -> u32 {
 }
 
 pub(super) fn gap_seal(first: i64, next: i64, reason: i64) -> u32 {
-    crc32c::crc32c(&words(&[first, next, reason]))
+    checksum(&[first, next, reason])
 }
 
 pub(super) fn key_seal(name: &[u8], body: &[u8], id: &[u8], received: i64) -> u32 {
-    let crc = crc32c::crc32c(&words(&[received]));
+    let crc = checksum(&[received]);
     let name_bytes = (name.len() as u64).to_le_bytes();
     [&name_bytes, name, body, id].iter().fold(crc, |crc, part| crc32c::crc32c_append(crc, part))
 }
@@ -84,5 +86,17 @@ pub(super) fn open_block(
     let seal = head_seal(place, head);
     check(seals.0, seal)?;
     check(seals.1, body_seal(seal, body))?;
-    Ok(Block::parse([head, body].concat())?)
+    Ok(Block::parse(joined(head, body))?)
+}
+
+/// In one allocation, as a block keeps them.
+fn joined(head: &[u8], body: &[u8]) -> Arc<[u8]> {
+    let mut bytes: Arc<[u8]> = repeat_n(0, head.len() + body.len()).collect();
+    if let Some((to_head, to_body)) =
+        Arc::get_mut(&mut bytes).and_then(|all| all.split_at_mut_checked(head.len()))
+    {
+        to_head.copy_from_slice(head);
+        to_body.copy_from_slice(body);
+    }
+    bytes
 }

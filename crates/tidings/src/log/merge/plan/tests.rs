@@ -102,12 +102,17 @@ fn blocks_are_not_merged_over_a_hole() {
 }
 
 #[test]
-fn of_a_long_history_of_tiny_blocks_the_newest_are_merged_first() {
-    let index = index_of(&vec![(1, 0); 20_000]);
+fn of_a_long_history_of_tiny_blocks_those_after_what_was_merged_are_next() {
+    let mut index = index_of(&vec![(1, 0); 20_000]);
+    let (mut planner, many) = (Planner::default(), REPLACED_BLOCKS_MAX);
+    let tiny = u64::try_from(many).unwrap();
+    let first = planner.next(&index, index.next(), at(1)).unwrap();
+    let merged = Slot::made(Position(0), u32::try_from(many).unwrap(), (at(0), at(0)));
+    index.replace(Position(0)..Position(tiny), merged);
 
-    let group = Planner::default().next(&index, index.next(), at(1)).unwrap();
+    let second = planner.next(&index, index.next(), at(1)).unwrap();
 
-    assert_eq!(group, 20_000 - REPLACED_BLOCKS_MAX..20_000);
+    assert_eq!((first, second), (0..many, 1..many));
 }
 
 #[test]
