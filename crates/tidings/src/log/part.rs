@@ -36,13 +36,21 @@ impl Part {
         self.events == (0..self.block.header().count as usize)
     }
 
+    /// Those of its events that stand from one position on, before another.
+    pub(crate) fn within(&self, (from, to): (Position, Position)) -> Part {
+        let index =
+            |at: Position| usize::try_from(at.0.saturating_sub(self.base.0)).unwrap_or(usize::MAX);
+        let (start, end) = (index(from).max(self.events.start), index(to).min(self.events.end));
+        Part { base: self.base, block: self.block.clone(), events: start..end.max(start) }
+    }
+
     /// The frames that hold events of the slot.
     pub(crate) fn frames(&self) -> Range<usize> {
         let frames = 0..self.block.frames();
         let first = frames.clone().find(|frame| self.end_of(*frame) > self.events.start);
         let last = frames.rev().find(|frame| self.block.frame_start(*frame) < self.events.end);
         match (first, last) {
-            (Some(first), Some(last)) => first..last + 1,
+            (Some(first), Some(last)) if !self.events.is_empty() => first..last + 1,
             _ => 0..0,
         }
     }
@@ -143,6 +151,9 @@ mod tests {
         assert_eq!([part.rows(1), part.rows(2)], [88..512, 0..176]);
         assert_eq!(part.positions(2), (Position(1124), Position(1600)));
         assert!(!part.is_whole());
+        let within = part.within((Position(1000), Position(1130)));
+        assert_eq!((within.events.clone(), within.frames()), (900..1030, 1..3));
+        assert!(part.within((Position(0), Position(700))).frames().is_empty());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::work::{Meter, key_before};
 use super::{Order, QueryError};
 use crate::clock::Timestamp;
 use crate::event::StoredEvent;
+use crate::id::Position;
 use crate::sync::{Condvar, Mutex, Seats, thread};
 
 /// Pieces that a question reads alone before others help it: so many are read sooner
@@ -28,7 +29,9 @@ pub(super) struct Piece {
     rank: i64,
     /// Which of the slots.
     pub(super) slot: usize,
-    pub(super) frame: Option<usize>,
+    /// From where to where a frame of it reaches. When its turn comes the block may be
+    /// merged, and its frames others; positions are what they were.
+    pub(super) frame: Option<(Position, Position)>,
     pub(super) events: usize,
 }
 
@@ -43,7 +46,7 @@ impl Piece {
         &self,
         order: Order,
         edge: Timestamp,
-        frame: usize,
+        frame: (Position, Position),
         events: usize,
     ) -> Piece {
         let rank = rank(order, edge).min(self.rank);

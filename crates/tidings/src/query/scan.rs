@@ -188,7 +188,7 @@ impl Scan<'_> {
             if let Some(plan) = &plan {
                 let haul = match taken.piece.frame {
                     None => self.frames(part, plan, &taken.piece, of, places),
-                    Some(number) => self.frame_or_damage(part, number, plan, &taken),
+                    Some(positions) => self.events(&part.within(positions), plan, &taken),
                 };
                 taken.lay_down(haul);
             } else {
@@ -213,30 +213,34 @@ impl Scan<'_> {
         let frames = part.frames().filter_map(|number| {
             let listed = part.block.frame_listed(number);
             let events = part.rows(number).len();
-            let frame = piece.of_frame(self.order, self.edge(listed), number, events);
             let summary = part.block.frame_summary(number);
             let is_kept = summary.is_none_or(|said| said.received.1 >= self.window.cutoff);
             let may_match = is_kept && self.is_wanted(listed) && plan.may_match_frame(summary);
             let (from, to) = part.positions(number);
             let is_whole = !damaged.iter().any(|hit| hit.0 < to && hit.1 > from);
+            let frame = piece.of_frame(self.order, self.edge(listed), (from, to), events);
             (may_match && is_whole && places.meets(from, to)).then_some(frame)
         });
         Haul { pieces: frames.collect(), ..Haul::default() }
     }
 
-    fn frame_or_damage(
-        &self,
-        part: &Part,
-        number: usize,
-        plan: &BlockPlan<'_>,
-        taken: &Taken<'_, '_>,
-    ) -> Haul {
+    /// What matches in a part of a block: one frame, unless it was merged meanwhile.
+    fn events(&self, part: &Part, plan: &BlockPlan<'_>, taken: &Taken<'_, '_>) -> Haul {
         taken.count(taken.piece.events);
-        self.frame(part, number, plan, taken.bar).unwrap_or_else(|cause| {
-            let (from, to) = part.positions(number);
-            self.core.note_damage(from, to, &cause);
-            Haul::default()
-        })
+        let mut all = Haul::default();
+        for number in part.frames() {
+            match self.frame(part, number, plan, taken.bar) {
+                Ok(haul) => {
+                    all.matched += haul.matched;
+                    all.events.extend(haul.events);
+                }
+                Err(cause) => {
+                    let (from, to) = part.positions(number);
+                    self.core.note_damage(from, to, &cause);
+                }
+            }
+        }
+        all
     }
 
     fn frame(

@@ -97,6 +97,28 @@ fn a_list_that_is_read_backwards_in_time_is_not_disturbed_by_what_arrives() {
 }
 
 #[test]
+fn a_block_that_is_merged_while_some_of_its_frames_are_read_is_read_to_its_end() {
+    let (store, options) = (odd::Odd::new(), options());
+    let log = store.log(&options);
+    let at = |seconds: u32| Event::new("a", "m").with_timestamp(start().before(SECOND * seconds));
+    append(&log, vec![at(300); 600]);
+    // Two frames, and between their times stands another block.
+    append(&log, [vec![at(100); 512], vec![at(200); 88]].concat());
+    append(&log, vec![at(150)]);
+    log.core().cache.lock().remove(&[Position(0), Position(600), Position(1200)]);
+    let merging = log.clone();
+    store.before_reading(1200, move || {
+        assert!(merging.merge_neighbours(Position(0), 2).unwrap().is_some());
+    });
+
+    let page = ask(&log, &Query { limit: 2000, ..Query::default() });
+
+    let mut found = positions(&page.events);
+    found.sort_unstable();
+    assert_eq!(found, (0..1201).collect::<Vec<_>>());
+}
+
+#[test]
 fn questions_asked_while_the_log_works_are_answered_as_before() {
     for seed in 0..SEEDS {
         let mut dice = fastrand::Rng::with_seed(seed);

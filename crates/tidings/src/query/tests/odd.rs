@@ -18,7 +18,11 @@ pub(super) struct Odd {
     /// What is read in the place of a block; `None`: it is damaged.
     instead: Mutex<BTreeMap<Position, Option<Block>>>,
     gaps: Mutex<Vec<Gap>>,
+    /// What happens in the moment before a block is read.
+    before: Mutex<BTreeMap<Position, Act>>,
 }
+
+type Act = Box<dyn FnOnce() + Send>;
 
 impl Odd {
     pub(super) fn new() -> Arc<Odd> {
@@ -28,6 +32,7 @@ impl Odd {
             heads: AtomicU32::new(0),
             instead: Mutex::default(),
             gaps: Mutex::default(),
+            before: Mutex::default(),
         })
     }
 
@@ -70,6 +75,11 @@ impl Odd {
     /// Nothing is damaged any more.
     pub(super) fn repair(&self) {
         self.instead.lock().clear();
+    }
+
+    /// Does this once, just before the block there is read.
+    pub(super) fn before_reading(&self, base: u64, act: impl FnOnce() + Send + 'static) {
+        self.before.lock().insert(Position(base), Box::new(act));
     }
 
     pub(super) fn tell(&self, gap: Gap) {
@@ -130,6 +140,10 @@ impl BlockStore for Odd {
 
     fn read(&self, base: Position) -> Result<Option<Block>, StoreError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
+        let act = self.before.lock().remove(&base);
+        if let Some(act) = act {
+            act();
+        }
         match self.instead.lock().get(&base) {
             Some(Some(block)) => Ok(Some(block.clone())),
             Some(None) => Err(StoreError::Damaged { base, cause: damage() }),
