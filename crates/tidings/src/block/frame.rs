@@ -107,7 +107,7 @@ impl<'a> Frame<'a> {
 
     /// What names it for ever: who took it, in which start, as the how-manieth.
     pub fn name(&self, i: usize) -> (Origin, Boot, u64) {
-        let run = &self.sections.block.header.runs[self.numbers.runs[i] as usize];
+        let run = &self.sections.of.outline.header.runs[self.numbers.runs[i] as usize];
         (run.origin, run.boot, self.numbers.seqs[i])
     }
 
@@ -186,7 +186,7 @@ impl<'a> Frame<'a> {
     /// The frame's messages or details are damaged.
     #[allow(dead_code, reason = "only joining asks")]
     pub(crate) fn entry(&self, i: usize) -> Result<Entry<'_>, FormatError> {
-        let header = &self.sections.block.header;
+        let header = &self.sections.of.outline.header;
         let (trace_id, span_id) = self.trace(i)?;
         Ok(Entry {
             event_type: &header.types[self.type_index(i)].name,
@@ -212,7 +212,7 @@ impl<'a> Frame<'a> {
     ///
     /// The frame's messages or details are damaged.
     pub fn event(&self, i: usize, base: Position) -> Result<StoredEvent, FormatError> {
-        let header = &self.sections.block.header;
+        let header = &self.sections.of.outline.header;
         let (origin, boot, seq) = self.name(i);
         let (trace_id, span_id) = self.trace(i)?;
         let timestamp = self.timestamp(i);

@@ -4,7 +4,7 @@ use super::columns::{Details, Numbers, Texts};
 use super::dictionary::Dictionary;
 use super::format::{self, Compressor, Directory, FrameEntry, SectionEntry};
 use super::header::{FrameSummary, Header, Run};
-use super::{BLOCK_RAW_BYTES_MAX, Block, Entry, EntryFields, FRAME_EVENTS};
+use super::{BLOCK_RAW_BYTES_MAX, Block, Entry, EntryFields, Excerpt, FRAME_EVENTS, Outline};
 use crate::clock::Timestamp;
 use crate::event::Fields;
 
@@ -129,12 +129,14 @@ impl Body {
         let head = &mut self.section;
         head.clear();
         format::write_head(head, version, &header, base, &self.frames);
-        let head_bytes = head.len();
+        let (head_bytes, checksum) = (head.len(), format::checksum_of(head).unwrap_or_default());
         head.extend_from_slice(&self.bytes);
         let bytes = head.as_slice().into();
-        let directory = Directory { version, base, frames: self.frames.clone(), head_bytes };
+        let directory =
+            Directory { version, base, frames: self.frames.clone(), head_bytes, checksum };
         self.clear();
-        Block { bytes, header: header.into(), directory: directory.into() }
+        let outline = Outline { header: header.into(), directory: directory.into() };
+        Block { whole: Excerpt::whole(outline, bytes) }
     }
 
     pub(super) fn clear(&mut self) {

@@ -76,11 +76,11 @@ impl Gathered {
             return Ok(false);
         }
         if self.blocks == 0 {
-            self.base = block.directory.base;
+            self.base = block.directory().base;
         }
         self.blocks += 1;
         self.events += block.header().count as usize;
-        self.raw_bytes += block.directory.raw_bytes();
+        self.raw_bytes += block.directory().raw_bytes();
         let mapped = self.take_header(block.header());
         for frame in 0..block.frames() {
             self.add_frame(block, frame, &mapped).map_err(|cause| Spoilt { frame, cause })?;
@@ -92,7 +92,7 @@ impl Gathered {
     fn fits(&self, block: &Block) -> bool {
         let header = block.header();
         self.events + header.count as usize <= MERGED_EVENTS_MAX
-            && self.raw_bytes + block.directory.raw_bytes() <= MERGED_RAW_BYTES_MAX
+            && self.raw_bytes + block.directory().raw_bytes() <= MERGED_RAW_BYTES_MAX
             && self.runs.len() + header.runs.len() <= RUNS_MAX
             && self.types.len() + header.types.len() <= MERGED_NAMES_MAX
             && self.members.len() + header.members.len() <= MERGED_NAMES_MAX
@@ -153,8 +153,8 @@ impl Gathered {
             self.count_minutes(&frame, to);
         }
         let events = frame.len();
-        let is_full =
-            events >= FRAME_EVENTS_KEPT || block.frame_raw_bytes(index) >= FRAME_RAW_BYTES_KEPT;
+        let is_full = events >= FRAME_EVENTS_KEPT
+            || block.outline().frame_raw_bytes(index) >= FRAME_RAW_BYTES_KEPT;
         let fills_up = self.frame.len() > 0 && self.frame.len() + events <= FRAME_EVENTS;
         if !is_full || fills_up || events > FRAME_EVENTS {
             return self.add_events(&frame, to);
@@ -287,9 +287,8 @@ fn summed(mut cells: Vec<Cell>) -> Option<Vec<Cell>> {
 
 /// A section as it is stored, verified.
 fn stored(block: &Block, frame: usize, section: Section) -> Result<Stored<'_>, FormatError> {
-    let body = &block.bytes[block.directory.head_bytes..];
-    let entry = &block.directory.frames[frame].sections[section as usize];
-    Ok((format::verified(body, frame, section, entry)?, entry))
+    let entry = &block.directory().frames[frame].sections[section as usize];
+    Ok((format::verified(block.excerpt().body(), frame, section, entry)?, entry))
 }
 
 #[cfg(test)]

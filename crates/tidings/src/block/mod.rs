@@ -9,6 +9,7 @@
 mod builder;
 mod columns;
 mod dictionary;
+mod excerpt;
 mod format;
 mod frame;
 mod framing;
@@ -18,7 +19,6 @@ mod join;
 mod merge;
 mod sections;
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +31,7 @@ use format::Directory;
 
 pub use builder::BlockBuilder;
 pub(crate) use columns::Texts;
+pub use excerpt::{Excerpt, Outline};
 pub use format::{FormatError, Section};
 pub use frame::Frame;
 pub use header::{
@@ -146,14 +147,12 @@ pub enum EntryFields<'a> {
 /// Cheap to clone. Equal when the bytes are.
 #[derive(Clone, Debug)]
 pub struct Block {
-    bytes: Arc<[u8]>,
-    header: Arc<Header>,
-    directory: Arc<Directory>,
+    whole: Excerpt,
 }
 
 impl PartialEq for Block {
     fn eq(&self, other: &Block) -> bool {
-        self.bytes == other.bytes
+        self.bytes() == other.bytes()
     }
 }
 
@@ -169,57 +168,64 @@ impl Block {
     /// the header is damaged.
     pub fn parse(bytes: impl Into<Arc<[u8]>>) -> Result<Block, FormatError> {
         let bytes = bytes.into();
-        let (header, directory) = format::read_head(&bytes)?;
-        let (expected, found) = (directory.block_bytes(), bytes.len());
+        let outline = Outline::parse(&bytes)?;
+        let (expected, found) = (outline.directory.block_bytes(), bytes.len());
         match found.cmp(&expected) {
             Ordering::Less => Err(FormatError::CutShort { expected, found }),
             Ordering::Greater => Err(FormatError::TooLong { expected, found }),
-            Ordering::Equal => {
-                Ok(Block { bytes, header: header.into(), directory: directory.into() })
-            }
+            Ordering::Equal => Ok(Block { whole: Excerpt::whole(outline, bytes) }),
         }
     }
 
     /// The bytes, as they are stored and sent.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.whole.bytes
+    }
+
+    fn directory(&self) -> &Directory {
+        &self.whole.outline.directory
+    }
+
+    /// The block without its frames.
+    pub fn outline(&self) -> &Outline {
+        self.whole.outline()
+    }
+
+    /// All frames.
+    pub fn excerpt(&self) -> &Excerpt {
+        &self.whole
     }
 
     /// How many of the bytes come before the body: what [`Header::parse`] needs.
     pub(crate) fn head_bytes(&self) -> usize {
-        self.directory.head_bytes
+        self.directory().head_bytes
     }
 
     /// What the block says of itself.
     pub fn header(&self) -> &Arc<Header> {
-        &self.header
+        &self.whole.outline.header
     }
 
     /// How many frames it has, at least 1.
     pub fn frames(&self) -> usize {
-        self.directory.frames.len()
+        self.directory().frames.len()
     }
 
     /// Earliest and latest list time in a frame, without reading it. `frame` is
     /// below [`Block::frames`], here and in the other methods.
     pub fn frame_listed(&self, frame: usize) -> (Timestamp, Timestamp) {
-        self.directory.frames[frame].listed
+        self.directory().frames[frame].listed
     }
 
     /// What a frame says of itself, without reading it; `None` in a block that was
     /// not merged, whose frames must be read to know.
     pub fn frame_summary(&self, frame: usize) -> Option<&FrameSummary> {
-        self.directory.frames[frame].summary.as_ref()
+        self.directory().frames[frame].summary.as_ref()
     }
 
     /// Index in the block of a frame's first event.
     pub fn frame_start(&self, frame: usize) -> usize {
-        self.directory.frames[frame].start
-    }
-
-    /// Bytes of a frame's sections, decompressed.
-    pub(crate) fn frame_raw_bytes(&self, frame: usize) -> usize {
-        self.directory.frames[frame].sections.iter().map(|section| section.raw_bytes).sum()
+        self.directory().frames[frame].start
     }
 
     /// Verifies and reads a frame's numbers; its messages and details are
@@ -232,23 +238,9 @@ impl Block {
         self.sections(frame).into_frame()
     }
 
-    /// As [`Block::frame`], for whoever keeps it: it holds on to the block's bytes.
-    ///
-    /// # Errors
-    ///
-    /// The frame is damaged.
-    pub fn frame_to_keep(&self, frame: usize) -> Result<Frame<'static>, FormatError> {
-        self.sections_to_keep(frame).into_frame()
-    }
-
-    /// As [`Block::sections`], for whoever keeps it.
-    pub(crate) fn sections_to_keep(&self, frame: usize) -> Sections<'static> {
-        Sections::new(Cow::Owned(self.clone()), frame)
-    }
-
     /// A frame of which nothing is read yet.
     pub(crate) fn sections(&self, frame: usize) -> Sections<'_> {
-        Sections::new(Cow::Borrowed(self), frame)
+        self.whole.sections(frame)
     }
 
     /// A block of this header and this body, with checksums that fit, whatever the
@@ -261,7 +253,7 @@ impl Block {
     /// Header and body: what [`Block::sealed_over`] puts together again.
     #[cfg(feature = "testing")]
     pub(crate) fn taken_apart(&self) -> (&[u8], &[u8]) {
-        format::taken_apart(&self.bytes, self.directory.head_bytes)
+        format::taken_apart(self.bytes(), self.directory().head_bytes)
     }
 
     /// Reads everything, and so verifies everything. The first event stands at
@@ -271,7 +263,7 @@ impl Block {
     ///
     /// A frame is damaged.
     pub fn events(&self, base: Position) -> Result<Vec<StoredEvent>, FormatError> {
-        let mut events = Vec::with_capacity(self.header.count as usize);
+        let mut events = Vec::with_capacity(self.header().count as usize);
         for index in 0..self.frames() {
             let frame = self.frame(index)?;
             for i in 0..frame.len() {

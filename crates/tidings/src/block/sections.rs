@@ -6,13 +6,13 @@ use std::sync::OnceLock;
 use super::columns::{Details, Named, Numbers, Texts};
 use super::format::{self, FrameEntry, Section};
 use super::frame::Frame;
-use super::{Block, FormatError, Header};
+use super::{Excerpt, FormatError, Header};
 
 /// The sections of a frame. Each is verified and decompressed once, when somebody
 /// asks for it.
 #[derive(Debug)]
 pub(crate) struct Sections<'a> {
-    pub(super) block: Cow<'a, Block>,
+    pub(super) of: Cow<'a, Excerpt>,
     index: usize,
     /// The bytes of the numbers, once somebody has asked for their names.
     numbers_bytes: OnceLock<Vec<u8>>,
@@ -30,9 +30,9 @@ pub(crate) enum Naming {
 }
 
 impl<'a> Sections<'a> {
-    pub(super) fn new(block: Cow<'a, Block>, index: usize) -> Sections<'a> {
+    pub(super) fn new(of: Cow<'a, Excerpt>, index: usize) -> Sections<'a> {
         Sections {
-            block,
+            of,
             index,
             numbers_bytes: OnceLock::new(),
             names: OnceLock::new(),
@@ -57,7 +57,7 @@ impl<'a> Sections<'a> {
     }
 
     pub(crate) fn header(&self) -> &Header {
-        &self.block.header
+        &self.of.outline.header
     }
 
     /// How many events there are.
@@ -130,7 +130,7 @@ impl<'a> Sections<'a> {
     }
 
     pub(super) fn directory_entry(&self) -> &FrameEntry {
-        &self.block.directory.frames[self.index]
+        &self.of.outline.directory.frames[self.index]
     }
 
     fn numbers(&self) -> Result<&Numbers, FormatError> {
@@ -143,7 +143,12 @@ impl<'a> Sections<'a> {
 
     fn read_numbers(&self) -> Result<Numbers, FormatError> {
         let read = |bytes: &[u8]| {
-            format::read_numbers(bytes, self.len(), &self.block.header, &self.block.directory)
+            format::read_numbers(
+                bytes,
+                self.len(),
+                &self.of.outline.header,
+                &self.of.outline.directory,
+            )
         };
         match self.numbers_bytes.get() {
             Some(bytes) => read(bytes),
@@ -168,8 +173,12 @@ impl<'a> Sections<'a> {
     }
 
     fn open(&self, section: Section) -> Result<Cow<'_, [u8]>, FormatError> {
-        let body = &self.block.bytes[self.block.directory.head_bytes..];
-        format::open(body, self.index, section, &self.directory_entry().sections[section as usize])
+        format::open(
+            self.of.body(),
+            self.index,
+            section,
+            &self.directory_entry().sections[section as usize],
+        )
     }
 }
 

@@ -164,12 +164,10 @@ impl Core {
             self.index.write().insert(*slot);
             // This boot of this log has its own books.
             let is_ours = |block: &Block| block.header().runs.iter().any(|r| r.boot == self.boot);
-            let Some(part) = self.part(slot)? else { continue };
-            if part.is_whole() {
-                self.index.write().count(slot.base, part.block.header());
-            }
-            if !is_ours(&part.block) {
-                self.boots.lock().note_new(&part.block);
+            let Some(block) = self.block(slot)? else { continue };
+            self.index.write().count(slot.base, block.header());
+            if !is_ours(&block) {
+                self.boots.lock().note_new(&block);
             }
         }
         self.index.write().skip_to(fresh.next());

@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 
 use super::core::Core;
 use super::index::Slot;
-use super::part::Part;
-use crate::block::{Block, FormatError, Frame, Header};
+use super::part::{Passage, Positions};
+use crate::block::{Excerpt, FormatError, Frame, Header};
 use crate::event::SharedEvent;
 use crate::id::Position;
 use crate::store::StoreError;
@@ -33,7 +33,7 @@ type Made = Result<Arc<SharedEvent>, FormatError>;
 /// A frame of a block, for many readers.
 #[derive(Debug)]
 pub(crate) struct SharedFrame {
-    block: Block,
+    excerpt: Excerpt,
     /// Where the block's first event stands.
     base: Position,
     number: usize,
@@ -44,11 +44,11 @@ pub(crate) struct SharedFrame {
 }
 
 impl SharedFrame {
-    fn of(part: &Part, number: usize) -> SharedFrame {
-        let positions = part.positions(number);
+    fn of(passage: &Passage, number: usize) -> SharedFrame {
+        let positions = passage.part.positions(number);
         let events = (positions.0.0..positions.1.0).map(|_| OnceLock::new()).collect();
-        let (block, base, opened) = (part.block.clone(), part.base, OnceLock::new());
-        SharedFrame { block, base, number, positions, opened, events }
+        let (excerpt, base) = (passage.excerpt.clone(), passage.part.base);
+        SharedFrame { excerpt, base, number, positions, opened: OnceLock::new(), events }
     }
 
     /// From the position of its first event to the one after its last.
@@ -63,12 +63,12 @@ impl SharedFrame {
 
     /// What its block says of itself.
     pub(crate) fn header(&self) -> &Header {
-        self.block.header()
+        self.excerpt.outline().header()
     }
 
     /// The frame, which the first to ask opens.
     pub(crate) fn frame(&self) -> Result<&Frame<'static>, FormatError> {
-        let opened = self.opened.get_or_init(|| self.block.frame_to_keep(self.number));
+        let opened = self.opened.get_or_init(|| self.excerpt.frame_to_keep(self.number));
         opened.as_ref().map_err(FormatError::clone)
     }
 
@@ -81,9 +81,9 @@ impl SharedFrame {
 
     /// What it will take when all of it has been read.
     fn bytes(&self) -> usize {
-        let raw = self.block.frame_raw_bytes(self.number);
-        // Counted with each of its frames: the block stays as long as one of them.
-        self.block.bytes().len() + raw * TEXT_COPIES + self.events.len() * EVENT_BYTES
+        let raw = self.excerpt.outline().frame_raw_bytes(self.number);
+        // Counted with each of its frames: the bytes stay as long as one of them.
+        self.excerpt.kept_bytes() + raw * TEXT_COPIES + self.events.len() * EVENT_BYTES
     }
 }
 
@@ -160,15 +160,15 @@ impl Frames {
         if used.frame.positions.1 > position { kept.using(first) } else { None }
     }
 
-    /// A frame of a part. Nobody else makes it meanwhile.
-    fn of(&self, part: &Part, number: usize) -> Arc<SharedFrame> {
+    /// A frame that was read. Nobody else makes it meanwhile.
+    fn of(&self, passage: &Passage, number: usize) -> Arc<SharedFrame> {
         let mut kept = self.0.lock();
-        let (first, end) = part.positions(number);
+        let (first, end) = passage.part.positions(number);
         // One that is shorter is of the block that stood there before a merge.
         let is_whole = |used: &Used| used.frame.positions.1 >= end;
         let known =
             if kept.frames.get(&first).is_some_and(is_whole) { kept.using(first) } else { None };
-        known.unwrap_or_else(|| kept.insert(SharedFrame::of(part, number)))
+        known.unwrap_or_else(|| kept.insert(SharedFrame::of(passage, number)))
     }
 
     /// How many were made since the log was opened.
@@ -176,6 +176,11 @@ impl Frames {
     pub(crate) fn made(&self) -> u64 {
         self.0.lock().made
     }
+}
+
+/// One position as a range of them.
+fn one(position: Position) -> Positions {
+    (position, position.plus(1_u64))
 }
 
 impl Core {
@@ -189,17 +194,19 @@ impl Core {
         if let Some(frame) = self.frames.at(position) {
             return Ok(Some(frame));
         }
-        Ok(self.part(slot)?.and_then(|part| self.frame_of(&part, position)))
+        let Some(part) = self.part(slot)? else { return Ok(None) };
+        let passage = self.passage(slot, &part, one(position))?;
+        Ok(passage.and_then(|passage| self.frame_of(&passage)))
     }
 
     /// The same as far as it can be had without the store.
     pub(crate) fn known_frame(&self, slot: &Slot, position: Position) -> Option<Arc<SharedFrame>> {
-        let frame = self.frames.at(position);
-        frame.or_else(|| self.frame_of(&self.known_part(slot)?, position))
+        let known = || self.known_passage(&self.known_part(slot)?, one(position));
+        self.frames.at(position).or_else(|| self.frame_of(&known()?))
     }
 
-    fn frame_of(&self, part: &Part, position: Position) -> Option<Arc<SharedFrame>> {
-        let number = part.frames().find(|number| part.positions(*number).1 > position)?;
-        Some(self.frames.of(part, number))
+    fn frame_of(&self, passage: &Passage) -> Option<Arc<SharedFrame>> {
+        let number = passage.frames().next()?;
+        Some(self.frames.of(passage, number))
     }
 }

@@ -30,6 +30,7 @@ mod passed;
 mod pauses;
 mod peers;
 mod places;
+mod recent;
 mod retention;
 mod rollup;
 mod shares;
@@ -69,7 +70,7 @@ pub(crate) use frames::SharedFrame;
 pub(crate) use index::{Slot, Span, mask_of};
 pub(crate) use kinds::{Kinds, Sum, minute_of, span_of};
 pub use merge::{Merged, Unsettled};
-pub(crate) use part::Part;
+pub(crate) use part::{FRAMES_AT_ONCE, Part, Passage, Positions};
 pub(crate) use passed::Stretches;
 pub use passed::{PASSED_STRETCHES_MAX, Passed, Stretch};
 #[cfg_attr(not(feature = "etcd"), allow(unused_imports, reason = "only a cluster tells"))]

@@ -253,7 +253,7 @@ impl Core {
             };
             pass_over(&mut builder, slot.base);
             match self.part(&slot)? {
-                Some(part) => self.gather_words(&mut builder, &slot, &part, end),
+                Some(part) => self.gather_words(&mut builder, &slot, &part, end)?,
                 None => pass_over(&mut builder, slot.end().min(end)),
             }
         }
@@ -263,7 +263,13 @@ impl Core {
         }
     }
 
-    fn gather_words(&self, into: &mut SegmentBuilder, slot: &Slot, part: &Part, end: Position) {
+    fn gather_words(
+        &self,
+        into: &mut SegmentBuilder,
+        slot: &Slot,
+        part: &Part,
+        end: Position,
+    ) -> Result<(), StoreError> {
         let damaged: Vec<_> = self.index.read().damaged_within(slot).collect();
         for number in part.frames() {
             let (start, to) = part.positions(number);
@@ -276,9 +282,20 @@ impl Core {
             if rows.is_empty() || into.is_full() {
                 continue;
             }
+            let read = (start.plus(rows.start as u64), start.plus(rows.end as u64));
             if damaged.iter().any(|hit| hit.0 < to && hit.1 > start) {
-                pass_over(into, start.plus(rows.end as u64));
-            } else if let Err(cause) = words::gather(into, &part.block, number, rows) {
+                pass_over(into, read.1);
+                continue;
+            }
+            // Only the thread that is here merges, so the frames are those of `part`.
+            let passage = self.passage(slot, part, read)?;
+            let passage = passage.filter(|it| it.part.outline == part.outline);
+            let Some(passage) = passage else {
+                pass_over(into, read.1);
+                continue;
+            };
+            let frame = passage.sections(number);
+            if let Err(cause) = words::gather(into, part.header(), frame, rows) {
                 self.note_damage(start, to, &cause);
             }
         }
@@ -286,6 +303,7 @@ impl Core {
         if !into.is_full() {
             pass_over(into, slot.end().min(end));
         }
+        Ok(())
     }
 
     fn join_words(&self, run: &[Arc<Segment>]) -> Result<(), StoreError> {

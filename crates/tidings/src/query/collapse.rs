@@ -134,14 +134,15 @@ impl Standing {
         let slot = core.index.read().at_or_after(self.position);
         let Some(slot) = slot.filter(|slot| slot.base <= self.position) else { return Ok(None) };
         let Some(part) = core.part(&slot)? else { return Ok(None) };
-        let holds = |frame: &usize| part.positions(*frame).1 > self.position;
-        let Some(number) = part.frames().find(holds) else { return Ok(None) };
-        let (from, to) = part.positions(number);
-        let at = usize::try_from(self.position.0 - from.0).unwrap_or(usize::MAX);
-        let event = part.block.frame(number).and_then(|frame| frame.event(at, part.base));
-        let event = match event {
+        let wanted = (self.position, self.position.plus(1_u64));
+        let Some(passage) = core.passage(&slot, &part, wanted)? else { return Ok(None) };
+        let Some(number) = passage.frames().next() else { return Ok(None) };
+        let (at, base) = (passage.rows(number).start, passage.part.base);
+        let frame = passage.sections(number).into_frame();
+        let event = match frame.and_then(|frame| frame.event(at, base)) {
             Ok(event) => event,
             Err(cause) => {
+                let (from, to) = passage.part.positions(number);
                 core.note_damage(from, to, &cause);
                 return Ok(None);
             }

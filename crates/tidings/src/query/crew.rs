@@ -15,42 +15,44 @@ use super::work::{Meter, key_before};
 use super::{Order, QueryError};
 use crate::clock::Timestamp;
 use crate::event::StoredEvent;
-use crate::id::Position;
+use crate::log::Positions;
 use crate::sync::{Condvar, Mutex, Seats, thread};
 
 /// Pieces that a question reads alone before others help it: so many are read sooner
 /// than a thread starts.
 const ALONE_PIECES_MAX: usize = 8;
 
-/// A block that may hold a match, or a frame of one that was opened.
+/// A block that may hold a match, or some neighbouring frames of one whose outline
+/// was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Piece {
     /// How soon the first event that it may hold comes in the order: more is sooner.
     rank: i64,
     /// Which of the slots.
     pub(super) slot: usize,
-    /// From where to where a frame of it reaches. When its turn comes the block may be
-    /// merged, and its frames others; positions are what they were.
-    pub(super) frame: Option<(Position, Position)>,
+    /// What the frames hold. Not their numbers: a merge may give them others.
+    pub(super) frames: Option<Positions>,
     pub(super) events: usize,
 }
 
 impl Piece {
     /// A block whose first event comes no sooner than `edge`.
     pub(super) fn of_slot(order: Order, edge: Timestamp, slot: usize, events: usize) -> Piece {
-        Piece { rank: rank(order, edge), slot, frame: None, events }
+        Piece { rank: rank(order, edge), slot, frames: None, events }
     }
 
-    /// A frame of this block. Its own edge may be that of another slot's events.
-    pub(super) fn of_frame(
+    /// Frames of this block, which come no sooner than any of `edges`. Their own edges
+    /// may be those of another slot's events.
+    pub(super) fn of_frames(
         &self,
         order: Order,
-        edge: Timestamp,
-        frame: (Position, Position),
+        edges: impl Iterator<Item = Timestamp>,
+        frames: Positions,
         events: usize,
     ) -> Piece {
-        let rank = rank(order, edge).min(self.rank);
-        Piece { rank, slot: self.slot, frame: Some(frame), events }
+        let soonest = edges.map(|edge| rank(order, edge)).max();
+        let rank = soonest.map_or(self.rank, |rank| rank.min(self.rank));
+        Piece { rank, slot: self.slot, frames: Some(frames), events }
     }
 
     /// The list time before which it holds nothing, in the order.
@@ -175,6 +177,12 @@ impl<'a> Crew<'a> {
             Some(error) => Err(error),
             None => Ok(Catch { best, matched, cut_at, left }),
         }
+    }
+
+    /// Whether much was read already, so that more will be: then neighbouring frames
+    /// are read at once.
+    pub(super) fn is_wide(&self) -> bool {
+        self.desk.lock().taken >= ALONE_PIECES_MAX
     }
 
     /// The next piece; `None` when there is nothing for this thread to do.

@@ -10,7 +10,7 @@ use super::rows::Rows;
 use super::sift::Sift;
 use super::text::{Name, Regex};
 use crate::block::{FormatError, Frame, FrameSummary, Header, Sections, Tagged};
-use crate::log::{SharedFrame, Slot};
+use crate::log::{Part, Passage, SharedFrame, Slot};
 use crate::severity::Severity;
 
 /// Which events are wanted. All conditions must hold; an empty condition holds
@@ -139,6 +139,14 @@ impl Plan {
         let some = types.contains(&true) && members.contains(&true);
         let severities = header.severities;
         some.then_some(BlockPlan { plan: self, types, members, severities })
+    }
+
+    /// The plan for a passage, if it is not of the block that was planned for: another
+    /// has come in its place.
+    #[expect(clippy::option_option, reason = "the new block may hold no match")]
+    pub(super) fn renewed(&self, part: &Part, passage: &Passage) -> Option<Option<BlockPlan<'_>>> {
+        let is_same = passage.part.outline == part.outline;
+        (!is_same).then(|| self.for_block(passage.part.header()))
     }
 
     /// Whether an event matches, wherever it is read from. Rows of a block are asked

@@ -7,7 +7,7 @@
 use super::QueryError;
 use super::walk::Walk;
 use crate::id::Position;
-use crate::log::{Kinds, Part, Rollup, Slot, minute_of};
+use crate::log::{Core, FRAMES_AT_ONCE, Kinds, Part, Passage, Rollup, Slot, minute_of};
 
 impl Walk<'_> {
     /// The roll-up with its members counted minute by minute; `None` if all is known
@@ -23,7 +23,7 @@ impl Walk<'_> {
                 return Ok(None);
             }
             let Some(part) = self.core.part(&slot)? else { return Ok(None) };
-            let Some(count) = lesson.read(&part) else { return Ok(None) };
+            let Some(count) = lesson.read(self.core, &slot, &part)? else { return Ok(None) };
             self.meter.count(count);
             learned += count;
         }
@@ -53,14 +53,27 @@ struct Lesson {
 impl Lesson {
     /// Counts the events of a block, and says how many they are. What is damaged is
     /// left for whoever shows the events to note.
-    fn read(&mut self, part: &Part) -> Option<usize> {
-        let members = part.block.header().members.iter();
+    fn read(&mut self, core: &Core, slot: &Slot, part: &Part) -> Result<Option<usize>, QueryError> {
+        let mut count = 0;
+        let frames: Vec<usize> = part.frames().collect();
+        for some in frames.chunks(FRAMES_AT_ONCE) {
+            let positions = (part.positions(some[0]).0, part.positions(some[some.len() - 1]).1);
+            let Some(passage) = core.passage(slot, part, positions)? else { return Ok(None) };
+            let Some(counted) = self.count(&passage) else { return Ok(None) };
+            count += counted;
+        }
+        Ok(Some(count))
+    }
+
+    fn count(&mut self, passage: &Passage) -> Option<usize> {
+        let part = &passage.part;
+        let members = part.header().members.iter();
         let places: Vec<u32> = members.map(|member| self.kinds.place_of(&member.name)).collect();
         let mut count = 0;
-        for number in part.frames() {
-            let frame = part.block.frame(number).ok()?;
+        for number in passage.frames() {
+            let frame = passage.sections(number).into_frame().ok()?;
             let start = part.positions(number).0;
-            for i in part.rows(number) {
+            for i in passage.rows(number) {
                 let position = start.plus(i as u64);
                 if position < self.from || position >= self.end {
                     continue;

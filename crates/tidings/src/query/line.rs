@@ -13,9 +13,9 @@ use crate::sync::{Condvar, Mutex, Seats, thread};
 
 /// Jobs that are done alone before others help: so many are done sooner than a thread
 /// starts.
-const ALONE_JOBS_MAX: usize = 8;
+const ALONE_JOBS_MAX: usize = 2;
 /// Jobs in the line that are not gathered, at most.
-const LINE_JOBS_MAX: usize = 16;
+const LINE_JOBS_MAX: usize = 4;
 
 /// Does all jobs, on this thread and, if there are many, on as many others as there
 /// are seats, and gathers what came of them in their order.

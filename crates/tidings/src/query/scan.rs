@@ -12,7 +12,7 @@ use super::{Order, QueryError};
 use crate::block::{FormatError, Frame};
 use crate::clock::Timestamp;
 use crate::event::StoredEvent;
-use crate::log::{Core, Part, Places, Slot};
+use crate::log::{Core, FRAMES_AT_ONCE, Part, Passage, Places, Positions, Slot};
 
 /// The events that a question is about, before its filter.
 #[derive(Clone, Copy, Debug)]
@@ -159,7 +159,7 @@ impl Scan<'_> {
             let may_match = places.meets(slot.base, slot.end());
             let part = if may_match { self.core.part(slot)? } else { None };
             next = if let Some(part) = part {
-                self.read_part(&part, slot, taken, places, crew)
+                self.read_part((slot, &part), taken, places, crew)?
             } else {
                 drop(taken);
                 crew.take()
@@ -172,23 +172,28 @@ impl Scan<'_> {
     /// that does not.
     fn read_part<'c, 'a>(
         &self,
-        part: &Part,
-        of: &Slot,
+        (slot, part): (&Slot, &Part),
         first: Taken<'c, 'a>,
         places: &Places<'_>,
         crew: &'c Crew<'a>,
-    ) -> Option<Taken<'c, 'a>> {
-        let slot = first.piece.slot;
-        let plan = self.plan.for_block(part.block.header());
+    ) -> Result<Option<Taken<'c, 'a>>, QueryError> {
+        let number = first.piece.slot;
+        let plan = self.plan.for_block(part.header());
         let mut next = Some(first);
         while let Some(taken) = next {
-            if taken.piece.slot != slot {
-                return Some(taken);
+            if taken.piece.slot != number {
+                return Ok(Some(taken));
             }
             if let Some(plan) = &plan {
-                let haul = match taken.piece.frame {
-                    None => self.frames(part, plan, &taken.piece, of, places),
-                    Some(positions) => self.events(&part.within(positions), plan, &taken),
+                let haul = match taken.piece.frames {
+                    None => {
+                        let at_once = if crew.is_wide() { FRAMES_AT_ONCE } else { 1 };
+                        self.frames((slot, part), plan, &taken.piece, (places, at_once))
+                    }
+                    Some(frames) => {
+                        taken.count(taken.piece.events);
+                        self.read_frames((slot, part), plan, frames, taken.bar)?
+                    }
                 };
                 taken.lay_down(haul);
             } else {
@@ -196,83 +201,107 @@ impl Scan<'_> {
             }
             next = crew.take();
         }
-        None
+        Ok(None)
     }
 
-    /// The frames of a block that may hold a match. What is known to be damaged holds
-    /// none: to be counted, an event must not lack what it could not be shown without.
+    /// The frames of a block that may hold a match, so many neighbours at once. What is
+    /// known to be damaged holds none: to be counted, an event must not lack what it
+    /// could not be shown without.
     fn frames(
         &self,
-        part: &Part,
+        (slot, part): (&Slot, &Part),
         plan: &BlockPlan<'_>,
         piece: &Piece,
-        slot: &Slot,
-        places: &Places<'_>,
+        (places, at_once): (&Places<'_>, usize),
     ) -> Haul {
         let damaged: Vec<_> = self.core.index.read().damaged_within(slot).collect();
-        let frames = part.frames().filter_map(|number| {
-            let listed = part.block.frame_listed(number);
-            let events = part.rows(number).len();
-            let summary = part.block.frame_summary(number);
-            let is_kept = summary.is_none_or(|said| said.received.1 >= self.window.cutoff);
-            let may_match = is_kept && self.is_wanted(listed) && plan.may_match_frame(summary);
-            let (from, to) = part.positions(number);
-            let is_whole = !damaged.iter().any(|hit| hit.0 < to && hit.1 > from);
-            let frame = piece.of_frame(self.order, self.edge(listed), (from, to), events);
-            (may_match && is_whole && places.meets(from, to)).then_some(frame)
+        let wanted: Vec<usize> = part
+            .frames()
+            .filter(|number| {
+                let (from, to) = part.positions(*number);
+                let is_whole = !damaged.iter().any(|hit| hit.0 < to && hit.1 > from);
+                let may_match = is_whole && self.may_match_frame(part, *number, plan);
+                may_match && places.meets(from, to)
+            })
+            .collect();
+        let runs = wanted.chunk_by(|one, next| one + 1 == *next);
+        let pieces = runs.flat_map(|run| run.chunks(at_once)).map(|run| {
+            let edges = run.iter().map(|number| self.edge(part.outline.frame_listed(*number)));
+            let held = (part.positions(run[0]).0, part.positions(run[run.len() - 1]).1);
+            let events = run.iter().map(|number| part.rows(*number).len()).sum();
+            piece.of_frames(self.order, edges, held, events)
         });
-        Haul { pieces: frames.collect(), ..Haul::default() }
+        Haul { pieces: pieces.collect(), ..Haul::default() }
     }
 
-    /// What matches in a part of a block: one frame, unless it was merged meanwhile.
-    fn events(&self, part: &Part, plan: &BlockPlan<'_>, taken: &Taken<'_, '_>) -> Haul {
-        taken.count(taken.piece.events);
-        let mut all = Haul::default();
-        for number in part.frames() {
-            match self.frame(part, number, plan, taken.bar) {
-                Ok(haul) => {
-                    all.matched += haul.matched;
-                    all.events.extend(haul.events);
-                }
-                Err(cause) => {
-                    let (from, to) = part.positions(number);
-                    self.core.note_damage(from, to, &cause);
-                }
+    /// Whether a frame may hold a match that is wanted, by what its block says of it.
+    fn may_match_frame(&self, part: &Part, number: usize, plan: &BlockPlan<'_>) -> bool {
+        let summary = part.outline.frame_summary(number);
+        let is_kept = summary.is_none_or(|said| said.received.1 >= self.window.cutoff);
+        let listed = part.outline.frame_listed(number);
+        is_kept && self.is_wanted(listed) && plan.may_match_frame(summary)
+    }
+
+    fn read_frames(
+        &self,
+        (slot, part): (&Slot, &Part),
+        plan: &BlockPlan<'_>,
+        frames: Positions,
+        bar: Bar,
+    ) -> Result<Haul, QueryError> {
+        let mut haul = Haul::default();
+        let Some(passage) = self.core.passage(slot, part, frames)? else { return Ok(haul) };
+        let renewed = self.plan.renewed(part, &passage);
+        let plan = match &renewed {
+            None => plan,
+            Some(Some(plan)) => plan,
+            Some(None) => return Ok(haul),
+        };
+        for number in passage.frames() {
+            if let Err(cause) = self.frame(&passage, number, plan, bar, &mut haul) {
+                let (from, to) = passage.part.positions(number);
+                self.core.note_damage(from, to, &cause);
             }
         }
-        all
+        Ok(haul)
     }
 
+    /// Takes what a frame has into the haul; nothing if it is damaged.
     fn frame(
         &self,
-        part: &Part,
+        passage: &Passage,
         number: usize,
         plan: &BlockPlan<'_>,
         bar: Bar,
-    ) -> Result<Haul, FormatError> {
-        let (mut haul, mut rows) = (Haul::default(), Vec::new());
-        let sections = part.block.sections(number);
+        haul: &mut Haul,
+    ) -> Result<(), FormatError> {
+        let (mut matched, mut rows) = (0, Vec::new());
+        let sections = passage.sections(number);
         let may_match = plan.rows(&sections);
         if may_match.is_none() {
-            return Ok(haul);
+            return Ok(());
         }
         let frame = sections.into_frame()?;
         let likely = |i: &usize| may_match.has(*i) && plan.takes_numbers(&frame, *i);
-        let likely = part.rows(number).filter(likely);
+        let likely = passage.rows(number).filter(likely);
         for i in likely.filter(|i| self.window.shows(&frame, *i)) {
             let key = key_of(&frame, i);
             let wanted = self.is_after(&key) && bar.admits(&key);
             if (wanted || self.count_all) && plan.matches(&frame, i)? {
-                haul.matched += 1;
+                matched += 1;
                 rows.extend(wanted.then_some((key, i)));
             }
         }
         rows.sort_unstable_by(|a, b| in_order(self.order, &a.0, &b.0));
         rows.truncate(self.limit.saturating_add(1));
-        for (key, i) in rows {
-            haul.events.push((key, frame.event(i, part.base)?));
-        }
-        Ok(haul)
+        let events = rows.into_iter().map(|(key, i)| {
+            let event = frame.event(i, passage.part.base)?;
+            Ok((key, event))
+        });
+        let events = events.collect::<Result<Vec<_>, FormatError>>()?;
+        haul.matched += matched;
+        haul.events.extend(events);
+        Ok(())
     }
 
     fn is_after(&self, key: &ListKey) -> bool {

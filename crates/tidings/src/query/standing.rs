@@ -136,9 +136,9 @@ fn last_seq_before(core: &Core, next: Position, boot: Boot) -> Option<u64> {
     let before = Position(next.0.checked_sub(1)?);
     let slot = core.index.read().at_or_after(before).filter(|slot| slot.base <= before)?;
     let part = core.part(&slot).ok()??;
-    let at = usize::try_from(before.0 - part.base.0).ok()?;
-    let number = (0..part.block.frames()).rfind(|frame| part.block.frame_start(*frame) <= at)?;
-    let frame = part.block.frame(number).ok()?;
-    let (_, of, seq) = frame.name(at - part.block.frame_start(number));
+    let passage = core.passage(&slot, &part, (before, next)).ok()??;
+    let number = passage.frames().next()?;
+    let frame = passage.sections(number).into_frame().ok()?;
+    let (_, of, seq) = frame.name(passage.rows(number).start);
     (of == boot).then_some(seq)
 }

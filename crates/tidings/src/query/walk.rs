@@ -21,7 +21,7 @@ use super::told::Told;
 use super::work::{Meter, Unread, Work};
 use crate::block::{FormatError, Frame};
 use crate::id::Position;
-use crate::log::{Core, Part, Places, Rollup, Slot};
+use crate::log::{Core, FRAMES_AT_ONCE, Part, Passage, Places, Positions, Rollup, Slot};
 
 /// Headers that are read from the store at once.
 const HEADS_PAGE: usize = 256;
@@ -219,25 +219,27 @@ impl<'a> Walk<'a> {
             // A failure is a job that cannot be had.
             jobs.map_or_else(|error| vec![Err(error)], |jobs| jobs.into_iter().map(Ok).collect())
         });
+        let (core, plan) = (self.core, self.plan);
         let work = |job: Job<'a>| match job {
             Job::Count(events) => Done::Counted(events),
-            Job::Frame(job) => Done::Read(job.read(reads), job),
+            Job::Frames(job) => Done::Read(job.read(core, plan, reads)),
         };
+        let mut failure = None;
         in_order(&self.core.helpers, jobs, work, |done| match done {
             Done::Counted(events) => gather.by_count(events),
-            Done::Read(read, job) => {
-                let (start, end) = job.opened.part.positions(job.number);
-                let taken = read.and_then(|read| match read {
-                    Some((frame, rows)) => {
+            Done::Read(Err(error)) => drop(failure.get_or_insert(error)),
+            Done::Read(Ok(frames)) => {
+                for ((start, end), read) in frames {
+                    let taken = read.and_then(|(frame, rows)| {
                         gather.frame(&Found { frame: &frame, rows: &rows, start })
+                    });
+                    if let Err(cause) = taken {
+                        self.core.note_damage(start, end, &cause);
                     }
-                    None => Ok(()),
-                });
-                if let Err(cause) = taken {
-                    self.core.note_damage(start, end, &cause);
                 }
             }
-        })
+        })?;
+        failure.map_or(Ok(()), Err)
     }
 
     /// What there is to read in a stretch.
@@ -253,35 +255,37 @@ impl<'a> Walk<'a> {
             return Ok(Vec::new());
         }
         let Some(part) = self.core.part(slot)? else { return Ok(Vec::new()) };
-        let Some(plan) = self.plan.for_block(part.block.header()) else { return Ok(Vec::new()) };
+        let Some(plan) = self.plan.for_block(part.header()) else { return Ok(Vec::new()) };
         let damaged: Vec<_> = self.core.index.read().damaged_within(slot).collect();
-        let opened = Arc::new(Opened { part, plan, positions: *positions, window: *window });
+        let opened = Arc::new(Opened { slot: *slot, part, plan, window: *window });
         let Opened { part, plan, .. } = &*opened;
-        let (mut jobs, mut counted) = (Vec::new(), 0);
-        for number in part.frames() {
+        let (mut wanted, mut counted) = (Vec::new(), 0);
+        for number in part.frames_among(*positions) {
             let (from, to) = part.positions(number);
             let known = damaged.iter().any(|hit| hit.0 < to && hit.1 > from);
-            let beyond = positions.0 >= to || positions.1 <= from;
-            let beyond = beyond || !self.places.meets(from, to);
-            if known || beyond || !window.meets(part.block.frame_listed(number)) {
+            let listed = part.outline.frame_listed(number);
+            if known || !self.places.meets(from, to) || !window.meets(listed) {
                 continue;
             }
-            let summary = part.block.frame_summary(number);
-            let received = summary.map_or(part.block.header().received, |said| said.received);
-            let whole =
-                window.holds(part.block.frame_listed(number)) && received.0 >= window.cutoff;
+            let summary = part.outline.frame_summary(number);
+            let received = summary.map_or(part.header().received, |said| said.received);
+            let whole = window.holds(listed) && received.0 >= window.cutoff;
             if whole && only_counts {
                 counted += positions.1.min(to).0 - positions.0.max(from).0;
                 continue;
             }
-            if received.1 < window.cutoff || !plan.may_match_frame(summary) {
-                continue;
+            if received.1 >= window.cutoff && plan.may_match_frame(summary) {
+                self.meter.count(part.rows(number).len());
+                wanted.push(number);
             }
-            self.meter.count(part.rows(number).len());
-            jobs.push(Job::Frame(FrameJob { opened: Arc::clone(&opened), number }));
         }
-        jobs.extend((counted > 0).then_some(Job::Count(counted)));
-        Ok(jobs)
+        let runs = wanted.chunk_by(|one, next| one + 1 == *next);
+        let jobs = runs.flat_map(|run| run.chunks(FRAMES_AT_ONCE)).map(|run| {
+            let held = (part.positions(run[0]).0, part.positions(run[run.len() - 1]).1);
+            let held = (held.0.max(positions.0), held.1.min(positions.1));
+            Job::Frames(FramesJob { opened: Arc::clone(&opened), positions: held })
+        });
+        Ok(jobs.chain((counted > 0).then_some(Job::Count(counted))).collect())
     }
 }
 
@@ -294,9 +298,9 @@ fn untold(told: &[Rolled]) -> impl Iterator<Item = (Position, Position)> {
 
 /// A block that was opened, and what is asked of it.
 struct Opened<'a> {
+    slot: Slot,
     part: Part,
     plan: BlockPlan<'a>,
-    positions: (Position, Position),
     window: Window,
 }
 
@@ -304,49 +308,72 @@ struct Opened<'a> {
 enum Job<'a> {
     /// Nothing: so many events lie in frames that need not be read.
     Count(u64),
-    Frame(FrameJob<'a>),
+    Frames(FramesJob<'a>),
 }
 
-enum Done<'a> {
+enum Done {
     Counted(u64),
-    Read(Result<Option<Matching>, FormatError>, FrameJob<'a>),
+    Read(Result<Vec<Read>, QueryError>),
 }
 
 /// A frame, and its events that match, at least one.
 type Matching = (Box<Frame<'static>>, Vec<usize>);
 
-struct FrameJob<'a> {
+/// The positions of a frame, and what matches in it.
+type Read = (Positions, Result<Matching, FormatError>);
+
+/// Neighbouring frames that are read at once.
+struct FramesJob<'a> {
     opened: Arc<Opened<'a>>,
-    number: usize,
+    positions: Positions,
 }
 
-impl FrameJob<'_> {
-    /// `None` where nothing matches.
-    fn read(&self, reads: Reads) -> Result<Option<Matching>, FormatError> {
-        let Opened { part, plan, positions, window } = &*self.opened;
-        let sections = part.block.sections_to_keep(self.number);
-        let may_match = plan.rows(&sections);
-        if may_match.is_none() {
-            return Ok(None);
-        }
-        let (frame, start) = (sections.into_frame()?, part.positions(self.number).0);
-        let among = |i: &usize| {
-            let position = start.plus(*i as u64);
-            positions.0 <= position && position < positions.1
+impl FramesJob<'_> {
+    /// What matches in the frames, one after the other; not those in which nothing does.
+    fn read(&self, core: &Core, all: &Plan, reads: Reads) -> Result<Vec<Read>, QueryError> {
+        let Opened { slot, part, plan, window } = &*self.opened;
+        let Some(passage) = core.passage(slot, part, self.positions)? else {
+            return Ok(Vec::new());
         };
-        let mut matching = Vec::new();
-        let likely = part.rows(self.number).filter(|i| may_match.has(*i) && among(i));
-        for i in likely.filter(|i| window.shows(&frame, *i)) {
-            if plan.matches(&frame, i)? {
-                matching.push(i);
-            }
-        }
-        let Some(first) = matching.first() else { return Ok(None) };
-        match reads {
-            Reads::Nothing => {}
-            Reads::Messages => drop(frame.message(*first)?),
-            Reads::Fields => drop(frame.fields_json(*first)?),
-        }
-        Ok(Some((Box::new(frame), matching)))
+        let renewed = all.renewed(part, &passage);
+        let plan = match &renewed {
+            None => plan,
+            Some(Some(plan)) => plan,
+            Some(None) => return Ok(Vec::new()),
+        };
+        let read = |number| {
+            let matching = matching(&passage, number, (plan, window), reads).transpose()?;
+            Some((passage.part.positions(number), matching))
+        };
+        Ok(passage.frames().filter_map(read).collect())
     }
+}
+
+/// `None` where nothing matches.
+fn matching(
+    passage: &Passage,
+    number: usize,
+    (plan, window): (&BlockPlan<'_>, &Window),
+    reads: Reads,
+) -> Result<Option<Matching>, FormatError> {
+    let sections = passage.excerpt.sections_to_keep(number);
+    let may_match = plan.rows(&sections);
+    if may_match.is_none() {
+        return Ok(None);
+    }
+    let frame = sections.into_frame()?;
+    let mut matching = Vec::new();
+    let likely = passage.rows(number).filter(|i| may_match.has(*i));
+    for i in likely.filter(|i| window.shows(&frame, *i)) {
+        if plan.matches(&frame, i)? {
+            matching.push(i);
+        }
+    }
+    let Some(first) = matching.first() else { return Ok(None) };
+    match reads {
+        Reads::Nothing => {}
+        Reads::Messages => drop(frame.message(*first)?),
+        Reads::Fields => drop(frame.fields_json(*first)?),
+    }
+    Ok(Some((Box::new(frame), matching)))
 }

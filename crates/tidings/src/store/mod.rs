@@ -18,7 +18,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::block::{Block, Header};
+use crate::block::{Block, Excerpt, Header, Outline};
 use crate::clock::Timestamp;
 use crate::id::{EventId, Origin, Position};
 use naming::{BlockName, MERGED, Settled, TORN, TWICE, UNFIT, hour_of};
@@ -305,6 +305,32 @@ pub trait BlockStore: Sink {
     ///
     /// The store cannot be read, or the block is damaged.
     fn read(&self, base: Position) -> Result<Option<Block>, StoreError>;
+
+    /// The same without its frames: what [`BlockStore::excerpt`] needs to read some of
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read, or the head of the block is damaged.
+    fn outline(&self, base: Position) -> Result<Option<Outline>, StoreError> {
+        Ok(self.read(base)?.map(|block| block.outline().clone()))
+    }
+
+    /// Neighbouring frames of the block at `base`, or more of them; `None` if that
+    /// block does not stand there (any more). They are verified when they are opened.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read, or the block cannot be found because of damage.
+    fn excerpt(
+        &self,
+        base: Position,
+        outline: &Outline,
+        _frames: Range<usize>,
+    ) -> Result<Option<Excerpt>, StoreError> {
+        let block = self.read(base)?.filter(|block| block.outline() == outline);
+        Ok(block.map(|block| block.excerpt().clone()))
+    }
 
     /// The blocks that begin in `range`, in order of position, at most `limit`, read
     /// in one go. One that is damaged is in it, if it can be found, with its

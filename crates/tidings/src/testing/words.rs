@@ -28,7 +28,7 @@ pub fn count_words(blocks: &[Block]) -> Result<usize, crate::block::FormatError>
     for block in blocks {
         let mut into = SegmentBuilder::new(Position(0));
         for frame in 0..block.frames() {
-            words::gather(&mut into, block, frame, rows(block, frame))?;
+            words::gather(&mut into, block.header(), block.sections(frame), rows(block, frame))?;
         }
         words += into.words();
     }
@@ -54,7 +54,12 @@ impl WordSegment {
         let mut into = SegmentBuilder::new(Position(0));
         for block in blocks {
             for frame in 0..block.frames() {
-                let _ = words::gather(&mut into, block, frame, rows(block, frame));
+                let _ = words::gather(
+                    &mut into,
+                    block.header(),
+                    block.sections(frame),
+                    rows(block, frame),
+                );
             }
         }
         WordSegment::built(into.finish()?)

@@ -6,19 +6,19 @@ use std::ops::Range;
 use super::builder::SegmentBuilder;
 use super::json::hashes_of_fields;
 use super::tokens::hashes;
-use crate::block::{Block, FormatError, Frame};
+use crate::block::{FormatError, Frame, Header, Sections};
 
-/// Takes in the events of one frame of a block, `rows` counted within the frame.
+/// Takes in events of one frame, `rows` counted within the frame.
 /// What cannot be read is noted as that: any word may stand there. Says what is
 /// damaged, for the caller's log.
 pub(crate) fn gather(
     into: &mut SegmentBuilder,
-    block: &Block,
-    frame: usize,
+    header: &Header,
+    frame: Sections<'_>,
     rows: Range<usize>,
 ) -> Result<(), FormatError> {
     into.begin(u32::try_from(rows.len()).unwrap_or(u32::MAX));
-    let done = block.frame(frame).and_then(|frame| words_of(into, block, &frame, rows));
+    let done = frame.into_frame().and_then(|frame| words_of(into, header, &frame, rows));
     if done.is_err() {
         into.spoil();
     }
@@ -27,11 +27,10 @@ pub(crate) fn gather(
 
 fn words_of(
     into: &mut SegmentBuilder,
-    block: &Block,
+    header: &Header,
     frame: &Frame<'_>,
     rows: Range<usize>,
 ) -> Result<(), FormatError> {
-    let header = block.header();
     let (mut types, mut members) =
         (vec![false; header.types.len()], vec![false; header.members.len()]);
     for i in rows.clone() {

@@ -177,7 +177,9 @@ fn a_block_is_gathered_frame_by_frame_and_damage_in_it_is_passed_over() {
     let mut builder = SegmentBuilder::new(Position(0));
 
     let done: Vec<bool> = [(0, 512), (1, 512), (2, 176)]
-        .map(|(frame, rows)| gather(&mut builder, &damaged, frame, 0..rows).is_ok())
+        .map(|(frame, rows)| {
+            gather(&mut builder, damaged.header(), damaged.sections(frame), 0..rows).is_ok()
+        })
         .into();
 
     let (segment, parts) = read(&builder.finish().unwrap());

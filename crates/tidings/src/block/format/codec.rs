@@ -72,9 +72,12 @@ impl Compressor {
     }
 }
 
+/// Bytes of a body, and where in it they begin.
+type Body<'a> = (&'a [u8], usize);
+
 /// Verifies one section of a frame and decompresses it.
 pub(in super::super) fn open<'a>(
-    body: &'a [u8],
+    body: Body<'a>,
     frame: usize,
     section: Section,
     entry: &SectionEntry,
@@ -90,15 +93,15 @@ pub(in super::super) fn open<'a>(
 
 /// One section of a frame as it is stored, once its checksum has been verified.
 pub(in super::super) fn verified<'a>(
-    body: &'a [u8],
+    (body, from): Body<'a>,
     frame: usize,
     section: Section,
     entry: &SectionEntry,
 ) -> Result<&'a [u8], FormatError> {
     let end = entry.offset + entry.stored_bytes;
-    let found = body.len();
-    let stored =
-        body.get(entry.offset..end).ok_or(FormatError::CutShort { expected: end, found })?;
+    let place = entry.offset.checked_sub(from).zip(end.checked_sub(from));
+    let stored = place.and_then(|(start, end)| body.get(start..end));
+    let stored = stored.ok_or(FormatError::CutShort { expected: end, found: from + body.len() })?;
     let computed = crc32c::crc32c(stored);
     if computed != entry.checksum {
         let stored = entry.checksum;

@@ -51,6 +51,12 @@ pub(in super::super) fn write_head(
     out[start + 8..start + 12].copy_from_slice(&checksum.to_le_bytes());
 }
 
+/// The checksum that a head has in it; `None` if the bytes end before it.
+pub(in super::super) fn checksum_of(head: &[u8]) -> Option<u32> {
+    let bytes = head.get(8..PREFIX_BYTES)?;
+    bytes.try_into().ok().map(u32::from_le_bytes)
+}
+
 /// Over all of the head except itself.
 fn checksum(head: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&head[..8]), &head[PREFIX_BYTES..])
@@ -139,7 +145,8 @@ pub(in super::super) fn read_head(bytes: &[u8]) -> Result<(Header, Directory), F
     let (header, base) = read_header(&mut reader, version)?;
     let frames = read_directory(&mut reader, version, &header)?;
     reader.end("bytes after the header")?;
-    Ok((header, Directory { version, base, frames, head_bytes: head.len() }))
+    let (head_bytes, checksum) = (head.len(), checksum(head));
+    Ok((header, Directory { version, base, frames, head_bytes, checksum }))
 }
 
 /// The version, and the bytes before the body. Every version begins with this prefix, so a newer

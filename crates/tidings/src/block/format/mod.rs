@@ -18,7 +18,7 @@ use super::header::FrameSummary;
 use crate::clock::Timestamp;
 
 pub(super) use codec::{Compressor, open, verified};
-pub(super) use head::{read_head, write_head};
+pub(super) use head::{checksum_of, read_head, write_head};
 pub(super) use numbers::{read_names, read_numbers, write_numbers};
 #[cfg(feature = "testing")]
 pub(super) use sealed_over::{sealed_over, taken_apart};
@@ -97,6 +97,8 @@ pub(super) struct Directory {
     pub(super) frames: Vec<FrameEntry>,
     /// Where the body begins.
     pub(super) head_bytes: usize,
+    /// CRC32C of the header, as it stands before it.
+    pub(super) checksum: u32,
 }
 
 impl Directory {

@@ -45,7 +45,7 @@ fn a_merged_block_has_the_events_of_its_parts_in_their_order_each_under_its_own_
             (merged.header().number, merged.header().runs.len()),
             (None, sizes.len().min(3))
         );
-        assert_eq!(merged.directory.version, MERGED_FORMAT_VERSION);
+        assert_eq!(merged.directory().version, MERGED_FORMAT_VERSION);
     }
 }
 
@@ -91,7 +91,7 @@ fn frames_that_are_nearly_full_are_taken_over_as_they_are_stored() {
     assert_eq!(merged.frames(), 4);
     let messages = |block: &Block, frame: usize| {
         let body = &block.bytes()[block.head_bytes()..];
-        let section = block.directory.frames[frame].sections[Section::Messages as usize];
+        let section = block.directory().frames[frame].sections[Section::Messages as usize];
         body[section.offset..section.offset + section.stored_bytes].to_vec()
     };
     assert_eq!(messages(&merged, 1), messages(&blocks[0], 1));
@@ -178,9 +178,9 @@ fn a_clean_end_of_a_boot_within_it_is_kept() {
 #[test]
 fn a_damaged_frame_of_a_part_is_named() {
     let blocks = neighbours(&[1000, 1000]);
-    let section = blocks[1].directory.frames[1].sections[Section::Details as usize];
+    let section = blocks[1].directory().frames[1].sections[Section::Details as usize];
     assert_eq!(section.stored_bytes, 0, "these have no details");
-    let section = blocks[1].directory.frames[1].sections[Section::Messages as usize];
+    let section = blocks[1].directory().frames[1].sections[Section::Messages as usize];
     let mut bytes = blocks[1].bytes().to_vec();
     bytes[blocks[1].head_bytes() + section.offset] ^= 1;
     let damaged = Block::parse(bytes).unwrap();

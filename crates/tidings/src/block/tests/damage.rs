@@ -21,7 +21,7 @@ fn with_header(header: &[u8]) -> Vec<u8> {
 }
 
 fn head_bytes(block: &Block) -> usize {
-    block.directory.head_bytes
+    block.directory().head_bytes
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_block_cut_anywhere_is_told_and_so_is_a_byte_too_many() {
 fn damage_in_one_section_leaves_the_others_readable() {
     let block = block_of(&varied(600));
     let mut bytes = block.bytes().to_vec();
-    let messages = block.directory.frames[1].sections[Section::Messages as usize];
+    let messages = block.directory().frames[1].sections[Section::Messages as usize];
     bytes[head_bytes(&block) + messages.offset] ^= 1;
 
     let damaged = Block::parse(bytes).unwrap();
@@ -109,14 +109,14 @@ fn lengths_beyond_their_limits_are_refused_before_room_is_made() {
 /// A block of one event whose messages are these stored bytes.
 fn with_messages(stored: &[u8], raw_bytes: usize) -> Vec<u8> {
     let block = block_of(&[Made::simple("")]);
-    let mut frames = block.directory.frames.clone();
+    let mut frames = block.directory().frames.clone();
     let messages = &mut frames[0].sections[Section::Messages as usize];
     messages.codec = format::Codec::Zstd;
     messages.stored_bytes = stored.len();
     messages.raw_bytes = raw_bytes;
     messages.checksum = crc32c::crc32c(stored);
     let mut bytes = Vec::new();
-    format::write_head(&mut bytes, FORMAT_VERSION, block.header(), block.directory.base, &frames);
+    format::write_head(&mut bytes, FORMAT_VERSION, block.header(), block.directory().base, &frames);
     bytes.extend_from_slice(&block.bytes()[head_bytes(&block)..]);
     bytes.extend_from_slice(stored);
     bytes
@@ -177,15 +177,15 @@ proptest! {
     ) {
         let (block, _) = merged();
         let body = &block.bytes()[head_bytes(&block)..];
-        let entry = &block.directory.frames[0];
+        let entry = &block.directory().frames[0];
         for section in [Section::Numbers, Section::Messages, Section::Details] {
-            let raw = format::open(body, 0, section, &entry.sections[section as usize]).unwrap();
+            let raw = format::open((body, 0), 0, section, &entry.sections[section as usize]).unwrap();
             let mut raw = raw.into_owned();
             for (place, byte) in &changes {
                 *place.get_mut(&mut raw) = *byte;
             }
             for bytes in [&raw, &random] {
-                let (header, directory) = (block.header(), &block.directory);
+                let (header, directory) = (block.header(), block.directory());
                 let _ = format::read_numbers(bytes, entry.count, header, directory);
                 let _ = format::read_messages(bytes, entry.count);
                 let _ = format::read_details(bytes, entry.count);

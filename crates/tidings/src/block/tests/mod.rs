@@ -164,7 +164,7 @@ fn assert_same(stored: &StoredEvent, entry: &Entry<'_>) {
 fn assert_comes_back(block: &Block, all: &[Made]) {
     let read = Block::parse(block.bytes()).unwrap();
     assert_eq!(read.header(), block.header());
-    assert_eq!(read.directory, block.directory);
+    assert_eq!(read.directory(), block.directory());
     let events = read.events(Position(100)).unwrap();
     assert_eq!(events.len(), all.len());
     for (i, ((stored, made), seq)) in events.iter().zip(all).zip(seqs(all)).enumerate() {

@@ -104,6 +104,27 @@ fn what_still_grows_is_merged_when_its_hour_is_over_and_never_with_the_next() {
 }
 
 #[test]
+fn whoever_has_begun_to_read_a_block_reads_on_in_the_one_that_took_its_place() {
+    let log = log_over(&memory(), &options());
+    append(&log, 20, 1000);
+    let before = log.core().index.read().slots()[3];
+    let part = log.core().part(&before).unwrap().unwrap();
+    let positions = (Position(3400), Position(3600));
+    settle(&log);
+
+    let passage = log.core().passage(&before, &part, positions).unwrap().unwrap();
+
+    assert!(passage.part.outline != part.outline, "nothing was merged");
+    let mut read = Vec::new();
+    for number in passage.frames() {
+        let frame = passage.sections(number).into_frame().unwrap();
+        let rows = passage.rows(number);
+        read.extend(rows.map(|i| frame.event(i, passage.part.base).unwrap().position));
+    }
+    assert_eq!(read, (3400..3600).map(Position).collect::<Vec<_>>());
+}
+
+#[test]
 fn it_is_told_how_many_events_wait_to_be_merged() {
     let (store, options) = (memory(), options());
     let log = log_over(&store, &options);

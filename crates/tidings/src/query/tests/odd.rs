@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
+use crate::block::Outline;
 use crate::store::{
     Batch, Damage, Ends, Expired, Gap, Head, KeyRow, Note, Placed, Reach, Stored, Waiting,
     WaitingTotals, WordRows,
@@ -136,6 +137,14 @@ impl BlockStore for Odd {
             }
         }
         Ok(heads)
+    }
+
+    fn outline(&self, base: Position) -> Result<Option<Outline>, StoreError> {
+        match self.instead.lock().get(&base) {
+            Some(Some(block)) => Ok(Some(block.outline().clone())),
+            Some(None) => Err(StoreError::Damaged { base, cause: damage() }),
+            None => self.inner.outline(base),
+        }
     }
 
     fn read(&self, base: Position) -> Result<Option<Block>, StoreError> {

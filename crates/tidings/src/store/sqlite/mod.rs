@@ -37,7 +37,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use self::directory::{Directory, DirectoryLock};
-use crate::block::Block;
+use crate::block::{Block, Excerpt, Outline};
 use crate::clock::{Clock, Timestamp};
 use crate::id::{NoRandomness, Origin, Position};
 use crate::store::{
@@ -193,6 +193,19 @@ impl BlockStore for SqliteStore {
 
     fn read(&self, base: Position) -> Result<Option<Block>, StoreError> {
         self.inner.read(base)
+    }
+
+    fn outline(&self, base: Position) -> Result<Option<Outline>, StoreError> {
+        self.inner.outline(base)
+    }
+
+    fn excerpt(
+        &self,
+        base: Position,
+        outline: &Outline,
+        frames: Range<usize>,
+    ) -> Result<Option<Excerpt>, StoreError> {
+        self.inner.excerpt(base, outline, &frames)
     }
 
     fn blocks(&self, range: Range<Position>, limit: usize) -> Result<Vec<Stored>, StoreError> {

@@ -3,10 +3,10 @@
 use std::ops::{ControlFlow, Range};
 
 use super::Inner;
-use super::latch::Purpose;
+use super::latch::{Fault, Purpose, fault};
 use super::row;
 use super::walk::{self, Met, Row};
-use crate::block::Block;
+use crate::block::{Block, Excerpt, Outline};
 use crate::id::Position;
 use crate::store::{Damage, Ends, Gap, GapReason, Head, Outcome, StoreError, Stored};
 
@@ -53,6 +53,40 @@ impl Inner {
             Some(row) => self.opened(base, row),
             None => self.search(base, key),
         }
+    }
+
+    pub(super) fn outline(&self, base: Position) -> Result<Option<Outline>, StoreError> {
+        let Ok(key) = i64::try_from(base.0) else { return Ok(None) };
+        let read = self.reading("read a head", |conn| match walk::outline(conn, key) {
+            Err(error) if fault(&error) == Fault::Damage => Ok(None),
+            read => read,
+        })?;
+        match read {
+            Some(Ok(outline)) => Ok(Some(outline)),
+            // What is wrong is found out, and noted, by reading all of it.
+            None | Some(Err(_)) => Ok(self.read(base)?.map(|block| block.outline().clone())),
+        }
+    }
+
+    pub(super) fn excerpt(
+        &self,
+        base: Position,
+        outline: &Outline,
+        frames: &Range<usize>,
+    ) -> Result<Option<Excerpt>, StoreError> {
+        let Ok(key) = i64::try_from(base.0) else { return Ok(None) };
+        let extent = outline.extent(frames);
+        let read = self.reading("read frames", |conn| {
+            match walk::part_of_body(conn, key, outline, &extent) {
+                Err(error) if fault(&error) == Fault::Damage => Ok(None),
+                read => read,
+            }
+        })?;
+        if let Some(bytes) = read {
+            return Ok(Some(outline.excerpt(frames, bytes)));
+        }
+        let block = self.read(base)?.filter(|block| block.outline() == outline);
+        Ok(block.map(|block| block.excerpt().clone()))
     }
 
     pub(super) fn blocks(

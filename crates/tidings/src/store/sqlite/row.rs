@@ -3,7 +3,7 @@
 use std::iter::repeat_n;
 use std::sync::Arc;
 
-use crate::block::{Block, Header};
+use crate::block::{Block, Header, Outline};
 use crate::clock::Timestamp;
 use crate::id::Origin;
 use crate::store::Damage;
@@ -74,6 +74,12 @@ pub(super) fn open_head(place: &Place, seal: i64, head: &[u8]) -> Result<Arc<Hea
     check(seal, head_seal(place, head))?;
     let (header, _) = Header::parse(head)?;
     Ok(Arc::new(header))
+}
+
+/// The same, with where the frames lie.
+pub(super) fn open_outline(place: &Place, seal: i64, head: &[u8]) -> Result<Outline, Damage> {
+    check(seal, head_seal(place, head))?;
+    Ok(Outline::parse(head)?)
 }
 
 /// Puts a block together again and makes sure that it is this row's.

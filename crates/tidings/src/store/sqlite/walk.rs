@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::latch::{Fault, fault};
 use super::row::{self, Place};
-use crate::block::{BLOCK_EVENTS_DECODED_MAX, Block};
+use crate::block::{BLOCK_EVENTS_DECODED_MAX, Block, Outline};
 use crate::id::Position;
 use crate::store::{Damage, Head};
 
@@ -231,6 +231,44 @@ pub(super) fn block(conn: &Connection, base: i64) -> rusqlite::Result<Option<Row
         }
         read => read,
     }
+}
+
+/// What the row that has this key says of its block.
+pub(super) fn outline(
+    conn: &Connection,
+    base: i64,
+) -> rusqlite::Result<Option<Result<Outline, Damage>>> {
+    let sql = "SELECT base, count, boot, number, head_seal, head FROM blocks WHERE base = ?1";
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok(row::open_outline(&place(row)?, row.get(4)?, row.get_ref(5)?.as_blob()?))
+    };
+    conn.prepare_cached(sql)?.query_row([base], read).optional()
+}
+
+/// Some bytes of the body of the row that has this key, if its head is that of the
+/// outline.
+pub(super) fn part_of_body(
+    conn: &Connection,
+    base: i64,
+    outline: &Outline,
+    extent: &Range<usize>,
+) -> rusqlite::Result<Option<Vec<u8>>> {
+    let mut statement = conn.prepare_cached("SELECT head FROM blocks WHERE base = ?1")?;
+    let mut rows = statement.query([base])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    if !outline.is_of(row.get_ref(0)?.as_blob()?) {
+        return Ok(None);
+    }
+    // While the statement stands at the row, both are read from one snapshot: no other
+    // block is put there in between.
+    let body = conn.blob_open("main", "blocks", "body", base, true)?;
+    if body.len() != outline.body_bytes() {
+        return Ok(None);
+    }
+    let mut bytes = vec![0; extent.len()];
+    body.read_at_exact(&mut bytes, extent.start)?;
+    body.close()?;
+    Ok(Some(bytes))
 }
 
 /// Whether a row with this key should be there, though it was not found.

@@ -81,3 +81,28 @@ pub(super) fn in_order<S: BlockStore>(store: &S) {
     assert_eq!(read(0, 10, 1), [(0, one)]);
     assert_eq!((read(0, 10, 0), read(5, 5, 9), read(10, 99, 9)), (vec![], vec![], vec![]));
 }
+
+pub(super) fn in_excerpts<S: BlockStore>(store: &S) {
+    let parts = tiny(3, 1500);
+    append(store, &parts);
+    let whole = merged(&parts);
+    let small = store.outline(Position(0)).must().unwrap_or_else(|| panic!("it is there"));
+    store.replace(Position(0)..Position(1500), &whole).must();
+
+    let outline = store.outline(Position(0)).must();
+
+    assert_eq!((outline.as_ref(), whole.frames() > 2), (Some(whole.outline()), true));
+    for frames in [0..1, 1..whole.frames(), 0..whole.frames()] {
+        let excerpt = store.excerpt(Position(0), whole.outline(), frames.clone()).must();
+        let excerpt = excerpt.unwrap_or_else(|| panic!("the block has not moved"));
+        for frame in frames {
+            let read = excerpt.frame_to_keep(frame).unwrap_or_else(|e| panic!("{e}"));
+            let expected = whole.frame(frame).unwrap_or_else(|e| panic!("{e}"));
+            let last = read.len() - 1;
+            assert_eq!(read.event(last, Position(0)), expected.event(last, Position(0)));
+        }
+    }
+    assert!(store.excerpt(Position(0), &small, 0..1).must().is_none(), "it was merged");
+    assert!(store.excerpt(Position(1), &small, 0..1).must().is_none());
+    assert!(store.outline(Position(1)).must().is_none());
+}

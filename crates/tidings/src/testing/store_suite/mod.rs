@@ -44,7 +44,7 @@ pub fn assert_sink<S: Sink>(fresh: impl Fn() -> S) {
 /// Naming the claim that is broken.
 pub fn assert_block_store<S: BlockStore>(fresh: impl Fn() -> S) {
     assert_sink(&fresh);
-    let claims: [Claim<S>; 32] = [
+    let claims: [Claim<S>; 33] = [
         ("an empty store begins and ends at 0", empty),
         ("positions are dense, over puts and appends", dense),
         ("a block is read back byte for byte", read_back),
@@ -59,6 +59,7 @@ pub fn assert_block_store<S: BlockStore>(fresh: impl Fn() -> S) {
         ("thousands of blocks of many boots are replaced at once", merging::many),
         ("a merged block is replaced by a larger one", merging::again),
         ("blocks are read in order, as many as are asked for", merging::in_order),
+        ("of a block the frames are read that are asked for", merging::in_excerpts),
         ("blocks wait in the outbox until they are published, oldest first", outbox),
         ("a batch appended again leaves the outbox as it was", outbox_settled),
         ("blocks are taken whether they are there or not, each with its fate", sharing::take),
