@@ -110,6 +110,14 @@ pub(super) struct Crew<'a> {
     laid_down: Condvar,
 }
 
+/// Who reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hand {
+    /// The thread that asked, which comes twice.
+    Asker,
+    Helper,
+}
+
 /// What all of them found.
 pub(super) struct Catch {
     pub(super) best: Best,
@@ -152,25 +160,25 @@ impl<'a> Crew<'a> {
     pub(super) fn run(
         self,
         seats: &Seats,
-        read: impl Fn(&Crew<'a>) -> Result<(), QueryError> + Sync,
+        read: impl Fn(&Crew<'a>, Hand) -> Result<(), QueryError> + Sync,
     ) -> Result<Catch, QueryError> {
-        let one = || {
-            if let Err(error) = read(&self) {
+        let one = |hand| {
+            if let Err(error) = read(&self, hand) {
                 self.fail(error);
             }
         };
-        one();
+        one(Hand::Asker);
         self.desk.lock().alone = false;
         thread::scope(|scope| {
             while !self.desk.lock().ended
                 && let Some(seat) = seats.try_take()
             {
                 scope.spawn(|| {
-                    one();
+                    one(Hand::Helper);
                     drop(seat);
                 });
             }
-            one();
+            one(Hand::Asker);
         });
         let Desk { best, matched, cut_at, ahead: left, failure, .. } = self.desk.into_inner();
         match failure {

@@ -68,6 +68,8 @@ pub(crate) struct BlockPlan<'a> {
     members: Vec<bool>,
     /// Those that occur in the block.
     severities: u32,
+    /// All types and members of the block, if what they hold may matter.
+    names: String,
 }
 
 impl Plan {
@@ -137,8 +139,15 @@ impl Plan {
         let types = may_have(Label::Type, &header.types);
         let members = may_have(Label::Member, &header.members);
         let some = types.contains(&true) && members.contains(&true);
-        let severities = header.severities;
-        some.then_some(BlockPlan { plan: self, types, members, severities })
+        if !some {
+            return None;
+        }
+        let mut names = String::new();
+        if self.looks_inside() {
+            let all = header.types.iter().chain(&header.members);
+            all.for_each(|tagged| names.extend([&tagged.name, "\n"]));
+        }
+        Some(BlockPlan { plan: self, types, members, severities: header.severities, names })
     }
 
     /// The plan for a passage, if it is not of the block that was planned for: another
@@ -238,7 +247,7 @@ impl BlockPlan<'_> {
 
     /// The events of a frame that may match, by a look at all of its texts together.
     pub(super) fn rows(&self, sections: &Sections<'_>) -> Rows {
-        self.plan.inside.rows(&|test| Sift(sections).rows(test))
+        self.plan.inside.rows(&|test| Sift { sections, names: &self.names }.rows(test))
     }
 
     pub(crate) fn matches(&self, frame: &Frame<'_>, i: usize) -> Result<bool, FormatError> {

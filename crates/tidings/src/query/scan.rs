@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 
 use super::best::{Bar, Best, in_order};
-use super::crew::{Crew, Haul, Piece, Taken};
+use super::crew::{Crew, Hand, Haul, Piece, Taken};
 use super::cursor::ListKey;
 use super::filter::{BlockPlan, Plan};
 use super::work::{Meter, Unread, Work};
@@ -92,7 +92,8 @@ impl Scan<'_> {
         let meter = Meter::new(self.work);
         let crew = Crew::new(ahead.collect(), best, self.after, self.count_all, meter);
         let places = self.core.places(&self.plan.needed_words());
-        let found = crew.run(&self.core.helpers, |crew| self.read(slots, &places, crew))?;
+        let found =
+            crew.run(&self.core.helpers, |crew, hand| self.read(slots, &places, crew, hand))?;
         let mut unread = Unread::nothing();
         for piece in found.left.iter().filter(|_| found.cut_at.is_some()) {
             unread.add(piece.events as u64, slots[piece.slot].received);
@@ -152,7 +153,18 @@ impl Scan<'_> {
     }
 
     /// Reads what the crew has for this thread.
-    fn read(&self, slots: &[Slot], places: &Places<'_>, crew: &Crew<'_>) -> Result<(), QueryError> {
+    fn read(
+        &self,
+        slots: &[Slot],
+        places: &Places<'_>,
+        crew: &Crew<'_>,
+        hand: Hand,
+    ) -> Result<(), QueryError> {
+        if hand == Hand::Helper {
+            // Expressions that threads share make them wait for each other.
+            let plan = &self.plan.clone();
+            return Scan { plan, ..*self }.read(slots, places, crew, Hand::Asker);
+        }
         let mut next = crew.take();
         while let Some(taken) = next {
             let slot = &slots[taken.piece.slot];

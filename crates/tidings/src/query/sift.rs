@@ -15,12 +15,16 @@ use super::text::Word;
 use crate::block::{FormatError, Naming, Sections, Tagged, Texts};
 
 /// A frame that has not been read.
-pub(super) struct Sift<'a>(pub(super) &'a Sections<'a>);
+pub(super) struct Sift<'a> {
+    pub(super) sections: &'a Sections<'a>,
+    /// All types and members of its block, one after the other.
+    pub(super) names: &'a str,
+}
 
 impl Sift<'_> {
     /// The events that may pass a test.
     pub(super) fn rows(&self, test: &Test) -> Rows {
-        let Sift(sections) = self;
+        let sections = self.sections;
         let rows = match test {
             Test::Regex(regex) => sections
                 .messages()
@@ -46,15 +50,17 @@ impl Sift<'_> {
 
     /// Those in one of whose texts the word may be, whichever text.
     fn with_text(&self, word: &Word) -> Result<Rows, FormatError> {
-        let Sift(sections) = self;
+        let sections = self.sections;
         let finder = word.finder();
         let holds = |name: &str| finder.is_match(name);
         let mut rows = with_match(sections.messages()?, finder);
         if matches!(rows, Rows::All) {
             return Ok(rows);
         }
-        rows.join(self.with_type(holds)?);
-        rows.join(self.with_member(holds)?);
+        if holds(self.names) {
+            rows.join(self.with_type(holds)?);
+            rows.join(self.with_member(holds)?);
+        }
         for of in [Naming::Sources, Naming::Subjects] {
             let named = sections.names(of)?;
             if holds(named.joined()) {
@@ -71,7 +77,7 @@ impl Sift<'_> {
     /// Those that may have a field of this name, of this value where it is compared as
     /// it stands.
     fn with_field(&self, name: &str, value: Option<&str>) -> Result<Rows, FormatError> {
-        let fields = self.0.fields()?;
+        let fields = self.sections.fields()?;
         // Dots may lead into objects.
         let last = name.rsplit('.').next().unwrap_or(name);
         let mut found = with_part(fields, last);
@@ -88,20 +94,22 @@ impl Sift<'_> {
         if found.is_none() {
             return Ok(Rows::none());
         }
-        let having = self.0.having_fields()?.enumerate();
+        let having = self.sections.having_fields()?.enumerate();
         Ok(having.filter(|(at, _)| found.has(*at)).map(|(_, i)| i).collect())
     }
 
     fn with_type(&self, is_taken: impl Fn(&str) -> bool) -> Result<Rows, FormatError> {
-        let Some(taken) = taken(&self.0.header().types, is_taken) else { return Ok(Rows::none()) };
-        Ok(rows_where(self.0.types()?, |index| taken[index]))
+        let Some(taken) = taken(&self.sections.header().types, is_taken) else {
+            return Ok(Rows::none());
+        };
+        Ok(rows_where(self.sections.types()?, |index| taken[index]))
     }
 
     fn with_member(&self, is_taken: impl Fn(&str) -> bool) -> Result<Rows, FormatError> {
-        let Some(taken) = taken(&self.0.header().members, is_taken) else {
+        let Some(taken) = taken(&self.sections.header().members, is_taken) else {
             return Ok(Rows::none());
         };
-        Ok(rows_where(self.0.members()?, |index| taken[index]))
+        Ok(rows_where(self.sections.members()?, |index| taken[index]))
     }
 
     fn with_label(&self, of: Naming, names: &Names) -> Result<Rows, FormatError> {
@@ -114,11 +122,13 @@ impl Sift<'_> {
         is_taken: impl Fn(&str) -> bool,
         takes_absent: bool,
     ) -> Result<Rows, FormatError> {
-        let taken: Vec<bool> = self.0.names(of)?.iter().map(is_taken).collect();
+        let taken: Vec<bool> = self.sections.names(of)?.iter().map(is_taken).collect();
         if !takes_absent && !taken.contains(&true) {
             return Ok(Rows::none());
         }
-        Ok(rows_where(self.0.named(of)?, |index| index.map_or(takes_absent, |index| taken[index])))
+        Ok(rows_where(self.sections.named(of)?, |index| {
+            index.map_or(takes_absent, |index| taken[index])
+        }))
     }
 }
 
