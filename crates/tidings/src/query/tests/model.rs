@@ -15,6 +15,7 @@ fn all_pages(log: &Log, query: &Query) -> Vec<StoredEvent> {
         let page = ask(log, &query);
         assert!(page.events.len() <= query.limit);
         events.extend(page.events);
+        assert!(page.next.is_none() || page.next != query.cursor, "every page leads on");
         match page.next {
             Some(_) => query.cursor = page.next,
             None => return events,

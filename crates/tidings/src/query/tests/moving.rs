@@ -32,6 +32,7 @@ fn pages(
         let page = ask(&world.log, &query);
         assert!(page.events.len() <= query.limit);
         events.extend(page.events);
+        assert!(page.next.is_none() || page.next != query.cursor, "every page leads on");
         query.cursor = page.next;
         if query.cursor.is_none() {
             return events;
