@@ -123,14 +123,23 @@ fn an_expiry_that_fails_half_way_leaves_no_counts_of_what_is_gone() {
 fn damage_that_is_met_later_is_no_longer_counted() {
     let (store, log) = minutes_of_events(&options());
     log.core().cache.lock().remove(&(0..390).map(Position).collect::<Vec<_>>());
-    store.damage(60 * 3);
-    assert_eq!(counted(&store, &log, &over_whole_hours(By::Type)).1, 0, "nobody has met it");
+    // A whole block in the one hour, a frame of one in the next.
+    store.damage(80 * 3);
+    store.damage_last_frame(125 * 3);
+    let count = |query: &HistogramQuery| counted(&store, &log, query);
+    let later = HistogramQuery {
+        since: Some(start().after(2 * HOUR)),
+        until: Some(start().after(3 * HOUR)),
+        ..over_whole_hours(By::Type)
+    };
+    assert_eq!(count(&over_whole_hours(By::Type)).1 + count(&later).1, 0, "nobody has met it");
 
-    assert_eq!(ask(&log, &Query { limit: 1000, ..Query::default() }).events.len(), 387);
+    assert_eq!(ask(&log, &Query { limit: 1000, ..Query::default() }).events.len(), 384);
 
-    let (series, asked) = counted(&store, &log, &over_whole_hours(By::Type));
+    let (series, asked) = count(&over_whole_hours(By::Type));
     assert_eq!(series, names(&[("a", 118), ("b", 59)]));
     assert!(asked > 0, "headers tell the others of that hour");
+    assert_eq!(count(&later).0, names(&[("a", 18), ("b", 9)]));
 }
 
 #[test]
