@@ -1,8 +1,8 @@
 //! Where do the slots lie, when some in the midst of a million become one?
 //!
-//! In one slice, with room before it: whatever goes moves the shorter side. Merging
-//! goes from the oldest to the newest, so it moves the few that are merged, not the
-//! many that are still to be.
+//! In one slice, with room before it: whatever goes moves the shorter side. So merging
+//! at either end of a long history moves the few that are merged, not the many that
+//! are still to be.
 
 use std::ops::{Deref, DerefMut, Range};
 

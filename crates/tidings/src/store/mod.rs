@@ -14,7 +14,7 @@ mod outbox;
 pub mod sqlite;
 mod words;
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -340,6 +340,21 @@ pub trait BlockStore: Sink {
     ///
     /// The store cannot be read.
     fn blocks(&self, range: Range<Position>, limit: usize) -> Result<Vec<Stored>, StoreError>;
+
+    /// As [`BlockStore::blocks`], each by itself, so that they need not all be in
+    /// memory, until `visit` has enough. It must not call the store.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    fn visit_blocks(
+        &self,
+        range: Range<Position>,
+        visit: &mut dyn FnMut(Stored) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let _ = self.blocks(range, usize::MAX)?.into_iter().try_for_each(visit);
+        Ok(())
+    }
 
     /// Puts one block in the place of all that stand in `range`, with the same
     /// positions, in one transaction. Their names stay taken: see [`Sink::put`].

@@ -11,22 +11,18 @@ mod thread;
 #[cfg(test)]
 mod tests;
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use super::core::Core;
 use super::index::Slot;
-use crate::block::{Block, FormatError, Gathered, Spoilt};
+use crate::block::{Block, Gathered, Spoilt};
 use crate::id::Position;
 use crate::pause::State;
-use crate::store::{Outcome, StoreError, Stored};
+use crate::store::{Damage, Outcome, StoreError, Stored};
 use crate::sync::Mutex;
 use plan::{Planner, is_worth_it};
 
 pub(super) use thread::{Bell, start};
-
-/// Blocks that are read before the next are: enough that looking for them is little,
-/// and few enough that they are still at hand when they are looked into.
-const BLOCKS_READ: usize = 128;
 
 /// What one step of merging did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,13 +78,28 @@ struct Plan {
     is_worth: fn(usize, u64) -> bool,
 }
 
-/// What of some blocks was gathered.
-enum Pushed {
-    All,
-    /// Something ends the merged block within them, and was noted.
-    Some,
-    /// Nothing is of use: one is damaged within.
-    Spoilt,
+/// Why gathering stops before the last block.
+enum Stop {
+    /// Another block stands there by now: the index is told by others.
+    Moved,
+    /// One block may not hold this one too.
+    Unfit(Position),
+    Damaged(Position, Damage),
+    Spoilt(Position, Block, Spoilt),
+}
+
+/// Gathers what is thought to stand at `base`; says what is in the way of more.
+fn gather(gathered: &mut Gathered, base: Position, stored: Stored) -> Option<Stop> {
+    let block = match stored.block {
+        Ok(block) if stored.base == base => block,
+        Ok(_) => return Some(Stop::Moved),
+        Err(cause) => return Some(Stop::Damaged(stored.base, cause)),
+    };
+    match gathered.push(&block) {
+        Ok(true) => None,
+        Ok(false) => Some(Stop::Unfit(base)),
+        Err(spoilt) => Some(Stop::Spoilt(base, block, spoilt)),
+    }
 }
 
 impl Plan {
@@ -161,8 +172,7 @@ impl Core {
         let horizon = self.horizon()?;
         let index = self.index.read();
         let group = planner.next(&index, horizon, self.now());
-        let first = group.as_ref().map(|group| index.slots()[group.start].base);
-        *self.merging.due.lock() = first.unwrap_or(horizon);
+        *self.merging.due.lock() = if group.is_some() { planner.settled() } else { horizon };
         Ok(group.map(|group| Plan::of(&index.slots()[group], is_worth_it)))
     }
 
@@ -183,15 +193,22 @@ impl Core {
         plan: &Plan,
         planner: &mut Planner,
     ) -> Result<Option<(Block, usize)>, StoreError> {
-        let mut gathered = Gathered::default();
-        for (number, page) in plan.bases.chunks(BLOCKS_READ).enumerate() {
-            let next = plan.bases.get((number + 1) * BLOCKS_READ);
-            let range = page[0]..next.copied().unwrap_or(plan.range.end);
-            let stored = self.store.blocks(range, page.len())?;
-            match self.gather(&mut gathered, page, stored, planner) {
-                Pushed::All => {}
-                Pushed::Some => break,
-                Pushed::Spoilt => return Ok(None),
+        let (mut gathered, mut bases) = (Gathered::default(), plan.bases.iter());
+        let mut stop = None;
+        self.store.visit_blocks(plan.range.clone(), &mut |stored| {
+            stop = bases.next().and_then(|base| gather(&mut gathered, *base, stored));
+            if stop.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        match stop {
+            None | Some(Stop::Moved) => {}
+            Some(Stop::Unfit(base)) => planner.bar(base),
+            Some(Stop::Damaged(base, cause)) => {
+                tracing::error!(%base, %cause, "block is damaged and not merged");
+                self.index.write().mark_unreadable(base);
+            }
+            Some(Stop::Spoilt(base, block, spoilt)) => {
+                self.note_spoilt(base, &block, &spoilt);
+                return Ok(None);
             }
         }
         let (parts, events) = (gathered.len(), gathered.events() as u64);
@@ -203,42 +220,9 @@ impl Core {
         Ok(gathered.merged().map(|block| (block, parts)))
     }
 
-    /// Gathers what stands at these positions, as far as it goes.
-    fn gather(
-        &self,
-        gathered: &mut Gathered,
-        bases: &[Position],
-        stored: Vec<Stored>,
-        planner: &mut Planner,
-    ) -> Pushed {
-        let found = stored.len();
-        for (base, stored) in bases.iter().zip(stored) {
-            let block = match stored.block {
-                Ok(block) if stored.base == *base => block,
-                // It has expired, or cannot be found: the index is told by others.
-                Ok(_) => return Pushed::Some,
-                Err(cause) => {
-                    tracing::error!(base = %stored.base, %cause, "block is damaged and not merged");
-                    self.index.write().mark_unreadable(stored.base);
-                    return Pushed::Some;
-                }
-            };
-            match gathered.push(&block) {
-                Ok(true) => {}
-                Ok(false) => {
-                    planner.bar(*base);
-                    return Pushed::Some;
-                }
-                Err(Spoilt { frame, cause }) => {
-                    self.note_spoilt(*base, &block, frame, &cause);
-                    return Pushed::Spoilt;
-                }
-            }
-        }
-        if found < bases.len() { Pushed::Some } else { Pushed::All }
-    }
-
-    fn note_spoilt(&self, base: Position, block: &Block, frame: usize, cause: &FormatError) {
+    fn note_spoilt(&self, base: Position, block: &Block, spoilt: &Spoilt) {
+        let Spoilt { frame, cause } = spoilt;
+        let frame = *frame;
         let start = block.frame_start(frame) as u64;
         let count = u64::from(block.header().count);
         let end =

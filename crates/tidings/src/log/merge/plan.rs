@@ -53,6 +53,9 @@ pub(super) struct Planner {
     /// Blocks that begin here are not merged with those before them: they are of a
     /// boot of which something is missing between, or the block would be too large.
     barriers: BTreeSet<Position>,
+    /// Of a long history of tiny blocks what begins here, or behind, was looked
+    /// through.
+    backlog: Option<Position>,
 }
 
 /// Why neighbours end.
@@ -88,7 +91,10 @@ impl Planner {
             };
             let (group, end) = self.neighbours(index, slots, start, kind);
             match end {
-                End::Many => return Some(without_first_large(slots, group)),
+                End::Many => {
+                    let newest = self.newest_of_many(index, slots, start);
+                    return Some(newest.unwrap_or_else(|| without_first_large(slots, group)));
+                }
                 End::Open if hour_of(now) <= kind.hour => {
                     return tiny_at_the_end(slots, group);
                 }
@@ -100,6 +106,40 @@ impl Planner {
                 }
             }
         }
+    }
+
+    /// The newest very many tiny blocks of a long history of such, from `start` on,
+    /// that were not looked at before. The newest first: the store has them at the
+    /// end of its file, which becomes shorter without anything being moved.
+    fn newest_of_many(&mut self, index: &Index, slots: &[Slot], start: usize) -> Option<Group> {
+        let end = self.backlog.map_or(slots.len(), |at| slots.partition_point(|s| s.base < at));
+        let (mut streak, mut events) = (end..end, 0);
+        for i in (start..end).rev() {
+            let slot = &slots[i];
+            let kind = kind_of(index, slot).filter(|_| is_tiny(slot));
+            let (with, blocks) = (events + u64::from(slot.count), streak.end - i);
+            let goes_on = kind.is_some_and(|kind| {
+                blocks <= REPLACED_BLOCKS_MAX
+                    && with <= MERGED_EVENTS_MAX as u64
+                    && (streak.is_empty() || self.joins(index, slot, &slots[i + 1], kind))
+            });
+            if !goes_on && streak.len() >= TINY_BLOCKS {
+                break;
+            }
+            (streak, events) = match kind {
+                Some(_) if goes_on => (i..streak.end, with),
+                Some(_) => (i..i + 1, slot.count.into()),
+                None => (i..i, 0),
+            };
+        }
+        let found = (streak.len() >= TINY_BLOCKS).then_some(streak);
+        self.backlog = found.as_ref().map(|streak| slots[streak.start].base);
+        found
+    }
+
+    /// From here on there may be something to merge.
+    pub(super) fn settled(&self) -> Position {
+        self.settled
     }
 
     /// Nothing before this is looked at again.

@@ -30,7 +30,7 @@ mod walk;
 mod words;
 mod write;
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -210,6 +210,14 @@ impl BlockStore for SqliteStore {
 
     fn blocks(&self, range: Range<Position>, limit: usize) -> Result<Vec<Stored>, StoreError> {
         self.inner.blocks(&range, limit)
+    }
+
+    fn visit_blocks(
+        &self,
+        range: Range<Position>,
+        visit: &mut dyn FnMut(Stored) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.inner.visit_blocks(&range, visit)
     }
 
     fn replace(&self, range: Range<Position>, with: &Block) -> Result<(), StoreError> {

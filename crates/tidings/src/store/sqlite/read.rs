@@ -94,35 +94,47 @@ impl Inner {
         range: &Range<Position>,
         limit: usize,
     ) -> Result<Vec<Stored>, StoreError> {
-        let Ok(start) = i64::try_from(range.start.0) else { return Ok(Vec::new()) };
-        let mut stored = Vec::new();
-        let mut damaged = Vec::new();
-        self.reading("read blocks", |conn| {
-            if limit == 0 || range.is_empty() {
-                return Ok(());
-            }
-            walk::rows_from(conn, start, &mut |met| {
-                if let Met::Row { base, row } = met {
-                    if base >= range.end.0 {
-                        return ControlFlow::Break(());
-                    }
-                    let (base, Row { count, block, .. }) = (Position(base), row);
-                    if block.is_err() {
-                        damaged.push(gap(base.0, count));
-                    }
-                    stored.push(Stored { base, block });
-                }
-                if stored.len() == limit {
+        let mut blocks = Vec::new();
+        if limit > 0 {
+            self.visit_blocks(range, &mut |stored| {
+                blocks.push(stored);
+                if blocks.len() == limit {
                     ControlFlow::Break(())
                 } else {
                     ControlFlow::Continue(())
                 }
+            })?;
+        }
+        Ok(blocks)
+    }
+
+    pub(super) fn visit_blocks(
+        &self,
+        range: &Range<Position>,
+        visit: &mut dyn FnMut(Stored) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let Ok(start) = i64::try_from(range.start.0) else { return Ok(()) };
+        let mut damaged = Vec::new();
+        self.reading("read blocks", |conn| {
+            if range.is_empty() {
+                return Ok(());
+            }
+            walk::rows_from(conn, start, &mut |met| {
+                let Met::Row { base, row } = met else { return ControlFlow::Continue(()) };
+                if base >= range.end.0 {
+                    return ControlFlow::Break(());
+                }
+                let (base, Row { count, block, .. }) = (Position(base), row);
+                if block.is_err() {
+                    damaged.push(gap(base.0, count));
+                }
+                visit(Stored { base, block })
             })
         })?;
         for gap in &damaged {
             self.note(gap);
         }
-        Ok(stored)
+        Ok(())
     }
 
     fn opened(&self, base: Position, row: Row) -> Result<Option<Block>, StoreError> {

@@ -102,17 +102,22 @@ fn blocks_are_not_merged_over_a_hole() {
 }
 
 #[test]
-fn of_a_long_history_of_tiny_blocks_those_after_what_was_merged_are_next() {
-    let mut index = index_of(&vec![(1, 0); 20_000]);
-    let (mut planner, many) = (Planner::default(), REPLACED_BLOCKS_MAX);
-    let tiny = u64::try_from(many).unwrap();
-    let first = planner.next(&index, index.next(), at(1)).unwrap();
-    let merged = Slot::made(Position(0), u32::try_from(many).unwrap(), (at(0), at(0)));
-    index.replace(Position(0)..Position(tiny), merged);
+fn of_a_long_history_of_tiny_blocks_the_newest_are_merged_first() {
+    let many = REPLACED_BLOCKS_MAX;
+    let history = [vec![(1, 0); 20_000], vec![(1, 3600); many + 2000]].concat();
+    let (mut index, mut planner) = (index_of(&history), Planner::default());
 
-    let second = planner.next(&index, index.next(), at(1)).unwrap();
+    let mut groups = Vec::new();
+    for _ in 0..3 {
+        let group = planner.next(&index, index.next(), at(7200)).unwrap();
+        let slots = &index.slots()[group.clone()];
+        let (from, to, received) = (slots[0].base, slots[slots.len() - 1].end(), slots[0].received);
+        let count = u32::try_from(slots.len()).unwrap();
+        index.replace(from..to, Slot::made(from, count, received));
+        groups.push(group);
+    }
 
-    assert_eq!((first, second), (0..many, 1..many));
+    assert_eq!(groups, [22_000..22_000 + many, 20_000..22_000, 20_000 - many..20_000]);
 }
 
 #[test]
