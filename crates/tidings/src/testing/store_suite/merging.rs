@@ -1,9 +1,11 @@
 //! Does one block take the place of many without a trace of it in what is read?
 
+use std::ops::ControlFlow;
+
 use super::{Must, append, append_waiting, assert_rejected, expired};
 use crate::block::Block;
 use crate::id::Position;
-use crate::store::{BlockStore, Placed, REPLACED_BLOCKS_MAX};
+use crate::store::{BlockStore, Placed, REPLACED_BLOCKS_MAX, Stored};
 use crate::testing::blocks::{self, Blocks};
 
 /// Blocks of one event each, of this many boots that take turns.
@@ -75,6 +77,18 @@ pub(super) fn in_order<S: BlockStore>(store: &S) {
             .collect()
     };
 
+    let visited = |from, to, limit| -> Vec<u64> {
+        let mut bases = Vec::new();
+        let visit = &mut |stored: Stored| {
+            bases.push(stored.base.0);
+            if bases.len() == limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        store.visit_blocks(Position(from)..Position(to), visit).must();
+        bases
+    };
+
+    assert_eq!((visited(0, 10, 9), visited(1, 6, 9)), (vec![0, 2, 5, 6], vec![2, 5]));
+    assert_eq!((visited(0, 10, 2), visited(5, 5, 9)), (vec![0, 2], vec![]));
     let [one, two, three, four] = all;
     assert_eq!(read(0, 10, 9), [(0, one.clone()), (2, two.clone()), (5, three.clone()), (6, four)]);
     assert_eq!(read(1, 6, 9), [(2, two), (5, three)]);
