@@ -65,7 +65,7 @@ async function ask(path, options, signal) {
  *   read_problems?: {column: number, problem: string}[],
  *   last_match_before?: {id: string, timestamp: string}|null}} List
  * @typedef {{step: number, since: string, until: string, matched: number,
- *   coverage: Coverage, series: {name: string, total: number, counts: number[]}[]}} HistogramAnswer
+ *   series: {name: string, total: number, counts: number[]}[]}} HistogramAnswer
  * @typedef {{of: string, values: {value: string, count: number}[], other: number,
  *   distinct: number, absent: number}} Facet
  */

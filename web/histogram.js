@@ -2,7 +2,6 @@
 
 import { byId, counted, svg } from "./dom.js";
 import { SEVERITIES } from "./filters.js";
-import { isUnread } from "./rows.js";
 import { nanos, rfc3339, rowTime, spanText } from "./times.js";
 
 /** Units of the drawing from top to bottom; from left to right a bar is one. */
@@ -78,7 +77,7 @@ export class Histogram {
     this.bars.replaceChildren(this.mark, ...parts);
     const most = sums.indexOf(Math.max(...sums));
     const shares = worstFirst.map((series) => `${series.total.toLocaleString("en-US")} ${series.name}`).join(", ");
-    this.summary = `${counted(answer.matched, "event")}: ${shares}; ${spanText(answer.step)} a bar${answer.coverage.gaps.some(isUnread) ? "; not all was looked at" : ""}`;
+    this.summary = `${counted(answer.matched, "event")}: ${shares}; ${spanText(answer.step)} a bar`;
     this.bars.setAttribute("aria-label", `Histogram. ${this.summary}. Most in ${this.#told(most, most)}. Arrow keys read the bars, with Shift mark them, Enter zooms.`);
     byId("bars-from").textContent = rowTime(answer.since, this.#utc);
     byId("bars-to").textContent = rowTime(answer.until, this.#utc);

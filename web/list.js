@@ -5,7 +5,7 @@
 // is not paused. Otherwise they are held, and a pill counts them.
 
 import { byId, counted } from "./dom.js";
-import { eventRow, isFoundByStore, isUnread, LOSS_TYPE, missingSpan, missingText, ruleRow } from "./rows.js";
+import { eventRow, isFoundByStore, LOSS_TYPE, missingSpan, missingText, ruleRow } from "./rows.js";
 import { exactTime, listTime, nanos, rfc3339, rowTime } from "./times.js";
 
 /** Rows on the page, at most; what is older is reached by going on from there. */
@@ -155,7 +155,7 @@ export class EventList {
     const oldest = this.lines.at(-1)?.key ?? 0n;
     for (const gap of gaps) {
       const at = gap.to ?? gap.from;
-      if (!at || isUnread(gap) || (told && !isFoundByStore(gap))) continue;
+      if (!at || (told && !isFoundByStore(gap))) continue;
       const key = nanos(at);
       if (key < oldest && !toTheEnd) continue;
       const node = ruleRow(...missingSpan(gap, this.utc), ` ${missingText(gap)}`);

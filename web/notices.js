@@ -4,7 +4,7 @@
 import { firstCommands } from "./commands.js";
 import { byId, counted, el } from "./dom.js";
 import { chips, isFiltered, rangeText } from "./filters.js";
-import { isUnread, missingSpan, missingText } from "./rows.js";
+import { missingSpan, missingText } from "./rows.js";
 import { shown } from "./text.js";
 import { nanos, fromMillis, rowTime, spanText } from "./times.js";
 
@@ -19,6 +19,7 @@ const PAUSES = {
  * @property {number|null} total events in the window, before the filter
  * @property {number|null} matched
  * @property {{timestamp: string}|null} last the newest match before a range without any
+ * @property {boolean} unread
  * @property {Object<string, any>|null} stats
  * @property {number} now milliseconds, by the server's clock
  */
@@ -40,6 +41,7 @@ export function showReach(state, known) {
     const of = isFiltered(state) && known.matched !== null ? `${known.matched.toLocaleString("en-US")} of ` : "";
     parts.push(of + counted(total, "event") + (known.total === null ? " kept" : ""));
   }
+  if (known.unread) parts.push("not all looked at");
   if (coverage?.cut_by === "size") parts.push("cut by the size limit");
   const reach = byId("reach");
   reach.replaceChildren(shown(parts.join(", ")));
@@ -52,10 +54,8 @@ export function showReach(state, known) {
 
 /** @param {import("./api.js").Coverage} coverage */
 function missingSum(coverage) {
-  const missing = coverage.gaps.filter((gap) => !isUnread(gap));
-  if (coverage.gaps.length > 0 && missing.length === 0) return "not all was looked at";
-  const known = missing.reduce((sum, gap) => sum + (gap.events ?? 0), 0);
-  const unknown = missing.some((gap) => gap.events === null || gap.events === undefined);
+  const known = coverage.gaps.reduce((sum, gap) => sum + (gap.events ?? 0), 0);
+  const unknown = coverage.gaps.some((gap) => (gap.events ?? null) === null);
   if (!known) return "something may be missing";
   return `${unknown ? "at least " : ""}${counted(known, "event")} missing`;
 }
@@ -140,20 +140,12 @@ export function showFirstSteps(onCopy, onTest) {
 }
 
 /**
- * Nothing was found, and not all was looked at.
- * @param {import("./api.js").Missing[]} gaps what was not
- */
-export function showNotYet(gaps) {
-  showEmpty(el("h2", {}, "Nothing found yet"), ...gaps.map((gap) => el("p", {}, `${missingText(gap)}.`)));
-}
-
-/**
  * Nothing matches.
  * @param {import("./filters.js").State} state
- * @param {{timestamp: string}|null} last the newest match before the range
+ * @param {Known} known
  * @param {(state: import("./filters.js").State) => void} onChange
  */
-export function showNoMatch(state, last, onChange) {
+export function showNoMatch(state, { last, unread }, onChange) {
   const ways = chips(state).map((chip) => el("li", {}, el("button", { type: "button", onclick: () => onChange(chip.without) },
     "without ", shown(chip.label, { max: 60 }))));
   if (last) {
@@ -163,7 +155,7 @@ export function showNoMatch(state, last, onChange) {
   if (state.since !== "all") {
     ways.push(el("li", {}, el("button", { type: "button", onclick: () => onChange({ ...state, since: "all" }) }, "in everything that is kept")));
   }
-  showEmpty(el("h2", {}, isFiltered(state) ? "Nothing matches" : "Nothing happened"),
+  showEmpty(el("h2", {}, unread ? "Nothing found yet" : isFiltered(state) ? "Nothing matches" : "Nothing happened"),
     el("p", {}, shown(`in this range: ${rangeText(state)}.`)),
     ways.length ? el("p", {}, "Look") : null, el("ul", { class: "ways" }, ...ways));
 }

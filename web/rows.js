@@ -108,15 +108,9 @@ function lossRow(event, utc) {
  * @param {import("./api.js").Missing} gap
  */
 export function missingText(gap) {
-  if (isUnread(gap)) return `${counted(gap.events ?? 0, "event")} not looked at: that is as far as the server goes for one question`;
-  const many = gap.events === null || gap.events === undefined ? "events may be missing" : `${counted(gap.events, "event")} missing`;
+  const many = (gap.events ?? null) === null ? "events may be missing" : `${counted(gap.events, "event")} missing`;
   const why = REASONS[/** @type {keyof REASONS} */ (gap.reason)] ?? shownPlain(String(gap.reason ?? "reason unknown"));
   return `${many}: ${why}`;
-}
-
-/** Whether it is there, and the question ended before it. @param {import("./api.js").Missing} gap */
-export function isUnread(gap) {
-  return gap.reason === "work_limit";
 }
 
 /** Whether no loss record tells of it. @param {import("./api.js").Missing} gap */

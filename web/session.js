@@ -11,10 +11,10 @@ import { emptyState, encodePairs, followParameters, listParameters, rangeText, r
 import { EventList } from "./list.js";
 import { Follow } from "./live.js";
 import {
-  hideEmpty, showFirstSteps, showLive, showNoMatch, showNotYet, showReach, showRefusal, showServer, showTrouble, toast,
+  hideEmpty, showFirstSteps, showLive, showNoMatch, showReach, showRefusal, showServer, showTrouble, toast,
 } from "./notices.js";
 import { Overview } from "./overview.js";
-import { isUnread, ruleRow } from "./rows.js";
+import { ruleRow } from "./rows.js";
 import { fromMillis, listTime, nanos } from "./times.js";
 
 /** Events that arrive within this time are shown together. */
@@ -32,7 +32,7 @@ const DAY_MILLIS = 86_400_000;
 export let state = readState(location.search);
 
 /** @type {import("./notices.js").Known} */
-const known = { coverage: null, total: null, matched: null, last: null, stats: null, now: Date.now() };
+const known = { coverage: null, total: null, matched: null, last: null, unread: false, stats: null, now: Date.now() };
 /** The server's clock minus ours. */
 let clockAhead = 0;
 /** @type {string|null} where the next older page begins */
@@ -208,16 +208,22 @@ async function waitToRetry(seconds, signal) {
 
 /** @param {import("./api.js").List} page */
 function learn(page) {
-  known.coverage = page.coverage;
+  learnReach(page);
   known.total = page.total ?? null;
   known.matched = page.matched ?? null;
   known.last = page.last_match_before ?? null;
   showReading(page);
 }
 
+/** @param {import("./api.js").List} page */
+function learnReach({ coverage }) {
+  const gaps = coverage.gaps.filter((gap) => gap.reason !== "work_limit");
+  known.unread = gaps.length < coverage.gaps.length;
+  known.coverage = { ...coverage, gaps, complete: !gaps.length };
+}
+
 /**
- * How the words were understood, if that is not as they were typed; in colour when
- * something of them could not be read.
+ * How the text was read, if not as typed.
  * @param {import("./api.js").List} page
  */
 function showReading(page) {
@@ -248,8 +254,7 @@ function afterRows() {
   if (rows.count === 0 && known.coverage) {
     const never = !known.coverage.oldest && !known.stats?.store?.events;
     if (never) showFirstSteps(copied, () => sendTestEvent().catch((error) => toast(error.message)));
-    else if (next) showNotYet(known.coverage.gaps.filter(isUnread));
-    else showNoMatch(state, known.last, (to) => go(to));
+    else showNoMatch(state, known, (to) => go(to));
   }
   byId("table").hidden = rows.lines.length === 0;
   onChange();
@@ -259,8 +264,7 @@ function afterRows() {
 function showEnd() {
   const more = byId("more");
   more.hidden = !next && !rows.trimmed;
-  const isCut = next && known.coverage?.gaps.some(isUnread);
-  more.textContent = rows.full || rows.trimmed ? "Go on from here" : isCut ? "Search on" : "Load older";
+  more.textContent = rows.full || rows.trimmed ? "Go on from here" : known.unread ? "Search on" : "Load older";
   byId("end").hidden = !more.hidden || rows.count === 0;
   byId("end").textContent = `That is all: ${counted(rows.count, "event")}, ${rangeText(state)}.`;
 }
@@ -279,7 +283,7 @@ export async function loadOlder() {
     if (signal.aborted) return;
     rows.append(page.events);
     next = page.page.next;
-    known.coverage = page.coverage;
+    learnReach(page);
     afterRows();
   } catch (error) {
     if (!signal.aborted) toast(error instanceof Refused ? error.message : "the server does not answer");
