@@ -6,12 +6,14 @@ use tidings::query::FOLLOW_LAG_EVENTS_MAX;
 use tidings::query::{Stop, Work};
 use tidings::store::Ends;
 use tidings::{Clock, Coverage, Log};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::commons::Commons;
 use super::disk::Disk;
 use super::guard::Hosts;
-use super::limits::{BODIES_BYTES_MAX, QUERIES_MAX, QUERY_EVENTS_MAX, QUERY_TURN_TIMEOUT};
+use super::limits::{
+    BODIES_BYTES_MAX, GLANCE_EVENTS_MAX, QUERIES_MAX, QUERY_EVENTS_MAX, QUERY_TURN_TIMEOUT,
+};
 use super::metrics::Metrics;
 use super::problem::Problem;
 use super::seats::Seats;
@@ -106,11 +108,56 @@ impl App {
         E: std::fmt::Display + Send + 'static,
         R: FnOnce(&Log, &Work) -> Result<T, E> + Send + 'static,
     {
+        let turn = self.turn().await?;
+        self.read_in_turn(turn, read).await
+    }
+
+    /// The same for what is most often answered by a glance: it is tried on this task
+    /// first, with a small bound on work, which saves it the way to another thread and
+    /// back. If `is_cut` says that this was too little, all of it is asked once more as
+    /// [`App::read`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`App::read`].
+    pub(super) async fn read_at_a_glance<T, E, R>(
+        &self,
+        read: R,
+        is_cut: impl FnOnce(&T) -> bool,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        E: std::fmt::Display + Send + 'static,
+        R: Fn(&Log, &Work) -> Result<T, E> + Send + 'static,
+    {
+        let turn = self.turn().await?;
+        let events_max = Some(GLANCE_EVENTS_MAX.min(self.query_events_max));
+        let work = Work { events_max, stop: Stop::default() };
+        let glance =
+            blocking(|| read(&self.log, &work)).map_err(|error| Problem::internal(&error))?;
+        if is_cut(&glance) && self.query_events_max > GLANCE_EVENTS_MAX {
+            self.read_in_turn(turn, read).await
+        } else {
+            Ok(glance)
+        }
+    }
+
+    /// Waits until not too many read the log.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
         let turn = self.queries.clone().acquire_owned();
-        let turn = tokio::time::timeout(QUERY_TURN_TIMEOUT, turn).await.map_err(|_| {
+        let turn = tokio::time::timeout(QUERY_TURN_TIMEOUT, turn).await.ok().and_then(Result::ok);
+        turn.ok_or_else(|| {
             let detail = "too many questions wait for the disk; ask again";
             Problem::unavailable(detail, RETRY_READ_SECONDS)
-        })?;
+        })
+    }
+
+    async fn read_in_turn<T, E, R>(&self, turn: OwnedSemaphorePermit, read: R) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        E: std::fmt::Display + Send + 'static,
+        R: FnOnce(&Log, &Work) -> Result<T, E> + Send + 'static,
+    {
         let stop = Stop::default();
         let work = Work { events_max: Some(self.query_events_max), stop: stop.clone() };
         let log = self.log.clone();

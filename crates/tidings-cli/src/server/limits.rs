@@ -35,6 +35,8 @@ pub const FOLLOWERS_MAX: usize = 4096;
 pub const FILES_KEPT_BACK: usize = 256;
 /// Questions that may read the log at the same time; the others wait their turn.
 pub const QUERIES_MAX: usize = 16;
+/// Events that a list looks at before it is given a thread of its own, at most.
+pub const GLANCE_EVENTS_MAX: u64 = 2048;
 /// Events that one question looks at unless the operator says otherwise, at most: about
 /// three seconds on two cores.
 pub const QUERY_EVENTS_MAX: u64 = 50_000_000;

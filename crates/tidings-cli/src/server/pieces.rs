@@ -2,8 +2,8 @@
 //! same, with what is known of the whole.
 
 use serde::Serialize;
-use tidings::query::{CUT_SHORT, CollapsedPage, Group, PageCursor};
-use tidings::{Coverage, EventId, LastMatch, Page, Query, StoredEvent, Timestamp};
+use tidings::query::{CUT_SHORT, CollapsedPage, Group, PageCursor, Work};
+use tidings::{Coverage, EventId, LastMatch, Log, Page, Query, StoredEvent, Timestamp};
 
 use super::app::App;
 use super::events::Shown;
@@ -78,15 +78,15 @@ impl Entry {
 /// The log cannot be read.
 pub(super) async fn read(app: &App, query: &Query, collapse: bool) -> Result<Piece, Problem> {
     let query = query.clone();
-    app.read(move |log, work| {
-        let query = Query { work: work.clone(), ..query };
+    let read = move |log: &Log, work: &Work| {
+        let query = Query { work: work.clone(), ..query.clone() };
         if collapse {
             log.collapsed(&query).map(Piece::from)
         } else {
             log.query(&query).map(Piece::from)
         }
-    })
-    .await
+    };
+    app.read_at_a_glance(read, Piece::is_cut_short).await
 }
 
 /// What is known of the time before a list that found nothing.
