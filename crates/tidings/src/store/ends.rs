@@ -42,7 +42,7 @@ pub struct Ends {
     pub bytes: u64,
 }
 
-/// What [`BlockStore::expire`] let go.
+/// What [`BlockStore::expire`](super::BlockStore::expire) let go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expired {
     /// Events of all blocks that went.
