@@ -1,18 +1,24 @@
 //! Starting where one cannot, and what the operator reads then.
 
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
 use crate::server::{Server, tidings};
 
+/// What it says when it cannot serve; one that serves is ended, with exit code 124.
 fn serve(dir: &std::path::Path, listen: &str) -> Output {
-    tidings()
-        .args(["serve", "--listen", listen, "--data"])
-        .arg(dir)
-        .stderr(Stdio::piped())
-        .output()
-        .expect("the program starts")
+    let program = tidings();
+    let mut command = Command::new("timeout");
+    command.arg("60").arg(program.get_program());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.args(["serve", "--listen", listen, "--data"]).arg(dir);
+    command.stdin(Stdio::null()).stderr(Stdio::piped()).output().expect("the program starts")
 }
 
 fn words(output: &Output) -> String {
@@ -76,13 +82,13 @@ fn a_newer_format_is_refused_with_both_versions() {
     let store = dir.path().join("log.sqlite");
     let mut bytes = std::fs::read(&store).unwrap();
     // SQLite's "user version", big end first.
-    bytes[60..64].copy_from_slice(&2_u32.to_be_bytes());
+    bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
     std::fs::write(&store, &bytes).unwrap();
 
     let output = serve(dir.path(), "127.0.0.1:0");
 
     assert_eq!(output.status.code(), Some(5), "{}", words(&output));
-    assert!(words(&output).contains("format 2, newer than this program knows (1)"));
+    assert!(words(&output).contains("format 99, newer than this program knows (2)"));
     assert_eq!(std::fs::read(&store).unwrap(), bytes);
 }
 
