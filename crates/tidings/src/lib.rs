@@ -61,7 +61,7 @@ pub use event::{
 pub use exit::{EXIT_DEADLINE, PANIC_DEADLINE, close_on_exit, exit, flush_on_panic};
 pub use id::{BadId, Boot, EventId, NoRandomness, Origin, Position};
 pub use log::{
-    Ack, AppendError, COVERAGE_GAPS_MAX, Coverage, DEDUPE_WINDOW, INFLIGHT_BYTES_MAX, Log,
+    Ack, AppendError, Aside, COVERAGE_GAPS_MAX, Coverage, DEDUPE_WINDOW, INFLIGHT_BYTES_MAX, Log,
     LogOptions, Merged, Missing, PASSED_STRETCHES_MAX, Passed, PeerState, RETENTION_BYTES,
     SeenThrough, Stretch, Taken, Unsettled,
 };

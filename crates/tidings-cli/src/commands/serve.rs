@@ -81,6 +81,7 @@ fn open(settings: &ServeSettings) -> Result<(Log, Arc<Disk>), Failure> {
         retention: settings.retention,
         retention_bytes: settings.retention_bytes,
         shared: settings.etcd.is_some(),
+        aside: server::ASIDE,
         ..LogOptions::default()
     };
     let open = || {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidings::query::FOLLOW_LAG_EVENTS_MAX;
 use tidings::query::{Stop, Work};
 use tidings::store::Ends;
-use tidings::{Clock, Coverage, Log};
+use tidings::{Aside, Clock, Coverage, Log};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::commons::Commons;
@@ -114,8 +114,8 @@ impl App {
 
     /// The same for what is most often answered by a glance: it is tried on this task
     /// first, with a small bound on work, which saves it the way to another thread and
-    /// back. If `is_cut` says that this was too little, all of it is asked once more as
-    /// [`App::read`] does.
+    /// back; only what waits is run [aside](ASIDE). If `is_cut` says that this was too
+    /// little, all of it is asked once more as [`App::read`] does.
     ///
     /// # Errors
     ///
@@ -133,8 +133,7 @@ impl App {
         let turn = self.turn().await?;
         let events_max = Some(GLANCE_EVENTS_MAX.min(self.query_events_max));
         let work = Work { events_max, stop: Stop::default() };
-        let glance =
-            blocking(|| read(&self.log, &work)).map_err(|error| Problem::internal(&error))?;
+        let glance = read(&self.log, &work).map_err(|error| Problem::internal(&error))?;
         if is_cut(&glance) && self.query_events_max > GLANCE_EVENTS_MAX {
             self.read_in_turn(turn, read).await
         } else {
@@ -219,11 +218,15 @@ impl Drop for Waiting<'_> {
 }
 
 /// Runs what blocks (a commit, a read from disk) on this thread, after handing
-/// this thread's other tasks over. Costs an idle server no hop on the way: the
-/// work begins at once.
+/// this thread's other tasks over. The work begins at once; the way back is a
+/// switch between threads.
 pub(super) fn blocking<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)
 }
+
+/// How a log that this server asks runs what may wait: a question that memory answers
+/// does not pay for the switch.
+pub const ASIDE: Aside = |part| blocking(part);
 
 #[cfg(test)]
 mod tests {

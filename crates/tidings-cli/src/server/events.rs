@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
 use serde_json::json;
-use tidings::query::{Found, QueryError};
-use tidings::{Coverage, EventId, StoredEvent, Verbose};
+use tidings::query::{Found, QueryError, Work};
+use tidings::{Coverage, EventId, Log, StoredEvent, Verbose};
 
 use super::app::App;
 use super::limits::CONTEXT_EVENTS_MAX;
@@ -135,11 +135,11 @@ pub(super) async fn show(
         .ok()
         .and_then(|Path(text)| text.parse().ok())
         .ok_or_else(|| Problem::new(Kind::NotFound, "that is not the id of an event"))?;
-    let asked = app.read(move |log, _| {
+    let find = move |log: &Log, _: &Work| {
         let found = log.find(id)?;
         Ok::<_, QueryError>((found, log.coverage()))
-    });
-    let (found, coverage) = asked.await?;
+    };
+    let (found, coverage) = app.read_at_a_glance(find, |_| false).await?;
     let event = match found {
         Found::Event(event) => event,
         Found::Expired => return Err(absent(Kind::Gone, &coverage)),

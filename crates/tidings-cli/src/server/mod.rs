@@ -56,7 +56,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use app::App;
+pub use app::{ASIDE, App};
 pub use commons::Commons;
 pub use disk::Disk;
 pub use guard::Hosts;

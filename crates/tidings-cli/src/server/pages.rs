@@ -25,6 +25,10 @@ use crate::view::csv;
 
 pub(super) const NDJSON: &str = "application/x-ndjson";
 
+/// What an event usually takes, and what stands behind them.
+const ENTRY_BYTES: usize = 400;
+const FOOT_BYTES: usize = 1024;
+
 impl Format {
     fn media(self) -> &'static str {
         match self {
@@ -135,7 +139,7 @@ impl Pages {
         let from_the_start = self.query.cursor.is_none();
         self.query.limit = self.left.min(STREAM_PAGE_EVENTS);
         let piece = pieces::read(&self.app, &self.query, self.shape.collapse).await?;
-        let mut bytes = Vec::with_capacity(piece.entries.len() * 256);
+        let mut bytes = Vec::with_capacity(piece.entries.len() * ENTRY_BYTES + FOOT_BYTES);
         if self.foot.is_none() {
             bytes.extend_from_slice(self.shape.format.head());
             // Only a document has a place where it could be told.

@@ -4,7 +4,7 @@ mod slow;
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -121,6 +121,30 @@ async fn a_closed_log_ends_its_streams() {
     assert!(told.lines().all(|line| line.contains("tidings.")), "{told}");
     let late = answer(&log, "POST", "/e/a", "x").await;
     assert_eq!(late.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn while_the_reads_of_a_question_hang_others_are_answered() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new().unwrap()));
+    let options = LogOptions { background: false, aside: super::ASIDE, ..LogOptions::default() };
+    let log = Log::over(store.clone(), options).unwrap();
+    for _ in 0..BLOCKS {
+        log.append(vec![Event::new("a", "x")], Ack::Disk, false).unwrap();
+    }
+    let ask = |path: &'static str| {
+        let (log, (sender, answers)) = (log.clone(), mpsc::sync_channel(1));
+        tokio::spawn(async move { sender.send(answer(&log, "GET", path, "").await.status()) });
+        answers
+    };
+
+    store.hang_read_at(1);
+    let question = ask("/api/v1/events?order=asc&limit=1");
+    store.wait_until_hanging(1);
+    let meanwhile = ask("/livez").recv_timeout(Duration::from_secs(30));
+    store.release();
+
+    assert_eq!(meanwhile, Ok(StatusCode::OK));
+    assert_eq!(question.recv(), Ok(StatusCode::OK));
 }
 
 /// More than are kept in memory, so that the first are read from the store.

@@ -7,6 +7,7 @@
 mod admission;
 mod append;
 mod arrivals;
+mod aside;
 mod boots;
 mod cache;
 mod committer;
@@ -63,6 +64,8 @@ use crate::tally::Tally;
 pub use append::{Ack, AppendError, Taken};
 #[cfg(feature = "etcd")]
 pub(crate) use arrivals::Arrivals;
+pub use aside::Aside;
+pub(crate) use aside::run_aside;
 pub(crate) use core::Core;
 pub(crate) use coverage::reason_of_hole;
 pub use coverage::{COVERAGE_GAPS_MAX, Coverage, Missing};
@@ -120,6 +123,12 @@ pub struct LogOptions {
     /// stays so; when one with a history becomes shared, its history waits as well, but
     /// for what was merged by then.
     pub shared: bool,
+    /// Runs, on the thread that asks a question, the parts of it that may wait for the
+    /// store or for other threads. Default: just runs them. On a thread of an
+    /// asynchronous runtime that other tasks share, have these go elsewhere first
+    /// (`|part| tokio::task::block_in_place(part)`). What was not run when it returns is
+    /// run then.
+    pub aside: Aside,
     /// Reads the time.
     pub clock: Clock,
 }
@@ -134,6 +143,7 @@ impl Default for LogOptions {
             inflight_bytes_max: INFLIGHT_BYTES_MAX,
             background: true,
             shared: false,
+            aside: |part| part(),
             clock: Clock::system(),
         }
     }

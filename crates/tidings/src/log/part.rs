@@ -142,7 +142,7 @@ impl Core {
             return Ok(Some(part));
         }
         // Merged into a block that begins before it, or gone.
-        let around = self.store.heads(slot.base, 1)?;
+        let around = self.aside(|| self.store.heads(slot.base, 1))?;
         match around.first() {
             Some(head) if head.base < slot.base => self.read_part(slot, head.base),
             _ => Ok(None),
@@ -162,7 +162,7 @@ impl Core {
                 return Ok(Some(part));
             }
         }
-        let outline = self.passing_over_damage(self.store.outline(base))?;
+        let outline = self.passing_over_damage(self.aside(|| self.store.outline(base)))?;
         let part = outline.and_then(|outline| Part::of(slot, base, outline));
         if let Some(part) = &part {
             self.cache.lock().insert_outline(base, part.outline.clone());
@@ -216,7 +216,7 @@ impl Core {
         if let Some(known) = self.known_excerpt(part, &frames) {
             return Ok(Some(known));
         }
-        let read = self.store.excerpt(part.base, &part.outline, frames.clone());
+        let read = self.aside(|| self.store.excerpt(part.base, &part.outline, frames.clone()));
         let read = self.passing_over_damage(read)?;
         if let Some(excerpt) = read.as_ref().filter(|_| frames.len() == 1) {
             self.cache.lock().insert_frame(part.base, frames.start, excerpt.clone());
@@ -229,7 +229,7 @@ impl Core {
         if let Some(block) = self.cache.lock().block(slot.base) {
             return Ok(Some(block));
         }
-        let block = self.passing_over_damage(self.store.read(slot.base))?;
+        let block = self.passing_over_damage(self.aside(|| self.store.read(slot.base)))?;
         if let Some(block) = &block {
             self.cache.lock().insert(slot.base, block.clone());
         }

@@ -100,7 +100,8 @@ impl Places<'_> {
 
     fn one(&self, segment: &Arc<Segment>, hash: u64) -> Option<Answer> {
         let Some(number) = segment.part_of(hash) else { return Some(segment.nowhere()) };
-        let part = match self.core.store.word_part(segment.range().start, number) {
+        let first = segment.range().start;
+        let part = match self.core.aside(|| self.core.store.word_part(first, number)) {
             Ok(part) => part.unwrap_or_default(),
             Err(error) => {
                 tracing::debug!(%error, "words cannot be read, more is searched than need be");

@@ -21,11 +21,13 @@ pub(super) struct Best {
     limit: usize,
     /// The last of them on top.
     heap: BinaryHeap<Ranked>,
+    /// What they are, where their ranks say. Events are large, and stay in place.
+    events: Vec<StoredEvent>,
 }
 
 impl Best {
     pub(super) fn new(order: Order, limit: usize) -> Best {
-        Best { order, limit, heap: BinaryHeap::new() }
+        Best { order, limit, heap: BinaryHeap::new(), events: Vec::new() }
     }
 
     pub(super) fn order(&self) -> Order {
@@ -40,17 +42,23 @@ impl Best {
     }
 
     pub(super) fn insert(&mut self, key: ListKey, event: StoredEvent) {
-        if !self.bar().admits(&key) {
+        if self.limit == 0 || !self.bar().admits(&key) {
             return;
         }
-        self.heap.push(Ranked { order: self.order, key, event });
-        if self.heap.len() > self.limit {
-            self.heap.pop();
+        let mut at = self.events.len();
+        if self.heap.len() < self.limit {
+            self.events.push(event);
+        } else if let Some(last) = self.heap.pop() {
+            at = last.at;
+            self.events[at] = event;
         }
+        self.heap.push(Ranked { order: self.order, key, at });
     }
 
     pub(super) fn into_sorted(self) -> Vec<StoredEvent> {
-        self.heap.into_sorted_vec().into_iter().map(|ranked| ranked.event).collect()
+        let mut events: Vec<_> = self.events.into_iter().map(Some).collect();
+        let ranks = self.heap.into_sorted_vec().into_iter();
+        ranks.filter_map(|ranked| events[ranked.at].take()).collect()
     }
 }
 
@@ -79,7 +87,8 @@ impl Bar {
 struct Ranked {
     order: Order,
     key: ListKey,
-    event: StoredEvent,
+    /// Where the event is.
+    at: usize,
 }
 
 impl PartialEq for Ranked {

@@ -15,7 +15,7 @@ use super::work::{Meter, key_before};
 use super::{Order, QueryError};
 use crate::clock::Timestamp;
 use crate::event::StoredEvent;
-use crate::log::Positions;
+use crate::log::{Aside, Positions, run_aside};
 use crate::sync::{Condvar, Mutex, Seats, thread};
 
 /// Pieces that a question reads alone before others help it: so many are read sooner
@@ -159,7 +159,7 @@ impl<'a> Crew<'a> {
     /// The first failure of any `read`; or nobody waits for the answer any more.
     pub(super) fn run(
         self,
-        seats: &Seats,
+        (seats, aside): (&Seats, Aside),
         read: impl Fn(&Crew<'a>, Hand) -> Result<(), QueryError> + Sync,
     ) -> Result<Catch, QueryError> {
         let one = |hand| {
@@ -169,17 +169,22 @@ impl<'a> Crew<'a> {
         };
         one(Hand::Asker);
         self.desk.lock().alone = false;
-        thread::scope(|scope| {
-            while !self.desk.lock().ended
-                && let Some(seat) = seats.try_take()
-            {
-                scope.spawn(|| {
-                    one(Hand::Helper);
-                    drop(seat);
-                });
-            }
-            one(Hand::Asker);
-        });
+        let together = || {
+            thread::scope(|scope| {
+                while !self.desk.lock().ended
+                    && let Some(seat) = seats.try_take()
+                {
+                    scope.spawn(|| {
+                        one(Hand::Helper);
+                        drop(seat);
+                    });
+                }
+                one(Hand::Asker);
+            });
+        };
+        if !self.desk.lock().ended {
+            run_aside(aside, together);
+        }
         let Desk { best, matched, cut_at, ahead: left, failure, .. } = self.desk.into_inner();
         match failure {
             Some(error) => Err(error),

@@ -92,8 +92,8 @@ impl Scan<'_> {
         let meter = Meter::new(self.work);
         let crew = Crew::new(ahead.collect(), best, self.after, self.count_all, meter);
         let places = self.core.places(&self.plan.needed_words());
-        let found =
-            crew.run(&self.core.helpers, |crew, hand| self.read(slots, &places, crew, hand))?;
+        let helpers = (&self.core.helpers, self.core.options.aside);
+        let found = crew.run(helpers, |crew, hand| self.read(slots, &places, crew, hand))?;
         let mut unread = Unread::nothing();
         for piece in found.left.iter().filter(|_| found.cut_at.is_some()) {
             unread.add(piece.events as u64, slots[piece.slot].received);

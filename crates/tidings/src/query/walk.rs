@@ -186,7 +186,7 @@ impl<'a> Walk<'a> {
     ) -> Result<Vec<Stretch>, QueryError> {
         self.meter.has_room()?;
         let mut open = Vec::new();
-        let heads = self.core.store.heads(page[0].slot.base, page.len())?;
+        let heads = self.core.aside(|| self.core.store.heads(page[0].slot.base, page.len()))?;
         for candidate in page {
             let slot = &candidate.slot;
             let found = heads.binary_search_by_key(&slot.base, |head| head.base);
@@ -225,7 +225,7 @@ impl<'a> Walk<'a> {
             Job::Frames(job) => Done::Read(job.read(core, plan, reads)),
         };
         let mut failure = None;
-        in_order(&self.core.helpers, jobs, work, |done| match done {
+        let take_in = |done| match done {
             Done::Counted(events) => gather.by_count(events),
             Done::Read(Err(error)) => drop(failure.get_or_insert(error)),
             Done::Read(Ok(frames)) => {
@@ -238,7 +238,8 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
-        })?;
+        };
+        self.core.aside(|| in_order(&self.core.helpers, jobs, work, take_in))?;
         failure.map_or(Ok(()), Err)
     }
 

@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::super::index::{Index, Slot};
-use crate::block::{FRAME_EVENTS, MERGED_EVENTS_MAX};
+use crate::block::MERGED_EVENTS_MAX;
 use crate::clock::Timestamp;
 use crate::id::Position;
 use crate::store::REPLACED_BLOCKS_MAX;
@@ -24,8 +24,9 @@ const LATE: Duration = Duration::from_hours(1);
 const MERGED_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// A block of so many events stays as it is.
 const SETTLED_EVENTS: u64 = MERGED_EVENTS_MAX as u64 / 2;
-/// So many neighbours of fewer than [`FRAME_EVENTS`] events are merged while others
-/// may still come.
+/// A block of fewer events is tiny.
+const TINY_EVENTS: u32 = 512;
+/// So many tiny neighbours are merged while others may still come.
 const TINY_BLOCKS: usize = 1024;
 /// Fewer blocks of fewer events than this are not worth a write.
 const WORTH_BLOCKS: usize = 8;
@@ -216,7 +217,7 @@ pub(super) fn mergeable_from(
 }
 
 fn is_tiny(slot: &Slot) -> bool {
-    (slot.count as usize) < FRAME_EVENTS
+    slot.count < TINY_EVENTS
 }
 
 /// Whether these blocks are worth a write.
