@@ -137,7 +137,7 @@ async fn while_the_reads_of_a_question_hang_others_are_answered() {
         answers
     };
 
-    store.hang_read_at(1);
+    store.hang_reads_from(1);
     let question = ask("/api/v1/events?order=asc&limit=1");
     store.wait_until_hanging(1);
     let meanwhile = ask("/livez").recv_timeout(Duration::from_secs(30));
@@ -170,7 +170,7 @@ async fn a_client_that_goes_away_ends_its_question() {
     let address = listener.local_addr().unwrap();
     tokio::spawn(serve(vec![listener], router(app.clone()), 16, stopping.clone(), stopping));
 
-    store.hang_read_at(HANGING_READ);
+    store.hang_reads_from(HANGING_READ);
     let mut client = TcpStream::connect(address).unwrap();
     let head = "GET /api/v1/events?order=asc&grep=nothing HTTP/1.1\r\nHost: localhost\r\n\r\n";
     client.write_all(head.as_bytes()).unwrap();

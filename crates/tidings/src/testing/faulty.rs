@@ -56,7 +56,7 @@ struct State {
     never_latches: bool,
     /// Reads until one fails; 0 when none is to fail.
     reads_to_failure: u64,
-    /// Which read hangs; 0 when none is to.
+    /// From which read on they hang; 0 when none is to.
     read_to_hang: u64,
     reads: u64,
 }
@@ -106,9 +106,9 @@ impl<S> FaultyStore<S> {
         self.state.lock().reads_to_failure = nth;
     }
 
-    /// From now on, the `nth` read hangs until [`FaultyStore::release`]; 1 is the next
-    /// one.
-    pub fn hang_read_at(&self, nth: u64) {
+    /// From now on, the `nth` read and all after it hang until
+    /// [`FaultyStore::release`]; 1 is the next one.
+    pub fn hang_reads_from(&self, nth: u64) {
         let mut state = self.state.lock();
         state.read_to_hang = nth;
         state.reads = 0;
@@ -170,7 +170,7 @@ impl<S: Sink> FaultyStore<S> {
         let fails = {
             let mut state = self.state.lock();
             state.reads += 1;
-            if state.reads == state.read_to_hang {
+            if state.read_to_hang > 0 && state.reads >= state.read_to_hang {
                 state = self.hang_read(state);
             }
             let left = &mut state.reads_to_failure;
