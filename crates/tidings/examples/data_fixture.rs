@@ -71,9 +71,10 @@ fn closed_boot(dir: &Path, clock: &Clock) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A few events more, and no end.
+/// A few events more in the next hour, what was before merged, its words indexed, and no
+/// end.
 fn unclean_boot(dir: &Path, clock: &Clock) -> Result<Log, Box<dyn Error>> {
-    clock.advance(Duration::from_mins(10));
+    clock.advance(Duration::from_hours(1));
     let log = open(dir, clock)?;
     for number in 0..4 {
         clock.advance(Duration::from_secs(1));
@@ -83,6 +84,7 @@ fn unclean_boot(dir: &Path, clock: &Clock) -> Result<Log, Box<dyn Error>> {
             true,
         )?;
     }
+    while log.merge_step()?.is_some() || log.index_step()? {}
     log.append(vec![keyed()], Ack::Disk, true)?;
     Ok(log)
 }

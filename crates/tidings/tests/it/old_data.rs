@@ -8,11 +8,14 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tidings::store::sqlite::{OpenError, inspect};
 use tidings::{
-    Ack, Clock, Event, Found, Log, LogOptions, Order, Page, Query, StoredEvent, Taken, Verbose,
+    Ack, Clock, Event, Found, Log, LogOptions, Missing, Order, Page, Query, StoredEvent, Taken,
+    Verbose,
 };
 
-/// Minutes after the last event of the fixture.
-const NOW: &str = "2026-11-22T10:20:00Z";
+/// The fixtures, and minutes after the last event of each.
+const V1: (&str, &str) = ("data-v1", "2026-11-22T10:20:00Z");
+/// Most of it is merged.
+const V2: (&str, &str) = ("data-v2", "2026-11-22T11:20:00Z");
 const SOON: Duration = Duration::from_secs(5);
 
 /// A copy of a fixture that a test may write to.
@@ -28,8 +31,8 @@ fn copied(name: &str) -> TempDir {
     copy
 }
 
-fn open(dir: &Path) -> Result<Log, OpenError> {
-    let clock = Clock::by_hand(NOW.parse().unwrap());
+fn open(dir: &Path, now: &str) -> Result<Log, OpenError> {
+    let clock = Clock::by_hand(now.parse().unwrap());
     Log::open_with(dir, LogOptions { background: false, clock, ..LogOptions::default() })
 }
 
@@ -50,27 +53,25 @@ fn assert_as_written(name: &str, events: &[StoredEvent]) {
     }
 }
 
-#[test]
-fn every_event_of_a_directory_of_version_1_reads_as_it_was_written() {
-    let dir = copied("data-v1");
-    let log = open(dir.path()).unwrap();
+/// Gives what the coverage says is missing.
+#[track_caller]
+fn assert_reads((name, now): (&str, &str)) -> Vec<Missing> {
+    let dir = copied(name);
+    let log = open(dir.path(), now).unwrap();
 
     let page = everything(&log);
 
-    assert_as_written("data-v1", &page.events);
+    assert_as_written(name, &page.events);
     for event in &page.events {
         assert!(matches!(log.find(event.id).unwrap(), Found::Event(found) if *found == *event));
     }
-    // One event was refused while the log was paused; one boot never said goodbye.
-    let missing = &page.coverage.gaps;
-    let reasons: Vec<&str> = missing.iter().map(|missing| missing.reason).collect();
-    assert_eq!(reasons, ["paused", "end_unknown"], "{missing:?}");
+    page.coverage.gaps
 }
 
-#[test]
-fn a_directory_of_version_1_is_written_on_and_its_keys_are_known() {
-    let dir = copied("data-v1");
-    let log = open(dir.path()).unwrap();
+#[track_caller]
+fn assert_goes_on((name, now): (&str, &str)) {
+    let dir = copied(name);
+    let log = open(dir.path(), now).unwrap();
     let keyed = Event::new("order", "paid").with_key("order-7").with_source("shop");
     let keyed = keyed.with_member("shop1");
     let fresh = Event::new("deploy", "by a later version");
@@ -82,15 +83,42 @@ fn a_directory_of_version_1_is_written_on_and_its_keys_are_known() {
     let duplicates: Vec<bool> =
         taken.iter().map(|t| matches!(t, Taken::Accepted { duplicate: true, .. })).collect();
     assert_eq!(duplicates, [true, false]);
-    let log = open(dir.path()).unwrap();
+    let log = open(dir.path(), now).unwrap();
     let (new, old): (Vec<_>, Vec<_>) =
         everything(&log).events.into_iter().partition(|event| event.boot == ours);
     assert_eq!(new.iter().filter(|e| e.event.message() == "by a later version").count(), 1);
-    assert_as_written("data-v1", &old);
+    assert_as_written(name, &old);
     log.close(SOON);
     let scratch = TempDir::new().unwrap();
     let seen = inspect(dir.path(), scratch.path(), &mut |_| {}).unwrap();
     assert!(seen.is_whole() && seen.clean_stop, "{seen:?}");
+}
+
+/// One event was refused while the log was paused; one boot never said goodbye.
+const REASONS: [&str; 2] = ["paused", "end_unknown"];
+
+#[test]
+fn every_event_of_a_directory_of_version_1_reads_as_it_was_written() {
+    let missing = assert_reads(V1);
+
+    assert_eq!(missing.iter().map(|missing| missing.reason).collect::<Vec<_>>(), REASONS);
+}
+
+#[test]
+fn every_event_of_a_directory_of_version_2_reads_as_it_was_written() {
+    let missing = assert_reads(V2);
+
+    assert_eq!(missing.iter().map(|missing| missing.reason).collect::<Vec<_>>(), REASONS);
+}
+
+#[test]
+fn a_directory_of_version_1_is_written_on_and_its_keys_are_known() {
+    assert_goes_on(V1);
+}
+
+#[test]
+fn a_directory_of_version_2_is_written_on_and_its_keys_are_known() {
+    assert_goes_on(V2);
 }
 
 /// Every file below a directory with its bytes.
@@ -104,8 +132,8 @@ const VERSION_AT: usize = 60;
 
 /// A directory as a version after ours would have written it.
 fn newer() -> TempDir {
-    let dir = copied("data-v1");
-    open(dir.path()).unwrap().close(SOON);
+    let dir = copied(V1.0);
+    open(dir.path(), V1.1).unwrap().close(SOON);
     let store = dir.path().join("log.sqlite");
     let mut bytes = fs::read(&store).unwrap();
     assert_eq!(bytes[VERSION_AT..VERSION_AT + 4], [0, 0, 0, 1]);
@@ -119,7 +147,7 @@ fn a_directory_of_a_newer_version_is_refused_and_left_as_it_is() {
     let dir = newer();
     let before = files(dir.path());
 
-    let error = open(dir.path()).unwrap_err();
+    let error = open(dir.path(), V1.1).unwrap_err();
 
     assert!(matches!(error, OpenError::Newer { found: 3, known: 2, .. }), "{error}");
     let words = error.to_string();
