@@ -224,13 +224,34 @@ pub(super) fn block(conn: &Connection, base: i64) -> rusqlite::Result<Option<Row
     let mut statement = conn.prepare_cached(&sql)?;
     match statement.query_row([base], read_row).optional() {
         Err(error) if fault(&error) == Fault::Damage => {
-            let sql = "SELECT count FROM blocks WHERE base = ?1";
-            let count = conn.query_row(sql, [base], |row| row.get(0)).map_or(1, likely_count);
+            let count = count_at(conn, base);
             let block = Err(Damage::Unreadable(error.to_string()));
             Ok(Some(Row { count, named: false, block }))
         }
         read => read,
     }
+}
+
+/// How many events stand at a key whose block cannot be read. Where a damaged page
+/// misleads the way to it, all rows are gone through: it would be a lie to name fewer
+/// than are missing.
+fn count_at(conn: &Connection, base: i64) -> u64 {
+    let sql = "SELECT count FROM blocks WHERE base = ?1";
+    if let Ok(count) = conn.query_row(sql, [base], |row| row.get(0)) {
+        return likely_count(count);
+    }
+    let (base, mut found) = (base.unsigned_abs(), None);
+    let walked = places(conn, &mut |met| {
+        found = match met {
+            Met::Place { base: at, count, .. } if at == base => Some(count),
+            Met::Place { base: next, .. } if next > base => Some(next - base),
+            Met::Hole(hole) if hole.contains(&base) => Some(hole.end - base),
+            _ => return ControlFlow::Continue(()),
+        };
+        ControlFlow::Break(())
+    });
+    let count = walked.ok().and(found).unwrap_or(1);
+    likely_count(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 /// What the row that has this key says of its block.
