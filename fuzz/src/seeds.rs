@@ -17,6 +17,8 @@ use crate::targets::shared::{named, present};
 const SEALED: &[u8] = include_bytes!("../../crates/tidings/tests/fixtures/block-v1.bin");
 const MERGED: &[u8] = include_bytes!("../../crates/tidings/tests/fixtures/block-v1-merged.bin");
 const MERGED_2: &[u8] = include_bytes!("../../crates/tidings/tests/fixtures/block-v2-merged.bin");
+const GROUPED: &[u8] = include_bytes!("../../crates/tidings/tests/fixtures/block-v3.bin");
+const MERGED_4: &[u8] = include_bytes!("../../crates/tidings/tests/fixtures/block-v4-merged.bin");
 const EVENTS: &str = include_str!("../../crates/tidings/tests/fixtures/block-v1.ndjson");
 
 /// The seeds of a target of this name.
@@ -52,7 +54,7 @@ fn texts(texts: &[&str]) -> Vec<Vec<u8>> {
 fn blocks() -> Vec<Block> {
     let mut small = Blocks::new(1);
     let fixture = |bytes: &[u8]| Block::parse(bytes).expect("a fixture is a block");
-    let fixtures = [SEALED, MERGED, MERGED_2].map(fixture);
+    let fixtures = [SEALED, MERGED, MERGED_2, GROUPED, MERGED_4].map(fixture);
     [small.of(1), small.of(4), small.of(9)].into_iter().chain(fixtures).collect()
 }
 

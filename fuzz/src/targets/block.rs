@@ -2,12 +2,12 @@
 
 use std::cmp::Ordering;
 
-use tidings::block::{Block, BlockBuilder, Entry, FORMAT_VERSION, Header, MERGED_FORMAT_VERSION};
+use tidings::block::{Block, BlockBuilder, Entry, Header, LATEST_FORMAT_VERSION};
 use tidings::testing::blocks::sealed_over;
 use tidings::{Position, StoredEvent};
 
 const BASE: Position = Position(7);
-const VERSIONS: [u8; 2] = [FORMAT_VERSION, MERGED_FORMAT_VERSION];
+const VERSIONS: [u8; LATEST_FORMAT_VERSION as usize] = [1, 2, 3, 4];
 
 /// Two bytes: the length of the header, little end first; the header; the body.
 /// As they are, and with checksums that fit, in every version.

@@ -88,7 +88,7 @@ fn a_newer_format_is_refused_with_both_versions() {
     let output = serve(dir.path(), "127.0.0.1:0");
 
     assert_eq!(output.status.code(), Some(5), "{}", words(&output));
-    assert!(words(&output).contains("format 99, newer than this program knows (2)"));
+    assert!(words(&output).contains("format 99, newer than this program knows (3)"));
     assert_eq!(std::fs::read(&store).unwrap(), bytes);
 }
 

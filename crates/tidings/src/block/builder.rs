@@ -4,8 +4,7 @@ use super::dictionary::Counted;
 use super::framing::{Body, FrameBuilder, Setting, Span};
 use super::header::{Cell, Header, MINUTE_CELLS_MAX, MINUTE_NANOS, Run};
 use super::{
-    BLOCK_EVENTS_DECODED_MAX, BLOCK_EVENTS_MAX, BLOCK_RAW_BYTES_MAX, Block, Entry, FORMAT_VERSION,
-    list_time,
+    BLOCK_EVENTS_DECODED_MAX, BLOCK_EVENTS_MAX, BLOCK_RAW_BYTES_MAX, Block, Entry, list_time,
 };
 use crate::clock::Timestamp;
 use crate::id::{Boot, Origin};
@@ -146,7 +145,7 @@ impl BlockBuilder {
             members: self.members.tagged(),
             minutes: self.cells(),
         };
-        let block = self.body.seal(FORMAT_VERSION, header, self.totals.base);
+        let block = self.body.seal(header, self.totals.base);
         self.clear();
         Some(block)
     }

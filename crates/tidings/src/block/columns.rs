@@ -17,13 +17,18 @@ impl Texts {
         self.ends.push(end.expect("a frame's texts are cut off long before 4 GiB"));
     }
 
-    /// Texts that end at these bytes of `joined`, in order; `None` if the last is not
-    /// its end or one cuts a character in two.
-    pub(super) fn cut(joined: String, ends: Vec<u32>) -> Option<Texts> {
+    /// Adds texts that end at these bytes of `joined`, in order. Whether it has done so:
+    /// not if the last is not its end or one cuts a character in two.
+    pub(super) fn extend(&mut self, joined: &str, ends: &[u32]) -> bool {
         let is_whole = ends.last().map_or(0, |end| *end as usize) == joined.len();
         let is_cut = |end: &u32| joined.is_char_boundary(*end as usize);
-        (is_whole && (joined.is_ascii() || ends.iter().all(is_cut)))
-            .then_some(Texts { joined, ends })
+        let fits = is_whole && (joined.is_ascii() || ends.iter().all(is_cut));
+        let before = u32::try_from(self.joined.len()).expect("sections are far below 4 GiB");
+        if fits {
+            self.joined.push_str(joined);
+            self.ends.extend(ends.iter().map(|end| before + end));
+        }
+        fits
     }
 
     pub(super) fn get(&self, i: usize) -> &str {
@@ -125,13 +130,20 @@ pub(super) struct Details {
     pub(super) keys: Named,
     /// JSON objects.
     pub(super) fields: Named,
-    /// One for each event, or nothing at all if no event has any.
+    /// One for each event, as far as one has any.
     pub(super) trace_ids: Vec<Option<u128>>,
     /// As `trace_ids`.
     pub(super) span_ids: Vec<Option<u64>>,
 }
 
 impl Details {
+    /// Further events that have nothing of this.
+    pub(super) fn push_none(&mut self, events: usize) {
+        let count = self.keys.places.len() + events;
+        self.keys.places.resize(count, 0);
+        self.fields.places.resize(count, 0);
+    }
+
     pub(super) fn trace_id(&self, i: usize) -> Option<u128> {
         self.trace_ids.get(i).copied().flatten()
     }

@@ -1,9 +1,11 @@
 //! What does a frame say, event by event?
 
+use std::sync::OnceLock;
+
 use super::columns::Numbers;
 use super::header::{FrameSummary, Header};
 use super::sections::{Naming, Sections};
-use super::{Entry, EntryFields, FormatError, list_time};
+use super::{Entry, EntryFields, FormatError, grouping, list_time};
 use crate::clock::Timestamp;
 use crate::event::{Event, Fields, StoredEvent};
 use crate::id::{Boot, EventId, Origin, Position};
@@ -18,11 +20,13 @@ use crate::severity::Severity;
 pub struct Frame<'a> {
     sections: Sections<'a>,
     numbers: Numbers,
+    /// Where the texts of each event stand, if not in the order of the events.
+    places: OnceLock<Vec<u32>>,
 }
 
 impl<'a> Frame<'a> {
     pub(super) fn of(sections: Sections<'a>, numbers: Numbers) -> Result<Frame<'a>, FormatError> {
-        let frame = Frame { sections, numbers };
+        let frame = Frame { sections, numbers, places: OnceLock::new() };
         frame.check_listed()?;
         frame.check_summary()?;
         Ok(frame)
@@ -147,7 +151,7 @@ impl<'a> Frame<'a> {
     ///
     /// The frame's messages are damaged.
     pub fn message(&self, i: usize) -> Result<&str, FormatError> {
-        Ok(self.sections.messages()?.get(i))
+        self.sections.message_at(self.place(i))
     }
 
     /// The caller's own id.
@@ -156,7 +160,8 @@ impl<'a> Frame<'a> {
     ///
     /// The frame's details are damaged.
     pub fn key(&self, i: usize) -> Result<Option<&str>, FormatError> {
-        Ok(self.sections.details()?.keys.get(i))
+        let place = self.place(i);
+        Ok(self.sections.details_at(place)?.keys.get(place))
     }
 
     /// The fields as JSON text in the producer's order, `None` when there are
@@ -166,7 +171,8 @@ impl<'a> Frame<'a> {
     ///
     /// The frame's details are damaged.
     pub fn fields_json(&self, i: usize) -> Result<Option<&str>, FormatError> {
-        Ok(self.sections.details()?.fields.get(i))
+        let place = self.place(i);
+        Ok(self.sections.details_at(place)?.fields.get(place))
     }
 
     /// W3C trace id and span id.
@@ -175,8 +181,54 @@ impl<'a> Frame<'a> {
     ///
     /// The frame's details are damaged.
     pub fn trace(&self, i: usize) -> Result<(Option<u128>, Option<u64>), FormatError> {
-        let details = self.sections.details()?;
-        Ok((details.trace_id(i), details.span_id(i)))
+        let place = self.place(i);
+        let details = self.sections.details_at(place)?;
+        Ok((details.trace_id(place), details.span_id(place)))
+    }
+
+    #[cfg(test)]
+    pub(super) fn sections(&self) -> &Sections<'a> {
+        &self.sections
+    }
+
+    /// Where the texts of an event stand.
+    fn place(&self, i: usize) -> usize {
+        if self.sections.directory_entry().head_events == 0 {
+            return i;
+        }
+        let types = &self.numbers.types;
+        let places = self.places.get_or_init(|| grouping::places_in(&grouping::order_of(types)));
+        places[i] as usize
+    }
+
+    /// Reads the messages of these events at once, all if one of them is not in the first
+    /// part.
+    ///
+    /// # Errors
+    ///
+    /// The frame's messages are damaged.
+    pub(crate) fn read_messages_of(
+        &self,
+        events: impl IntoIterator<Item = usize>,
+    ) -> Result<(), FormatError> {
+        if self.need_all(events) { self.sections.messages().map(drop) } else { Ok(()) }
+    }
+
+    /// The same for what else is told of them.
+    ///
+    /// # Errors
+    ///
+    /// The frame's details are damaged.
+    pub(crate) fn read_details_of(
+        &self,
+        events: impl IntoIterator<Item = usize>,
+    ) -> Result<(), FormatError> {
+        if self.need_all(events) { self.sections.details().map(drop) } else { Ok(()) }
+    }
+
+    fn need_all(&self, events: impl IntoIterator<Item = usize>) -> bool {
+        let head_events = self.sections.directory_entry().head_events;
+        events.into_iter().any(|i| self.place(i) >= head_events)
     }
 
     /// The event as it was pushed, borrowed.

@@ -4,7 +4,11 @@ use super::columns::{Details, Numbers, Texts};
 use super::dictionary::Dictionary;
 use super::format::{self, Compressor, Directory, FrameEntry, SectionEntry};
 use super::header::{FrameSummary, Header, Run};
-use super::{BLOCK_RAW_BYTES_MAX, Block, Entry, EntryFields, Excerpt, FRAME_EVENTS, Outline};
+use super::{
+    BLOCK_RAW_BYTES_MAX, Block, Entry, EntryFields, Excerpt, FORMAT_VERSION, FRAME_EVENTS,
+    GROUPED_FORMAT_VERSION, MERGED_FORMAT_VERSION, MERGED_GROUPED_FORMAT_VERSION, Outline,
+    grouping,
+};
 use crate::clock::Timestamp;
 use crate::event::Fields;
 
@@ -79,15 +83,23 @@ impl Body {
         frame.sources.names_into(&mut frame.numbers.sources.names);
         frame.subjects.names_into(&mut frame.numbers.subjects.names);
         let numbers = self.write_numbers(&frame.numbers, setting);
-        let Body { section, compressor, bytes, .. } = self;
-        section.clear();
-        format::write_messages(section, &frame.messages);
-        let messages = compressor.append(section, bytes);
-        section.clear();
-        format::write_details(section, &frame.details);
-        let details = compressor.append(section, bytes);
+        let head_events = grouping::head_of(&frame.numbers.types);
+        let order = if head_events > 0 {
+            grouping::order_of(&frame.numbers.types)
+        } else {
+            (0..).take(frame.len()).collect()
+        };
+        let parts = order.split_at(head_events);
+        let write = |out: &mut Vec<u8>, events: &[u32]| {
+            format::write_messages(out, &frame.messages, events);
+        };
+        let messages = self.write_parts(parts, write);
+        let write = |out: &mut Vec<u8>, events: &[u32]| {
+            format::write_details(out, &frame.details, events);
+        };
+        let details = self.write_parts(parts, write);
         let sections = [numbers, messages, details];
-        self.end(&frame.numbers, frame.listed.range(), setting, sections);
+        self.end(&frame.numbers, frame.listed.range(), setting, head_events, sections);
         frame.clear();
     }
 
@@ -97,18 +109,34 @@ impl Body {
         numbers: &Numbers,
         listed: (Timestamp, Timestamp),
         setting: &Setting<'_>,
+        head_events: usize,
         [messages, details]: [Stored<'_>; 2],
     ) {
         let numbers_entry = self.write_numbers(numbers, setting);
         let messages = Compressor::copy(messages.0, messages.1, &mut self.bytes);
         let details = Compressor::copy(details.0, details.1, &mut self.bytes);
-        self.end(numbers, listed, setting, [numbers_entry, messages, details]);
+        self.end(numbers, listed, setting, head_events, [numbers_entry, messages, details]);
+    }
+
+    fn write_parts(
+        &mut self,
+        (head, rest): (&[u32], &[u32]),
+        write: impl Fn(&mut Vec<u8>, &[u32]),
+    ) -> SectionEntry {
+        let Body { section, compressor, bytes, .. } = self;
+        section.clear();
+        if !head.is_empty() {
+            write(section, head);
+        }
+        let head_bytes = section.len();
+        write(section, rest);
+        compressor.append(section, head_bytes, bytes)
     }
 
     fn write_numbers(&mut self, numbers: &Numbers, setting: &Setting<'_>) -> SectionEntry {
         self.section.clear();
         format::write_numbers(&mut self.section, numbers, setting.runs, setting.base);
-        self.compressor.append(&self.section, &mut self.bytes)
+        self.compressor.append(&self.section, 0, &mut self.bytes)
     }
 
     fn end(
@@ -116,16 +144,26 @@ impl Body {
         numbers: &Numbers,
         listed: (Timestamp, Timestamp),
         setting: &Setting<'_>,
+        head_events: usize,
         sections: [SectionEntry; 3],
     ) {
         let start = self.frames.last().map_or(0, |frame| frame.start + frame.count);
         let summary = setting.summaries.then(|| FrameSummary::of(numbers));
         let count = numbers.len();
-        self.frames.push(FrameEntry { start, count, listed, summary, sections });
+        self.frames.push(FrameEntry { start, count, listed, summary, head_events, sections });
     }
 
     /// Puts the header before what was written, and starts afresh.
-    pub(super) fn seal(&mut self, version: u8, header: Header, base: i64) -> Block {
+    ///
+    /// The version is the oldest that can say it.
+    pub(super) fn seal(&mut self, header: Header, base: i64) -> Block {
+        let is_grouped = self.frames.iter().any(|frame| frame.head_events > 0);
+        let version = match (self.frames[0].summary.is_some(), is_grouped) {
+            (false, false) => FORMAT_VERSION,
+            (true, false) => MERGED_FORMAT_VERSION,
+            (false, true) => GROUPED_FORMAT_VERSION,
+            (true, true) => MERGED_GROUPED_FORMAT_VERSION,
+        };
         let head = &mut self.section;
         head.clear();
         format::write_head(head, version, &header, base, &self.frames);

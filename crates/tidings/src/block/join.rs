@@ -51,6 +51,8 @@ impl Joiner {
         let mut entries = Vec::with_capacity(block.header().count as usize);
         let mut last_seq = self.last_seq;
         for frame in &frames {
+            frame.read_messages_of(0..frame.len())?;
+            frame.read_details_of(0..frame.len())?;
             for i in 0..frame.len() {
                 let mut entry = frame.entry(i)?;
                 check_seq(last_seq, entry.seq)?;

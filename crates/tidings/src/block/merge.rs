@@ -11,7 +11,7 @@ use super::dictionary::Counted;
 use super::format::{self, FormatError, Section};
 use super::framing::{Body, FrameBuilder, Setting, Span, Stored};
 use super::header::{Cell, Header, MERGED_CELLS_MAX, MINUTE_NANOS, RUNS_MAX, Run, Tagged};
-use super::{Block, FRAME_EVENTS, Frame, MERGED_FORMAT_VERSION};
+use super::{Block, FRAME_EVENTS, Frame};
 use crate::id::{Boot, Origin};
 
 /// Events of a merged block, at most.
@@ -172,11 +172,14 @@ impl Gathered {
         remap(&mut numbers.types, &to.types);
         remap(&mut numbers.members, &to.members);
         let setting = Setting { runs: &self.runs, base: self.base, summaries: true };
-        self.body.copy(&numbers, block.frame_listed(index), &setting, copied);
+        let head_events = block.directory().frames[index].head_events;
+        self.body.copy(&numbers, block.frame_listed(index), &setting, head_events, copied);
         Ok(())
     }
 
     fn add_events(&mut self, frame: &Frame<'_>, to: &Mapped) -> Result<(), FormatError> {
+        frame.read_messages_of(0..frame.len())?;
+        frame.read_details_of(0..frame.len())?;
         for i in 0..frame.len() {
             let entry = frame.entry(i)?;
             let run = to.runs[frame.run_index(i)];
@@ -235,7 +238,7 @@ impl Gathered {
             members: members.tagged(),
             minutes: summed(cells),
         };
-        Some(body.seal(MERGED_FORMAT_VERSION, header, base))
+        Some(body.seal(header, base))
     }
 }
 

@@ -3,8 +3,8 @@
 //! One event waiting makes a block of one at once; a flood makes big blocks.
 //! Stores keep whole blocks, and a query decides from the [`Header`] whether to
 //! open one. Later, neighbours are merged into larger ones. The bytes are those of
-//! `docs/block-format.md`, versions [`FORMAT_VERSION`] and
-//! [`MERGED_FORMAT_VERSION`]; only `format` knows them.
+//! `docs/block-format.md`, versions 1 to [`LATEST_FORMAT_VERSION`]; only `format` knows
+//! them.
 
 mod builder;
 mod columns;
@@ -13,6 +13,7 @@ mod excerpt;
 mod format;
 mod frame;
 mod framing;
+mod grouping;
 mod header;
 #[allow(dead_code, reason = "whoever shares a log uses it, and not every build does")]
 mod join;
@@ -53,10 +54,16 @@ pub const BLOCK_EVENTS_DECODED_MAX: usize = 65_536;
 pub const BLOCK_RAW_BYTES_MAX: usize = 1024 * 1024;
 /// Events of one frame: what is decompressed at once.
 pub const FRAME_EVENTS: usize = 512;
-/// The version of the block format in which blocks are sealed.
+/// The version of the block format in which small blocks are sealed.
 pub const FORMAT_VERSION: u8 = 1;
-/// The version of the block format in which blocks are merged: the latest.
+/// The version of the block format in which small blocks are merged.
 pub const MERGED_FORMAT_VERSION: u8 = 2;
+/// The version of sealed blocks with a frame whose texts are grouped by type.
+pub const GROUPED_FORMAT_VERSION: u8 = 3;
+/// The version of merged blocks with such a frame.
+pub const MERGED_GROUPED_FORMAT_VERSION: u8 = 4;
+/// The latest version.
+pub const LATEST_FORMAT_VERSION: u8 = MERGED_GROUPED_FORMAT_VERSION;
 /// How far ahead of `received` an event may stand in a list.
 pub const FUTURE_SKEW_MAX: Duration = Duration::from_mins(5);
 
@@ -186,6 +193,11 @@ impl Block {
         &self.whole.outline.directory
     }
 
+    /// The version of the format that it is written in.
+    pub(crate) fn version(&self) -> u8 {
+        self.directory().version
+    }
+
     /// The block without its frames.
     pub fn outline(&self) -> &Outline {
         self.whole.outline()
@@ -266,6 +278,8 @@ impl Block {
         let mut events = Vec::with_capacity(self.header().count as usize);
         for index in 0..self.frames() {
             let frame = self.frame(index)?;
+            frame.read_messages_of(0..frame.len())?;
+            frame.read_details_of(0..frame.len())?;
             for i in 0..frame.len() {
                 events.push(frame.event(i, base)?);
             }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::columns::{Details, Named, Numbers, Texts};
 use super::format::{self, FrameEntry, Section};
 use super::frame::Frame;
-use super::{Excerpt, FormatError, Header};
+use super::{Excerpt, FormatError, Header, grouping};
 
 /// The sections of a frame. Each is verified and decompressed once, when somebody
 /// asks for it.
@@ -18,8 +18,24 @@ pub(crate) struct Sections<'a> {
     numbers_bytes: OnceLock<Vec<u8>>,
     names: OnceLock<[Texts; 2]>,
     numbers: OnceLock<Numbers>,
-    messages: OnceLock<Texts>,
-    details: OnceLock<Details>,
+    messages: Texted<Texts>,
+    details: Texted<Details>,
+    /// In which order the texts stand, if not in that of the events.
+    order: OnceLock<Vec<u32>>,
+}
+
+/// What is in a section of texts.
+#[derive(Debug)]
+struct Texted<T> {
+    /// Of the first part.
+    head: OnceLock<T>,
+    all: OnceLock<T>,
+}
+
+impl<T> Texted<T> {
+    fn new() -> Texted<T> {
+        Texted { head: OnceLock::new(), all: OnceLock::new() }
+    }
 }
 
 /// Names that a frame has a list of.
@@ -37,8 +53,9 @@ impl<'a> Sections<'a> {
             numbers_bytes: OnceLock::new(),
             names: OnceLock::new(),
             numbers: OnceLock::new(),
-            messages: OnceLock::new(),
-            details: OnceLock::new(),
+            messages: Texted::new(),
+            details: Texted::new(),
+            order: OnceLock::new(),
         }
     }
 
@@ -65,28 +82,92 @@ impl<'a> Sections<'a> {
         self.directory_entry().count
     }
 
-    /// What happened, event by event.
+    /// What happened, in the order in which texts stand.
     ///
     /// # Errors
     ///
     /// It is damaged, as in all that follow.
     pub(crate) fn messages(&self) -> Result<&Texts, FormatError> {
-        if let Some(messages) = self.messages.get() {
-            return Ok(messages);
-        }
-        let messages = format::read_messages(&self.open(Section::Messages)?, self.len())?;
-        Ok(self.messages.get_or_init(|| messages))
+        self.all(Section::Messages, &self.messages, format::read_messages)
     }
 
-    /// The fields of those events that have any, as JSON objects.
+    /// The fields of those events that have any, as JSON objects, in the order in which
+    /// texts stand.
     pub(crate) fn fields(&self) -> Result<&Texts, FormatError> {
         self.details().map(|details| &details.fields.names)
     }
 
-    /// Which events have fields, in the order of [`Sections::fields`].
+    /// The places of texts whose events have fields, in the order of
+    /// [`Sections::fields`].
     pub(crate) fn having_fields(&self) -> Result<impl Iterator<Item = usize>, FormatError> {
         let places = self.details()?.fields.places.iter().enumerate();
-        Ok(places.filter(|(_, place)| **place > 0).map(|(i, _)| i))
+        Ok(places.filter(|(_, place)| **place > 0).map(|(at, _)| at))
+    }
+
+    /// Which event has the texts that stand at a place.
+    pub(crate) fn events_in_order(&self) -> Result<Option<&[u32]>, FormatError> {
+        if self.directory_entry().head_events == 0 {
+            return Ok(None);
+        }
+        if let Some(order) = self.order.get() {
+            return Ok(Some(order));
+        }
+        let order = grouping::order_of(&self.numbers()?.types);
+        Ok(Some(self.order.get_or_init(|| order)))
+    }
+
+    /// The message whose place is this; all are read if it is not in the first part.
+    pub(super) fn message_at(&self, place: usize) -> Result<&str, FormatError> {
+        let head = self.head(place, Section::Messages, &self.messages, format::read_messages)?;
+        Ok(head.map_or_else(|| self.messages(), Ok)?.get(place))
+    }
+
+    /// The details among which are those whose place is this.
+    pub(super) fn details_at(&self, place: usize) -> Result<&Details, FormatError> {
+        let head = self.head(place, Section::Details, &self.details, format::read_details)?;
+        head.map_or_else(|| self.details(), Ok)
+    }
+
+    fn all<'s, T: Default>(
+        &'s self,
+        section: Section,
+        texted: &'s Texted<T>,
+        read: impl Fn(&mut T, &[u8], usize) -> Result<(), FormatError>,
+    ) -> Result<&'s T, FormatError> {
+        if let Some(all) = texted.all.get() {
+            return Ok(all);
+        }
+        let bytes = self.open(section)?;
+        let entry = self.directory_entry();
+        let (head, rest) = bytes.split_at(entry.sections[section as usize].head.raw_bytes);
+        let mut all = T::default();
+        if entry.head_events > 0 {
+            read(&mut all, head, entry.head_events)?;
+        }
+        read(&mut all, rest, entry.count - entry.head_events)?;
+        Ok(texted.all.get_or_init(|| all))
+    }
+
+    /// The first part, if this place is in it and not all was read already.
+    fn head<'s, T: Default>(
+        &'s self,
+        place: usize,
+        section: Section,
+        texted: &'s Texted<T>,
+        read: impl Fn(&mut T, &[u8], usize) -> Result<(), FormatError>,
+    ) -> Result<Option<&'s T>, FormatError> {
+        let entry = self.directory_entry();
+        if place >= entry.head_events || texted.all.get().is_some() {
+            return Ok(None);
+        }
+        if let Some(head) = texted.head.get() {
+            return Ok(Some(head));
+        }
+        let of_section = &entry.sections[section as usize];
+        let bytes = format::open_head(self.of.body(), self.index, section, of_section)?;
+        let mut head = T::default();
+        read(&mut head, &bytes, entry.head_events)?;
+        Ok(Some(texted.head.get_or_init(|| head)))
     }
 
     /// The names that occur.
@@ -165,11 +246,7 @@ impl<'a> Sections<'a> {
     }
 
     pub(super) fn details(&self) -> Result<&Details, FormatError> {
-        if let Some(details) = self.details.get() {
-            return Ok(details);
-        }
-        let details = format::read_details(&self.open(Section::Details)?, self.len())?;
-        Ok(self.details.get_or_init(|| details))
+        self.all(Section::Details, &self.details, format::read_details)
     }
 
     fn open(&self, section: Section) -> Result<Cow<'_, [u8]>, FormatError> {
@@ -187,6 +264,53 @@ impl Numbers {
         match of {
             Naming::Sources => &self.sources,
             Naming::Subjects => &self.subjects,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::{BlockBuilder, Entry, EntryFields};
+    use crate::clock::Timestamp;
+    use crate::id::{Boot, Origin, Position};
+
+    /// The event that has a type of its own.
+    const RARE: usize = 300;
+
+    #[test]
+    fn texts_of_a_rare_type_are_read_without_the_rest_and_are_the_same_with_it() {
+        let mut builder = BlockBuilder::new(Origin::from_bytes([1; 16]), Boot::from_bytes([2; 8]));
+        for (i, seq) in (0..500).zip(1..) {
+            let (message, fields) = (format!("message {i}"), format!("{{\"i\":{i}}}"));
+            builder.push(&Entry {
+                event_type: if i == RARE { "rare" } else { ["often", "more"][i % 2] },
+                message: &message,
+                key: (i % 3 == 0).then_some(message.as_str()),
+                fields: (i % 2 == 0).then_some(EntryFields::Json(&fields)),
+                span_id: (i == RARE || i > 400).then_some(i as u64),
+                ..Entry::bare(Timestamp::from_nanos(5), seq)
+            });
+        }
+        let block = builder.seal(1, false).unwrap();
+
+        let (alone, whole) = (block.frame(0).unwrap(), block.frame(0).unwrap());
+        whole.read_messages_of(0..whole.len()).unwrap();
+        whole.read_details_of(0..whole.len()).unwrap();
+        let rare = alone.event(RARE, Position(0)).unwrap();
+
+        assert_eq!(rare, whole.event(RARE, Position(0)).unwrap());
+        assert_eq!((rare.event.message(), rare.event.span_id()), ("message 300", Some(300)));
+        let read_whole = |frame: &Frame<'_>| {
+            let Sections { messages, details, .. } = frame.sections();
+            (messages.all.get().is_some(), details.all.get().is_some())
+        };
+        assert_eq!([read_whole(&alone), read_whole(&whole)], [(false, false), (true, true)]);
+        for i in 0..whole.len() {
+            let event = whole.event(i, Position(0)).unwrap().event;
+            assert_eq!(event.message(), format!("message {i}"));
+            assert_eq!(event.key(), (i % 3 == 0).then(|| event.message()));
+            assert_eq!(event.fields().len(), usize::from(i % 2 == 0));
         }
     }
 }

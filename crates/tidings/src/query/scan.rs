@@ -306,6 +306,8 @@ impl Scan<'_> {
         }
         rows.sort_unstable_by(|a, b| in_order(self.order, &a.0, &b.0));
         rows.truncate(self.limit.saturating_add(1));
+        frame.read_messages_of(rows.iter().map(|(_, i)| *i))?;
+        frame.read_details_of(rows.iter().map(|(_, i)| *i))?;
         let events = rows.into_iter().map(|(key, i)| {
             let event = frame.event(i, passage.part.base)?;
             Ok((key, event))

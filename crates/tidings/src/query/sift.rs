@@ -26,12 +26,10 @@ impl Sift<'_> {
     pub(super) fn rows(&self, test: &Test) -> Rows {
         let sections = self.sections;
         let rows = match test {
-            Test::Regex(regex) => sections
-                .messages()
-                .map(|texts| regex.needles().rows(&|needle| with_match(texts, needle))),
-            Test::Message(word) => {
-                sections.messages().map(|texts| with_match(texts, word.finder()))
-            }
+            Test::Regex(regex) => sections.messages().and_then(|texts| {
+                self.events_at(regex.needles().rows(&|needle| with_match(texts, needle)))
+            }),
+            Test::Message(word) => self.with_message(word.finder()),
             Test::Text(word) => self.with_text(word),
             Test::Field(name, FieldTest::Is(value)) => self.with_field(name, value.only()),
             Test::Field(name, FieldTest::Number(..)) => self.with_field(name, None),
@@ -53,7 +51,7 @@ impl Sift<'_> {
         let sections = self.sections;
         let finder = word.finder();
         let holds = |name: &str| finder.is_match(name);
-        let mut rows = with_match(sections.messages()?, finder);
+        let mut rows = self.with_message(finder)?;
         if matches!(rows, Rows::All) {
             return Ok(rows);
         }
@@ -89,13 +87,31 @@ impl Sift<'_> {
         self.of_fields(&found)
     }
 
+    fn with_message(&self, finder: &regex::Regex) -> Result<Rows, FormatError> {
+        self.events_at(with_match(self.sections.messages()?, finder))
+    }
+
     /// The events that have these fields.
     fn of_fields(&self, found: &Rows) -> Result<Rows, FormatError> {
         if found.is_none() {
             return Ok(Rows::none());
         }
         let having = self.sections.having_fields()?.enumerate();
-        Ok(having.filter(|(at, _)| found.has(*at)).map(|(_, i)| i).collect())
+        self.events_at(having.filter(|(i, _)| found.has(*i)).map(|(_, at)| at).collect())
+    }
+
+    /// The events whose texts stand at these places.
+    fn events_at(&self, places: Rows) -> Result<Rows, FormatError> {
+        if places.is_none() || matches!(places, Rows::All) {
+            return Ok(places);
+        }
+        Ok(match self.sections.events_in_order()? {
+            None => places,
+            Some(order) => {
+                let events = order.iter().zip(0..).filter(|(_, at)| places.has(*at));
+                events.map(|(i, _)| *i as usize).collect()
+            }
+        })
     }
 
     fn with_type(&self, is_taken: impl Fn(&str) -> bool) -> Result<Rows, FormatError> {

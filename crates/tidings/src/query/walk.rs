@@ -370,11 +370,14 @@ fn matching(
             matching.push(i);
         }
     }
-    let Some(first) = matching.first() else { return Ok(None) };
+    if matching.is_empty() {
+        return Ok(None);
+    }
+    let events = matching.iter().copied();
     match reads {
         Reads::Nothing => {}
-        Reads::Messages => drop(frame.message(*first)?),
-        Reads::Fields => drop(frame.fields_json(*first)?),
+        Reads::Messages => frame.read_messages_of(events)?,
+        Reads::Fields => frame.read_details_of(events)?,
     }
     Ok(Some((Box::new(frame), matching)))
 }

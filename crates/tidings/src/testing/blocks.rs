@@ -109,7 +109,7 @@ pub fn splitmix(state: &mut u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::block::FORMAT_VERSION;
+    use crate::block::{FORMAT_VERSION, GROUPED_FORMAT_VERSION};
 
     #[test]
     fn a_block_that_was_taken_apart_is_the_same_when_it_is_sealed_again() {
@@ -117,7 +117,7 @@ mod tests {
 
         let (header, body) = taken_apart(&block);
 
-        assert_eq!(sealed_over(FORMAT_VERSION, header, body), block.bytes());
+        assert_eq!(sealed_over(GROUPED_FORMAT_VERSION, header, body), block.bytes());
     }
 
     #[test]

@@ -45,6 +45,8 @@ fn words_of(
     // Names of the whole frame: those of rows beyond are one word too many, not one
     // too few.
     frame.names().for_each(|name| hashes(name, &mut add));
+    frame.read_messages_of(rows.clone())?;
+    frame.read_details_of(rows.clone())?;
     for i in rows {
         hashes(frame.message(i)?, &mut add);
         if let Some(json) = frame.fields_json(i)? {

@@ -48,3 +48,22 @@ fn a_merged_block_of_version_2_is_read() {
     let summaries: Vec<_> = (0..block.frames()).map(|i| block.frame_summary(i).unwrap()).collect();
     assert_eq!(summaries.iter().map(|it| it.types).collect::<Vec<_>>(), [0b111]);
 }
+
+#[test]
+fn a_sealed_block_of_version_3_is_read() {
+    let block = assert_reads("block-v3");
+
+    assert_eq!((block.header().number, block.header().count), (Some(1), 70));
+    assert_eq!(block.bytes()[3], 3);
+    assert!(block.frame_summary(0).is_none());
+}
+
+#[test]
+fn a_merged_block_of_version_4_is_read() {
+    let block = assert_reads("block-v4-merged");
+
+    let runs: Vec<_> = block.header().runs.iter().map(|run| (run.numbers, run.ended)).collect();
+    assert_eq!(runs, [(Some((1, 2)), false), (Some((1, 1)), true)]);
+    assert_eq!((block.bytes()[3], block.header().count), (4, 120));
+    assert_eq!(block.frame_summary(0).unwrap().types, 0b111_1111);
+}

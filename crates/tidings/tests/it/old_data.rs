@@ -137,7 +137,7 @@ fn newer() -> TempDir {
     let store = dir.path().join("log.sqlite");
     let mut bytes = fs::read(&store).unwrap();
     assert_eq!(bytes[VERSION_AT..VERSION_AT + 4], [0, 0, 0, 1]);
-    bytes[VERSION_AT + 3] = 3;
+    bytes[VERSION_AT + 3] = 4;
     fs::write(store, bytes).unwrap();
     dir
 }
@@ -149,9 +149,9 @@ fn a_directory_of_a_newer_version_is_refused_and_left_as_it_is() {
 
     let error = open(dir.path(), V1.1).unwrap_err();
 
-    assert!(matches!(error, OpenError::Newer { found: 3, known: 2, .. }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 4, known: 3, .. }), "{error}");
     let words = error.to_string();
-    assert!(words.contains("has format 3, newer than this program knows (2)"), "{words}");
+    assert!(words.contains("has format 4, newer than this program knows (3)"), "{words}");
     let after = files(dir.path());
     assert!(before == after, "{:?}", after.keys());
 }

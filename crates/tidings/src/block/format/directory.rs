@@ -3,10 +3,9 @@
 use super::head::{Range, all_told, put_span, range, read_severities};
 use super::varint::{Reader, put_len, put_varint};
 use super::{
-    BLOCK_RAW_BYTES_DECODED_MAX, Codec, FormatError, FrameEntry, SECTION_RAW_BYTES_MAX,
-    SectionEntry,
+    BLOCK_RAW_BYTES_DECODED_MAX, Codec, FormatError, FrameEntry, Head, SECTION_RAW_BYTES_MAX,
+    SectionEntry, is_merged, may_be_grouped,
 };
-use crate::block::MERGED_FORMAT_VERSION;
 use crate::block::header::{FrameSummary, Header};
 
 const CODEC_RAW: u8 = 0;
@@ -16,7 +15,12 @@ const CODEC_ZSTD: u8 = 1;
 /// that are there before room is made for so many.
 const FRAME_BYTES_MIN: usize = 6;
 
-pub(super) fn write_directory(out: &mut Vec<u8>, header: &Header, frames: &[FrameEntry]) {
+pub(super) fn write_directory(
+    out: &mut Vec<u8>,
+    version: u8,
+    header: &Header,
+    frames: &[FrameEntry],
+) {
     put_len(out, frames.len());
     for frame in frames {
         put_len(out, frame.count);
@@ -29,7 +33,10 @@ pub(super) fn write_directory(out: &mut Vec<u8>, header: &Header, frames: &[Fram
             put_varint(out, summary.types);
             put_varint(out, summary.members);
         }
-        for section in &frame.sections {
+        if may_be_grouped(version) {
+            put_len(out, frame.head_events);
+        }
+        for (i, section) in frame.sections.iter().enumerate() {
             put_len(out, section.stored_bytes);
             if section.stored_bytes == 0 {
                 continue;
@@ -39,6 +46,12 @@ pub(super) fn write_directory(out: &mut Vec<u8>, header: &Header, frames: &[Fram
                 Codec::Zstd => {
                     out.push(CODEC_ZSTD);
                     put_len(out, section.raw_bytes);
+                }
+            }
+            if frame.head_events > 0 && i > 0 {
+                put_len(out, section.head.stored_bytes);
+                if section.codec == Codec::Zstd {
+                    put_len(out, section.head.raw_bytes);
                 }
             }
             out.extend_from_slice(&section.checksum.to_le_bytes());
@@ -59,17 +72,19 @@ pub(super) fn read_directory(
     for _ in 0..count {
         let count = reader.some(events - start, "events of a frame")?;
         let listed = read_listed(reader, header.listed)?;
-        let summary = if version >= MERGED_FORMAT_VERSION {
-            Some(read_summary(reader, header)?)
+        let summary = if is_merged(version) { Some(read_summary(reader, header)?) } else { None };
+        let head_events = if may_be_grouped(version) {
+            reader.len(count - 1, "events of the first part")?
         } else {
-            None
+            0
         };
+        let has_heads = head_events > 0;
         let sections = [
-            read_section(reader, &mut sizes)?,
-            read_section(reader, &mut sizes)?,
-            read_section(reader, &mut sizes)?,
+            read_section(reader, &mut sizes, false)?,
+            read_section(reader, &mut sizes, has_heads)?,
+            read_section(reader, &mut sizes, has_heads)?,
         ];
-        frames.push(FrameEntry { start, count, listed, summary, sections });
+        frames.push(FrameEntry { start, count, listed, summary, head_events, sections });
         start += count;
     }
     all_told(events - start, "events outside of frames")?;
@@ -114,24 +129,37 @@ struct Sizes {
     raw_left: usize,
 }
 
-fn read_section(reader: &mut Reader<'_>, sizes: &mut Sizes) -> Result<SectionEntry, FormatError> {
+fn read_section(
+    reader: &mut Reader<'_>,
+    sizes: &mut Sizes,
+    has_head: bool,
+) -> Result<SectionEntry, FormatError> {
     const WHAT: &str = "section length";
     let offset = sizes.offset;
     let stored_bytes = reader.len(SECTION_RAW_BYTES_MAX, WHAT)?;
     if stored_bytes == 0 {
         let codec = Codec::Raw;
-        return Ok(SectionEntry { codec, offset, stored_bytes, raw_bytes: 0, checksum: 0 });
+        let (raw_bytes, head, checksum) = (0, Head::default(), 0);
+        return Ok(SectionEntry { codec, offset, stored_bytes, raw_bytes, head, checksum });
     }
     let (codec, raw_bytes) = match reader.byte("codec")? {
         CODEC_RAW => (Codec::Raw, stored_bytes),
         CODEC_ZSTD => (Codec::Zstd, reader.some(SECTION_RAW_BYTES_MAX, WHAT)?),
         other => return Err(FormatError::Impossible { what: "codec", value: other.into() }),
     };
+    let mut head = Head::default();
+    if has_head {
+        head.stored_bytes = reader.len(stored_bytes, "length of a first part")?;
+        head.raw_bytes = match codec {
+            Codec::Raw => head.stored_bytes,
+            Codec::Zstd => reader.len(raw_bytes, "length of a first part")?,
+        };
+    }
     let checksum = u32::from_le_bytes(reader.array("section checksum")?);
     sizes.offset += stored_bytes;
     sizes.raw_left = sizes
         .raw_left
         .checked_sub(raw_bytes)
         .ok_or(FormatError::Impossible { what: "size of all sections", value: raw_bytes as u64 })?;
-    Ok(SectionEntry { codec, offset, stored_bytes, raw_bytes, checksum })
+    Ok(SectionEntry { codec, offset, stored_bytes, raw_bytes, head, checksum })
 }

@@ -2,11 +2,11 @@
 
 use super::directory::{read_directory, write_directory};
 use super::varint::{Reader, put_difference, put_len, put_varint};
-use super::{Directory, FormatError, FrameEntry, MAGIC, PREFIX_BYTES};
+use super::{Directory, FormatError, FrameEntry, MAGIC, PREFIX_BYTES, is_merged};
 use crate::block::header::{
     Cell, Header, MERGED_CELLS_MAX, MINUTE_CELLS_MAX, MINUTE_NANOS, RUNS_MAX, Run, Tagged,
 };
-use crate::block::{BLOCK_EVENTS_DECODED_MAX, FORMAT_VERSION, MERGED_FORMAT_VERSION};
+use crate::block::{BLOCK_EVENTS_DECODED_MAX, LATEST_FORMAT_VERSION};
 use crate::clock::Timestamp;
 use crate::event::{MEMBER_BYTES_MAX, TYPE_BYTES_MAX};
 use crate::id::{Boot, Origin};
@@ -43,7 +43,7 @@ pub(in super::super) fn write_head(
     out.push(version);
     out.resize(start + PREFIX_BYTES, 0);
     write_header(out, version, header, base);
-    write_directory(out, header, frames);
+    write_directory(out, version, header, frames);
     let header_bytes = u32::try_from(out.len() - start - PREFIX_BYTES);
     let header_bytes = header_bytes.expect("names and counts of a block are far below 4 GiB");
     out[start + 4..start + 8].copy_from_slice(&header_bytes.to_le_bytes());
@@ -80,7 +80,7 @@ fn write_header(out: &mut Vec<u8>, version: u8, header: &Header, base: i64) {
         out.extend_from_slice(&run.boot.to_bytes());
         put_varint(out, run.first_seq);
         put_varint(out, run.last_seq.wrapping_sub(run.first_seq));
-        if version >= MERGED_FORMAT_VERSION {
+        if is_merged(version) {
             write_run_of_blocks(out, run, header.received.1);
         }
     }
@@ -168,7 +168,7 @@ fn verified_head(bytes: &[u8]) -> Result<(u8, &[u8]), FormatError> {
         return Err(FormatError::HeaderChecksum { stored, computed });
     }
     match version {
-        FORMAT_VERSION | MERGED_FORMAT_VERSION => Ok((version, head)),
+        1..=LATEST_FORMAT_VERSION => Ok((version, head)),
         0 => Err(FormatError::Impossible { what: "version", value: 0 }),
         version => Err(FormatError::Newer { version }),
     }
@@ -176,7 +176,7 @@ fn verified_head(bytes: &[u8]) -> Result<(u8, &[u8]), FormatError> {
 
 fn read_header(reader: &mut Reader<'_>, version: u8) -> Result<(Header, i64), FormatError> {
     let flags = reader.varint("flags")?;
-    let is_merged = version >= MERGED_FORMAT_VERSION;
+    let is_merged = is_merged(version);
     let known = if is_merged { COUNTED_BY_MINUTE } else { FLAGS_KNOWN };
     if flags & !known != 0 {
         return Err(FormatError::Impossible { what: "flags", value: flags });

@@ -15,9 +15,10 @@ mod varint;
 use std::fmt;
 
 use super::header::FrameSummary;
+use super::{GROUPED_FORMAT_VERSION, MERGED_FORMAT_VERSION, MERGED_GROUPED_FORMAT_VERSION};
 use crate::clock::Timestamp;
 
-pub(super) use codec::{Compressor, open, verified};
+pub(super) use codec::{Compressor, open, open_head, verified};
 pub(super) use head::{checksum_of, read_head, write_head};
 pub(super) use numbers::{read_names, read_numbers, write_numbers};
 #[cfg(feature = "testing")]
@@ -54,11 +55,31 @@ impl fmt::Display for Section {
     }
 }
 
+/// Whether blocks of this version were merged of others, and their frames say what they
+/// hold.
+fn is_merged(version: u8) -> bool {
+    matches!(version, MERGED_FORMAT_VERSION | MERGED_GROUPED_FORMAT_VERSION)
+}
+
+/// Whether the texts of frames may be grouped.
+fn may_be_grouped(version: u8) -> bool {
+    version >= GROUPED_FORMAT_VERSION
+}
+
 /// How a section is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::block) enum Codec {
     Raw,
     Zstd,
+}
+
+/// How much of a section is its first part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Head {
+    /// Of the stored bytes.
+    pub(super) stored_bytes: usize,
+    /// Of those that they become.
+    pub(super) raw_bytes: usize,
 }
 
 /// Where a section lies and how to verify it. A section of no bytes is absent.
@@ -69,6 +90,8 @@ pub(super) struct SectionEntry {
     pub(super) offset: usize,
     pub(super) stored_bytes: usize,
     pub(super) raw_bytes: usize,
+    /// Its first part, if it has one.
+    pub(super) head: Head,
     /// CRC32C of the stored bytes.
     pub(super) checksum: u32,
 }
@@ -82,6 +105,9 @@ pub(super) struct FrameEntry {
     pub(super) listed: (Timestamp, Timestamp),
     /// From version 2 on.
     pub(super) summary: Option<FrameSummary>,
+    /// How many events the first parts of sections B and C have, whose texts are grouped
+    /// by type then; 0 if they stand in the order of the events.
+    pub(super) head_events: usize,
     /// In the order of [`Section`].
     pub(super) sections: [SectionEntry; 3],
 }
@@ -123,7 +149,7 @@ pub enum FormatError {
     #[error("not a block: it does not begin with `TDB`")]
     NotABlock,
     /// A newer version than this program reads.
-    #[error("block format {version} is newer than this program reads (2); upgrade tidings")]
+    #[error("block format {version} is newer than this program reads (4); upgrade tidings")]
     Newer {
         /// The version in the bytes.
         version: u8,

@@ -20,27 +20,33 @@ pub(super) fn put_texts(out: &mut Vec<u8>, texts: &Texts) {
     out.extend_from_slice(texts.joined().as_bytes());
 }
 
-/// Section B; nothing at all if every message is empty.
-pub(in super::super) fn write_messages(out: &mut Vec<u8>, messages: &Texts) {
-    if !messages.joined().is_empty() {
-        put_texts(out, messages);
+fn put_each<'a>(out: &mut Vec<u8>, texts: impl Iterator<Item = &'a str> + Clone) {
+    texts.clone().for_each(|text| put_len(out, text.len()));
+    texts.for_each(|text| out.extend_from_slice(text.as_bytes()));
+}
+
+/// Section B of these events, or a part of it; nothing at all if every message is empty.
+pub(in super::super) fn write_messages(out: &mut Vec<u8>, messages: &Texts, events: &[u32]) {
+    let texts = events.iter().map(|i| messages.get(*i as usize));
+    if texts.clone().any(|text| !text.is_empty()) {
+        put_each(out, texts);
     }
 }
 
-/// Section C; nothing at all if no event has any.
-pub(in super::super) fn write_details(out: &mut Vec<u8>, details: &Details) {
-    let count = details.keys.places.len();
-    let flags: Vec<u8> = (0..count).map(|i| flags_of(details, i)).collect();
+/// Section C of these events, or a part of it; nothing at all if no event has any.
+pub(in super::super) fn write_details(out: &mut Vec<u8>, details: &Details, events: &[u32]) {
+    let events = events.iter().map(|i| *i as usize);
+    let flags: Vec<u8> = events.clone().map(|i| flags_of(details, i)).collect();
     if flags.iter().all(|flags| *flags == 0) {
         return;
     }
     let each = differ(&flags);
     out.push(each.into());
     out.extend_from_slice(if each { &flags } else { &flags[..1] });
-    put_texts(out, &details.keys.names);
-    out.extend(details.trace_ids.iter().flatten().flat_map(|id| id.to_be_bytes()));
-    out.extend(details.span_ids.iter().flatten().flat_map(|id| id.to_be_bytes()));
-    put_texts(out, &details.fields.names);
+    put_each(out, events.clone().filter_map(|i| details.keys.get(i)));
+    out.extend(events.clone().filter_map(|i| details.trace_id(i)).flat_map(u128::to_be_bytes));
+    out.extend(events.clone().filter_map(|i| details.span_id(i)).flat_map(u64::to_be_bytes));
+    put_each(out, events.filter_map(|i| details.fields.get(i)));
 }
 
 fn flags_of(details: &Details, i: usize) -> u8 {
@@ -57,6 +63,19 @@ pub(super) fn read_texts(
     bytes_max: usize,
     what: &'static str,
 ) -> Result<Texts, FormatError> {
+    let mut texts = Texts::default();
+    read_more_texts(&mut texts, reader, count, bytes_max, what)?;
+    Ok(texts)
+}
+
+/// The same, behind those that are there.
+fn read_more_texts(
+    texts: &mut Texts,
+    reader: &mut Reader<'_>,
+    count: usize,
+    bytes_max: usize,
+    what: &'static str,
+) -> Result<(), FormatError> {
     let mut ends = Vec::with_capacity(count);
     let mut bytes = 0_u64;
     for _ in 0..count {
@@ -64,71 +83,88 @@ pub(super) fn read_texts(
         // What is cut off here is more than any section has: reading so much fails.
         ends.push(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
-    let joined = reader.text(usize::try_from(bytes).unwrap_or(usize::MAX), what)?.to_owned();
-    Texts::cut(joined, ends).ok_or(FormatError::BadText { what, expected: "UTF-8" })
+    let joined = reader.text(usize::try_from(bytes).unwrap_or(usize::MAX), what)?;
+    let is_whole = texts.extend(joined, &ends);
+    is_whole.then_some(()).ok_or(FormatError::BadText { what, expected: "UTF-8" })
 }
 
-/// Section B of `count` events; no bytes are empty messages.
-pub(in super::super) fn read_messages(bytes: &[u8], count: usize) -> Result<Texts, FormatError> {
-    const WHAT: &str = "message";
+/// A part of section B with `count` events, behind those that are there; no bytes are
+/// empty messages.
+pub(in super::super) fn read_messages(
+    messages: &mut Texts,
+    bytes: &[u8],
+    count: usize,
+) -> Result<(), FormatError> {
     if bytes.is_empty() {
-        let mut empty = Texts::default();
-        (0..count).for_each(|_| empty.push(""));
-        return Ok(empty);
+        (0..count).for_each(|_| messages.push(""));
+        return Ok(());
     }
     let mut reader = Reader::new(bytes);
-    let messages = read_texts(&mut reader, count, MESSAGE_BYTES_MAX, WHAT)?;
-    reader.end("bytes after the messages")?;
-    Ok(messages)
+    read_more_texts(messages, &mut reader, count, MESSAGE_BYTES_MAX, "message")?;
+    reader.end("bytes after the messages")
 }
 
-/// Section C of `count` events; no bytes are no details.
-pub(in super::super) fn read_details(bytes: &[u8], count: usize) -> Result<Details, FormatError> {
-    let none = || Named { names: Texts::default(), places: vec![0; count] };
+/// A part of section C with `count` events, behind those that are there; no bytes are
+/// no details.
+pub(in super::super) fn read_details(
+    details: &mut Details,
+    bytes: &[u8],
+    count: usize,
+) -> Result<(), FormatError> {
     if bytes.is_empty() {
-        return Ok(Details { keys: none(), fields: none(), ..Details::default() });
+        details.push_none(count);
+        return Ok(());
     }
     let mut reader = Reader::new(bytes);
     let flags = read_flags(&mut reader, count)?;
-    let having = |bit: u8| flags.iter().filter(|flags| **flags & bit != 0).count();
-    let named = |names: Texts, bit: u8| {
-        if names.len() == 0 { none() } else { Named { names, places: places(&flags, bit) } }
-    };
-    let keys = read_texts(&mut reader, having(KEY), KEY_BYTES_MAX, "key")?;
-    let keys = named(keys, KEY);
-    let trace_ids = ids(&mut reader, &flags, TRACE_ID, "trace id", u128::from_be_bytes)?;
-    let span_ids = ids(&mut reader, &flags, SPAN_ID, "span id", u64::from_be_bytes)?;
-    let fields = read_texts(&mut reader, having(FIELDS), EVENT_BYTES_MAX, "fields")?;
-    reader.end("bytes after the details")?;
-    Ok(Details { keys, fields: named(fields, FIELDS), trace_ids, span_ids })
+    let before = details.keys.places.len();
+    read_named(&mut details.keys, &mut reader, (&flags, KEY), KEY_BYTES_MAX, "key")?;
+    let trace_id = u128::from_be_bytes;
+    let (trace_ids, span_ids) = (&mut details.trace_ids, &mut details.span_ids);
+    read_ids((trace_ids, before), &mut reader, (&flags, TRACE_ID), "trace id", trace_id)?;
+    let span_id = u64::from_be_bytes;
+    read_ids((span_ids, before), &mut reader, (&flags, SPAN_ID), "span id", span_id)?;
+    read_named(&mut details.fields, &mut reader, (&flags, FIELDS), EVENT_BYTES_MAX, "fields")?;
+    reader.end("bytes after the details")
 }
 
-/// One more than the how-manieth of its kind each event is that has it, else 0.
-fn places(flags: &[u8], bit: u8) -> Vec<u32> {
-    let mut place = 0;
-    let place_of = |flags: &u8| {
+fn read_named(
+    named: &mut Named,
+    reader: &mut Reader<'_>,
+    (flags, bit): (&[u8], u8),
+    bytes_max: usize,
+    what: &'static str,
+) -> Result<(), FormatError> {
+    let before = named.names.len();
+    let having = flags.iter().filter(|flags| **flags & bit != 0).count();
+    read_more_texts(&mut named.names, reader, having, bytes_max, what)?;
+    // A frame has few texts.
+    let mut place = u32::try_from(before).unwrap_or(u32::MAX);
+    named.places.extend(flags.iter().map(|flags| {
         let has = u32::from(flags & bit != 0);
         place += has;
         place * has
-    };
-    flags.iter().map(place_of).collect()
+    }));
+    Ok(())
 }
 
-fn ids<T, const N: usize>(
+/// Behind those of the events before, of which the last ones may have none.
+fn read_ids<T: Copy, const N: usize>(
+    (ids, before): (&mut Vec<Option<T>>, usize),
     reader: &mut Reader<'_>,
-    flags: &[u8],
-    bit: u8,
+    (flags, bit): (&[u8], u8),
     what: &'static str,
     of_bytes: impl Fn([u8; N]) -> T,
-) -> Result<Vec<Option<T>>, FormatError> {
-    let has = |flags: &u8| flags & bit != 0;
-    if !flags.iter().any(has) {
-        return Ok(Vec::new());
+) -> Result<(), FormatError> {
+    if flags.iter().all(|flags| flags & bit == 0) {
+        return Ok(());
     }
-    let id = |flags| {
-        if has(flags) { Ok(Some(of_bytes(reader.array(what)?))) } else { Ok(None) }
-    };
-    flags.iter().map(id).collect()
+    ids.resize(before, None);
+    for flags in flags {
+        let has = flags & bit != 0;
+        ids.push(if has { Some(of_bytes(reader.array(what)?)) } else { None });
+    }
+    Ok(())
 }
 
 fn read_flags(reader: &mut Reader<'_>, count: usize) -> Result<Vec<u8>, FormatError> {

@@ -1,6 +1,6 @@
 use super::*;
-use crate::block::MERGED_FORMAT_VERSION;
 use crate::block::header::FrameSummary;
+use crate::block::{MERGED_FORMAT_VERSION, MERGED_GROUPED_FORMAT_VERSION};
 use crate::clock::Timestamp;
 use crate::event::StoredEvent;
 use crate::id::Position;
@@ -45,7 +45,10 @@ fn a_merged_block_has_the_events_of_its_parts_in_their_order_each_under_its_own_
             (merged.header().number, merged.header().runs.len()),
             (None, sizes.len().min(3))
         );
-        assert_eq!(merged.directory().version, MERGED_FORMAT_VERSION);
+        let is_grouped = merged.directory().frames.iter().any(|frame| frame.head_events > 0);
+        let version =
+            if is_grouped { MERGED_GROUPED_FORMAT_VERSION } else { MERGED_FORMAT_VERSION };
+        assert_eq!(merged.directory().version, version);
     }
 }
 

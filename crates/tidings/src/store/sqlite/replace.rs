@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_is_of_the_newer_format_once_something_was_merged_in_it() {
+    fn a_store_is_of_the_format_that_the_newest_of_its_blocks_needs() {
         let dir = tempfile::tempdir().unwrap();
         let version = || -> i64 {
             let conn = schema::reader(&dir.path().join("log.sqlite")).unwrap();
@@ -165,5 +165,9 @@ mod tests {
         store.replace(Position(0)..Position(5), &merged).unwrap();
 
         assert_eq!(version(), 2);
+        store.put(&blocks.of(200)).unwrap();
+        assert_eq!(version(), 3);
+        store.put(&blocks.of(1)).unwrap();
+        assert_eq!(version(), 3);
     }
 }

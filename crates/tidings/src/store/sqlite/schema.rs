@@ -6,16 +6,20 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::row;
+use crate::block::{Block, FORMAT_VERSION, MERGED_FORMAT_VERSION};
 use crate::clock::Timestamp;
 use crate::id::Origin;
 
 /// `tdng`, in the file's header: `file(1)` and we know whose it is.
 const APPLICATION_ID: i64 = 0x7464_6e67;
 /// The newest format that is known; older ones are read, newer ones refused.
-pub(super) const FORMAT: i64 = 2;
-/// The format of a store in which nothing was merged. A merged block is one that a
-/// program of this format would take for damaged, so from then on it is refused.
-const UNMERGED_FORMAT: i64 = 1;
+pub(super) const FORMAT: i64 = 3;
+/// The format of a store in which nothing was merged, and of which no block has texts
+/// that are grouped. Such blocks are ones that a program of this format would take for
+/// damaged, so from the first on it is refused.
+const PLAIN_FORMAT: i64 = 1;
+/// That of a store in which something was merged.
+const MERGED_FORMAT: i64 = 2;
 /// Measured best for blocks of some kilobytes, and what most disks write at once.
 pub(super) const PAGE_BYTES: u32 = 4096;
 /// What a WAL file shrinks back to when it starts over.
@@ -84,7 +88,7 @@ pub(super) fn create(path: &Path, origin: Origin, now: Timestamp) -> rusqlite::R
     conn.execute("INSERT INTO floor VALUES (1, 0, 0, ?1)", [row::floor_seal(0, 0)])?;
     conn.execute("INSERT INTO probe VALUES (1, 0)", [])?;
     conn.pragma_update(None, "application_id", APPLICATION_ID)?;
-    conn.pragma_update(None, "user_version", UNMERGED_FORMAT)?;
+    conn.pragma_update(None, "user_version", PLAIN_FORMAT)?;
     conn.execute_batch("COMMIT")?;
     let mode: String =
         conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
@@ -111,11 +115,16 @@ pub(super) fn kind(conn: &Connection) -> rusqlite::Result<Kind> {
     })
 }
 
-/// Notes, with what else is written in the transaction under way, that something was
-/// merged.
-pub(super) fn note_merged(conn: &Connection) -> rusqlite::Result<()> {
+/// Notes, with what else is written in the transaction under way, which format a store
+/// has that holds this block.
+pub(super) fn note_format(conn: &Connection, block: &Block) -> rusqlite::Result<()> {
+    let needed = match block.version() {
+        FORMAT_VERSION => return Ok(()),
+        MERGED_FORMAT_VERSION => MERGED_FORMAT,
+        _ => FORMAT,
+    };
     let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version < FORMAT { conn.pragma_update(None, "user_version", FORMAT) } else { Ok(()) }
+    if version < needed { conn.pragma_update(None, "user_version", needed) } else { Ok(()) }
 }
 
 /// A connection for writing or checkpointing.

@@ -284,12 +284,10 @@ impl Tx<'_> {
         name: Option<BlockName>,
         block: &Block,
     ) -> Result<Position, StoreError> {
+        schema::note_format(self.conn, block).map_err(|error| self.failed(&error))?;
         let base = Position(self.counts.next);
         let name = match name {
-            None => {
-                schema::note_merged(self.conn).map_err(|error| self.failed(&error))?;
-                None
-            }
+            None => None,
             Some(name) => {
                 let number = self.number(name)?;
                 Some((self.boot_row(name.origin, name.boot)?, number))
