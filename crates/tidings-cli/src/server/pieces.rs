@@ -62,12 +62,12 @@ impl Entry {
             event: Shown<'a>,
             collapsed: Collapsed,
         }
+        let Some(collapsed) = self.collapsed else {
+            return self.event.write_json(bytes, verbose);
+        };
         let event = Shown(&self.event, verbose);
         // Writing to memory cannot fail, and events always serialise.
-        let _ = match self.collapsed {
-            None => serde_json::to_writer(bytes, &event),
-            Some(collapsed) => serde_json::to_writer(bytes, &WithGroup { event, collapsed }),
-        };
+        let _ = serde_json::to_writer(bytes, &WithGroup { event, collapsed });
     }
 }
 

@@ -288,7 +288,7 @@ impl<'a> Frame<'a> {
 
     fn fields(&self, i: usize) -> Result<Fields, FormatError> {
         let Some(json) = self.fields_json(i)? else { return Ok(Fields::new()) };
-        serde_json::from_str(json)
+        Fields::stored(json)
             .map_err(|_| FormatError::BadText { what: "fields", expected: "a JSON object" })
     }
 }

@@ -1,10 +1,12 @@
 //! What else does the producer say? An ordered map of names to JSON values.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::FIELDS_MAX;
 
@@ -12,50 +14,136 @@ use super::FIELDS_MAX;
 ///
 /// Numbers are kept as JSON libraries keep them: integers of 64 bits exactly,
 /// all others as IEEE 754 doubles.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Fields(Vec<(String, Value)>);
+#[derive(Clone, Default)]
+pub struct Fields(Form);
+
+#[derive(Clone)]
+enum Form {
+    Values(Vec<(String, Value)>),
+    Stored(Box<Stored>),
+}
+
+impl Default for Form {
+    fn default() -> Form {
+        Form::Values(Vec::new())
+    }
+}
+
+/// As they were stored: most are only written again.
+#[derive(Clone)]
+struct Stored {
+    /// An object that was written from fields.
+    json: Box<RawValue>,
+    /// What is in it, once somebody has asked.
+    values: OnceLock<Vec<(String, Value)>>,
+}
+
+impl Stored {
+    fn values(&self) -> &[(String, Value)] {
+        // What was written from fields can be read.
+        self.values.get_or_init(|| read(self.json.get()).unwrap_or_default())
+    }
+}
+
+fn read(json: &str) -> Result<Vec<(String, Value)>, serde_json::Error> {
+    serde_json::from_str(json).map(|fields: Fields| fields.into_values())
+}
 
 impl Fields {
     /// No fields.
     pub const fn new() -> Fields {
-        Fields(Vec::new())
+        Fields(Form::Values(Vec::new()))
+    }
+
+    /// Those of an object that was written from fields, which are only read when somebody
+    /// asks for them.
+    ///
+    /// # Errors
+    ///
+    /// It is no JSON object.
+    pub(crate) fn stored(json: &str) -> Result<Fields, serde_json::Error> {
+        let json: Box<RawValue> = serde_json::from_str(json)?;
+        if json.get().starts_with('{') {
+            let values = OnceLock::new();
+            return Ok(Fields(Form::Stored(Box::new(Stored { json, values }))));
+        }
+        serde_json::from_str(json.get())
+    }
+
+    /// As they were stored, if they are as they were.
+    pub(super) fn as_stored(&self) -> Option<&RawValue> {
+        match &self.0 {
+            Form::Values(_) => None,
+            Form::Stored(stored) => Some(&stored.json),
+        }
+    }
+
+    fn values(&self) -> &[(String, Value)] {
+        match &self.0 {
+            Form::Values(values) => values,
+            Form::Stored(stored) => stored.values(),
+        }
+    }
+
+    fn into_values(self) -> Vec<(String, Value)> {
+        match self.0 {
+            Form::Values(values) => values,
+            Form::Stored(stored) => {
+                let Stored { json, values } = *stored;
+                values.into_inner().unwrap_or_else(|| read(json.get()).unwrap_or_default())
+            }
+        }
+    }
+
+    fn values_mut(&mut self) -> &mut Vec<(String, Value)> {
+        if let Form::Stored(_) = self.0 {
+            *self = Fields(Form::Values(std::mem::take(self).into_values()));
+        }
+        match &mut self.0 {
+            Form::Values(values) => values,
+            Form::Stored(_) => unreachable!("they were read just now"),
+        }
     }
 
     /// Sets a field; a name that is there keeps its place and gets the new value.
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<Value>) {
         let (name, value) = (name.into(), value.into());
+        let values = self.values_mut();
         // Past the limit the event is refused anyway: searching on would let a
         // body of a million names cost a million searches.
-        let known = self.0.iter_mut().take(FIELDS_MAX).find(|(known, _)| *known == name);
+        let known = values.iter_mut().take(FIELDS_MAX).find(|(known, _)| *known == name);
         match known {
             Some((_, old)) => *old = value,
-            None => self.0.push((name, value)),
+            None => values.push((name, value)),
         }
     }
 
     /// The value under a name.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        self.values().iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
     /// How many names.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.values().len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        match &self.0 {
+            Form::Values(values) => values.is_empty(),
+            Form::Stored(stored) => stored.json.get() == "{}",
+        }
     }
 
     /// Names and values in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
+        self.values().iter().map(|(name, value)| (name.as_str(), value))
     }
 
     /// Whether a value has more than `levels` arrays and objects within each other.
     pub(crate) fn are_deeper_than(&self, levels: usize) -> bool {
-        self.0.iter().any(|(_, value)| is_deeper_than(value, levels))
+        self.values().iter().any(|(_, value)| is_deeper_than(value, levels))
     }
 
     /// How long they are as JSON; 0 when there are none.
@@ -92,6 +180,18 @@ impl std::io::Write for CountBytes {
     }
 }
 
+impl PartialEq for Fields {
+    fn eq(&self, other: &Fields) -> bool {
+        self.values() == other.values()
+    }
+}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
 impl FromIterator<(String, Value)> for Fields {
     fn from_iter<I: IntoIterator<Item = (String, Value)>>(pairs: I) -> Fields {
         let mut fields = Fields::new();
@@ -113,7 +213,7 @@ impl IntoIterator for Fields {
     type IntoIter = std::vec::IntoIter<(String, Value)>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.into_values().into_iter()
     }
 }
 
@@ -122,7 +222,7 @@ impl<'a> IntoIterator for &'a Fields {
     type IntoIter = std::slice::Iter<'a, (String, Value)>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.values().iter()
     }
 }
 
@@ -165,6 +265,25 @@ mod tests {
         let fields: Fields = serde_json::from_str(r#"{"z":1,"a":[2],"z":{"k":null}}"#).unwrap();
 
         assert_eq!(serde_json::to_string(&fields).unwrap(), r#"{"z":{"k":null},"a":[2]}"#);
+    }
+
+    #[test]
+    fn stored_fields_are_those_that_were_written() {
+        let json = r#"{"z":1,"a":[2.5e-7,{"k":null}],"e":"\u0000é"}"#;
+        let (stored, read): (Fields, Fields) =
+            (Fields::stored(json).unwrap(), serde_json::from_str(json).unwrap());
+
+        assert_eq!(stored.as_stored().map(RawValue::get), Some(json));
+        assert_eq!((&stored, stored.len(), stored.is_empty()), (&read, 3, false));
+        assert_eq!(serde_json::to_string(&stored).unwrap(), json);
+        let mut more = stored.clone();
+        more.insert("z", 7);
+        assert_eq!((more.as_stored().is_none(), more.get("z")), (true, Some(&7.into())));
+        assert_eq!(stored.into_iter().next(), Some(("z".to_owned(), 1.into())));
+        assert!(Fields::stored("{}").unwrap().is_empty());
+        for other in ["[1]", "7", "{", "{}x", ""] {
+            assert!(Fields::stored(other).is_err(), "{other:?}");
+        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+#[cfg(doc)]
+use serde_json::value::RawValue;
 
 use super::text_or::TextOr;
 use super::{Event, Fields, StoredEvent, lower_cased};
@@ -19,7 +21,7 @@ use crate::severity::Severity;
 impl Serialize for Event {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        write_event(&mut map, self, self.timestamp)?;
+        write_event(&mut map, self, self.timestamp, &self.fields)?;
         map.end()
     }
 }
@@ -27,7 +29,35 @@ impl Serialize for Event {
 impl Serialize for StoredEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        write_stored(&mut map, self)?;
+        write_stored(&mut map, self, &self.event.fields)?;
+        map.end()
+    }
+}
+
+impl StoredEvent {
+    /// Appends it as JSON on one line, in the same words as [`Serialize`] does, with
+    /// everything tidings knows about it if that is wanted: see [`Verbose`]. Fields that
+    /// were never looked at are written as they were stored, without reading them.
+    pub fn write_json(&self, to: &mut Vec<u8>, verbose: bool) {
+        // Names are texts and values are JSON, and memory takes all of it.
+        let _ = serde_json::to_writer(to, &AsJson(self, verbose));
+    }
+}
+
+/// Only for a serializer of JSON: others do not know what a [`RawValue`] is.
+struct AsJson<'a>(&'a StoredEvent, bool);
+
+impl Serialize for AsJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let AsJson(stored, verbose) = *self;
+        let mut map = serializer.serialize_map(None)?;
+        match stored.event.fields.as_stored() {
+            Some(fields) => write_stored(&mut map, stored, fields)?,
+            None => write_stored(&mut map, stored, &stored.event.fields)?,
+        }
+        if verbose {
+            write_origin(&mut map, stored)?;
+        }
         map.end()
     }
 }
@@ -41,25 +71,34 @@ impl Serialize for Verbose<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let stored = self.0;
         let mut map = serializer.serialize_map(None)?;
-        write_stored(&mut map, stored)?;
-        map.serialize_entry("origin", &stored.origin)?;
-        map.serialize_entry("boot", &stored.boot)?;
-        map.serialize_entry("seq", &stored.seq)?;
-        map.serialize_entry("position", &stored.position)?;
+        write_stored(&mut map, stored, &stored.event.fields)?;
+        write_origin(&mut map, stored)?;
         map.end()
     }
 }
 
-fn write_stored<M: SerializeMap>(map: &mut M, stored: &StoredEvent) -> Result<(), M::Error> {
+fn write_stored<M: SerializeMap>(
+    map: &mut M,
+    stored: &StoredEvent,
+    fields: &(impl Serialize + ?Sized),
+) -> Result<(), M::Error> {
     map.serialize_entry("id", &stored.id)?;
-    write_event(map, &stored.event, Some(stored.timestamp))?;
+    write_event(map, &stored.event, Some(stored.timestamp), fields)?;
     map.serialize_entry("received", &stored.received)
+}
+
+fn write_origin<M: SerializeMap>(map: &mut M, stored: &StoredEvent) -> Result<(), M::Error> {
+    map.serialize_entry("origin", &stored.origin)?;
+    map.serialize_entry("boot", &stored.boot)?;
+    map.serialize_entry("seq", &stored.seq)?;
+    map.serialize_entry("position", &stored.position)
 }
 
 fn write_event<M: SerializeMap>(
     map: &mut M,
     event: &Event,
     timestamp: Option<Timestamp>,
+    fields: &(impl Serialize + ?Sized),
 ) -> Result<(), M::Error> {
     map.serialize_entry("type", &event.event_type)?;
     map.serialize_entry("message", &event.message)?;
@@ -73,7 +112,7 @@ fn write_event<M: SerializeMap>(
     write_some(map, "subject", event.subject.as_ref())?;
     write_some(map, "key", event.key.as_ref())?;
     if !event.fields.is_empty() {
-        map.serialize_entry("fields", &event.fields)?;
+        map.serialize_entry("fields", fields)?;
     }
     write_some(map, "trace_id", event.trace_id.map(|id| format!("{id:032x}")).as_ref())?;
     write_some(map, "span_id", event.span_id.map(|id| format!("{id:016x}")).as_ref())
@@ -258,6 +297,7 @@ fn hex<'de, A: MapAccess<'de>>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::{Boot, EventId, Origin, Position};
 
     fn read(json: &str) -> Result<Event, serde_json::Error> {
         serde_json::from_str(json)
@@ -270,6 +310,36 @@ mod tests {
         let event = read(json).unwrap();
 
         assert_eq!(serde_json::to_string(&event).unwrap(), json);
+    }
+
+    #[test]
+    fn a_stored_event_is_written_in_the_same_words_whether_its_fields_were_read_or_not() {
+        let json = r#"{"z":1,"a":[2.5,{"k":"é\u0000"}]}"#;
+        let at = Timestamp::from_nanos(1_795_344_357_077_124_279);
+        let (origin, boot) = (Origin::from_bytes([1; 16]), Boot::from_bytes([2; 8]));
+        for fields in [Fields::stored(json).unwrap(), serde_json::from_str(json).unwrap()] {
+            let event = Event::new("deploy", "m \" \n").with_member("db1").with_fields(fields);
+            let (id, position) = (EventId::new(at, boot, 3), Position(4));
+            let stored = StoredEvent {
+                event,
+                id,
+                timestamp: at,
+                received: at,
+                origin,
+                boot,
+                seq: 3,
+                position,
+            };
+            let written = |verbose| {
+                let mut bytes = b"x".to_vec();
+                stored.write_json(&mut bytes, verbose);
+                String::from_utf8(bytes).unwrap()
+            };
+            assert_eq!(written(false), format!("x{}", serde_json::to_string(&stored).unwrap()));
+            let verbose = serde_json::to_string(&Verbose(&stored)).unwrap();
+            assert_eq!(written(true), format!("x{verbose}"));
+            assert!(verbose.contains(json));
+        }
     }
 
     #[test]

@@ -3,9 +3,7 @@
 use std::ops::Deref;
 use std::sync::OnceLock;
 
-use serde::Serialize;
-
-use super::{StoredEvent, Verbose};
+use super::StoredEvent;
 
 /// A stored event that many read. Its JSON is written once, when the first of them
 /// asks for it.
@@ -23,12 +21,12 @@ impl SharedEvent {
 
     /// As JSON, on one line.
     pub fn json(&self) -> &str {
-        self.json.get_or_init(|| written(&self.stored))
+        self.json.get_or_init(|| written(&self.stored, false))
     }
 
-    /// As JSON on one line, with everything tidings knows: see [`Verbose`].
+    /// As JSON on one line, with everything tidings knows: see [`super::Verbose`].
     pub fn verbose_json(&self) -> &str {
-        self.verbose.get_or_init(|| written(&Verbose(&self.stored)))
+        self.verbose.get_or_init(|| written(&self.stored, true))
     }
 }
 
@@ -40,7 +38,9 @@ impl Deref for SharedEvent {
     }
 }
 
-fn written(event: &impl Serialize) -> Box<str> {
-    // Events always serialise: their names are texts and their values are JSON.
-    serde_json::to_string(event).unwrap_or_default().into()
+fn written(stored: &StoredEvent, verbose: bool) -> Box<str> {
+    let mut json = Vec::new();
+    stored.write_json(&mut json, verbose);
+    // JSON is UTF-8.
+    String::from_utf8(json).unwrap_or_default().into()
 }
