@@ -8,8 +8,9 @@ use std::future::Future;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::Arc;
-use shuttle::thread;
+use shuttle::{Config, Runner, thread};
 use tidings::store::BlockStore;
 use tidings::store::memory::MemoryStore;
 use tidings::testing::{Answer, ScriptedSink, SteppedQueue};
@@ -26,6 +27,23 @@ const ADDS: usize = 4;
 const PCT_DEPTH: usize = 3;
 /// Schedules within which the planted race has to be found.
 const PLANTED_MAX: usize = 10_000;
+
+/// Shuttle's own are too small for reading a block without optimisation.
+const STACK_BYTES: usize = 256 * 1024;
+
+fn config() -> Config {
+    let mut config = Config::new();
+    config.stack_size = STACK_BYTES;
+    config
+}
+
+fn random(body: impl Fn() + Send + Sync + 'static, schedules: usize) {
+    Runner::new(RandomScheduler::new(schedules), config()).run(body);
+}
+
+fn pct(body: impl Fn() + Send + Sync + 'static, schedules: usize, depth: usize) {
+    Runner::new(PctScheduler::new(depth, schedules), config()).run(body);
+}
 
 fn builder(when_paused: WhenPaused) -> QueueBuilder {
     Queue::builder()
@@ -147,25 +165,25 @@ fn assert_end(tally: &Tally, sink: &ScriptedSink) {
 
 #[test]
 fn books_balance_while_everyone_acts_on_a_discarding_queue() {
-    shuttle::check_random(|| everyone(builder(WhenPaused::Discard)), SCHEDULES / 5);
-    shuttle::check_pct(|| everyone(builder(WhenPaused::Discard)), SCHEDULES / 5, PCT_DEPTH);
+    random(|| everyone(builder(WhenPaused::Discard)), SCHEDULES / 5);
+    pct(|| everyone(builder(WhenPaused::Discard)), SCHEDULES / 5, PCT_DEPTH);
 }
 
 #[test]
 fn books_balance_while_everyone_acts_on_a_holding_queue() {
-    shuttle::check_random(|| everyone(builder(WhenPaused::Hold)), SCHEDULES / 5);
+    random(|| everyone(builder(WhenPaused::Hold)), SCHEDULES / 5);
 }
 
 #[test]
 fn books_balance_while_everyone_acts_on_a_spooling_queue() {
-    shuttle::check_random(spooling, SCHEDULES / 10);
-    shuttle::check_pct(spooling, SCHEDULES / 10, PCT_DEPTH);
+    random(spooling, SCHEDULES / 10);
+    pct(spooling, SCHEDULES / 10, PCT_DEPTH);
 }
 
 #[test]
 fn books_balance_when_the_deadline_passes_in_the_middle() {
-    shuttle::check_random(closing, SCHEDULES / 5);
-    shuttle::check_pct(closing, SCHEDULES / 5, PCT_DEPTH);
+    random(closing, SCHEDULES / 5);
+    pct(closing, SCHEDULES / 5, PCT_DEPTH);
 }
 
 /// Callers of a log: nobody is left asleep, whoever commits, goes away or pauses.
@@ -211,7 +229,7 @@ fn polled_once(log: &Log) {
 
 #[test]
 fn nobody_is_left_asleep_by_a_log() {
-    shuttle::check_random(appending, SCHEDULES / 5);
+    random(appending, SCHEDULES / 5);
 }
 
 /// The control: were primitives in use that Shuttle does not see, every schedule
@@ -220,7 +238,7 @@ fn nobody_is_left_asleep_by_a_log() {
 fn a_planted_race_is_found() {
     let planted = || everyone(builder(WhenPaused::Discard).with_planted_race());
 
-    let found = std::panic::catch_unwind(|| shuttle::check_random(planted, PLANTED_MAX));
+    let found = std::panic::catch_unwind(|| random(planted, PLANTED_MAX));
 
     assert!(found.is_err(), "the planted race was not found in {PLANTED_MAX} schedules");
 }
