@@ -114,6 +114,9 @@ fn compress_in_two(
     head_stored
 }
 
+/// Makes exactly so many bytes of these, or nothing.
+type Decompress = fn(&[u8], usize) -> Option<Vec<u8>>;
+
 /// Bytes of a body, and where in it they begin.
 type Body<'a> = (&'a [u8], usize);
 
@@ -124,31 +127,34 @@ pub(in super::super) fn open<'a>(
     section: Section,
     entry: &SectionEntry,
 ) -> Result<Cow<'a, [u8]>, FormatError> {
-    let stored = verified(body, frame, section, entry)?;
-    match entry.codec {
-        Codec::Raw => Ok(Cow::Borrowed(stored)),
-        Codec::Zstd => decompress(stored, entry.raw_bytes)
-            .map(Cow::Owned)
-            .ok_or(FormatError::NotDecompressible { frame, section, expected: entry.raw_bytes }),
-    }
+    let all = Head { stored_bytes: entry.stored_bytes, raw_bytes: entry.raw_bytes };
+    opened(body, frame, section, entry, (all, decompress))
 }
 
-/// The first part of a section, whose checksum is verified.
+/// Verifies it, and decompresses its first part.
 pub(in super::super) fn open_head<'a>(
     body: Body<'a>,
     frame: usize,
     section: Section,
     entry: &SectionEntry,
 ) -> Result<Cow<'a, [u8]>, FormatError> {
-    let stored = verified(body, frame, section, entry)?;
+    opened(body, frame, section, entry, (entry.head, decompress_head))
+}
+
+fn opened<'a>(
+    body: Body<'a>,
+    frame: usize,
+    section: Section,
+    entry: &SectionEntry,
+    (part, decompress): (Head, Decompress),
+) -> Result<Cow<'a, [u8]>, FormatError> {
+    let stored = &verified(body, frame, section, entry)?[..part.stored_bytes];
+    let expected = part.raw_bytes;
     match entry.codec {
-        Codec::Raw => Ok(Cow::Borrowed(&stored[..entry.head.stored_bytes])),
-        Codec::Zstd => {
-            let expected = entry.head.raw_bytes;
-            decompress_head(&stored[..entry.head.stored_bytes], expected)
-                .map(Cow::Owned)
-                .ok_or(FormatError::NotDecompressible { frame, section, expected })
-        }
+        Codec::Raw => Ok(Cow::Borrowed(stored)),
+        Codec::Zstd => decompress(stored, expected)
+            .map(Cow::Owned)
+            .ok_or(FormatError::NotDecompressible { frame, section, expected }),
     }
 }
 
