@@ -51,7 +51,7 @@ impl Texts {
         Some((i, *self.ends.get(i)? as usize))
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> + Clone {
         (0..self.len()).map(|i| self.get(i))
     }
 

@@ -14,10 +14,7 @@ const DETAILS_KNOWN: u8 = 15;
 
 /// Lengths, then the texts without anything between them.
 pub(super) fn put_texts(out: &mut Vec<u8>, texts: &Texts) {
-    for text in texts.iter() {
-        put_len(out, text.len());
-    }
-    out.extend_from_slice(texts.joined().as_bytes());
+    put_each(out, texts.iter());
 }
 
 fn put_each<'a>(out: &mut Vec<u8>, texts: impl Iterator<Item = &'a str> + Clone) {

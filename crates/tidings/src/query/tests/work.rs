@@ -45,25 +45,28 @@ fn pages_that_a_bound_cuts_lead_through_everything_exactly_once() {
     assert!(cuts > 20, "the bound was met {cuts} times only");
 }
 
-#[test]
-fn a_question_that_others_help_with_is_answered_as_by_one() {
+/// Random questions, each answered with help and then by one thread alone.
+fn with_help_and_alone<T>(answer: impl Fn(&Log, &Query) -> T, same: impl Fn(T, T, &str)) {
     for seed in 0..SEEDS {
         let mut dice = fastrand::Rng::with_seed(seed);
         let world = World::random(&mut dice);
         for number in 0..QUESTIONS {
             let query = question(&mut dice, world.options.clock.now());
-            let why = format!("replay: seed {seed}, question {number}: {query:?}");
-            let helped = ask(&world.log, &query);
+            let helped = answer(&world.log, &query);
             let helpers = &world.log.core().helpers;
-            let seats: Vec<_> = std::iter::from_fn(|| helpers.try_take()).collect();
-
-            let alone = ask(&world.log, &query);
-
-            drop(seats);
-            assert_eq!(helped.events, alone.events, "{why}");
-            assert_eq!((helped.next, helped.matched), (alone.next, alone.matched), "{why}");
+            let _seats: Vec<_> = std::iter::from_fn(|| helpers.try_take()).collect();
+            let why = format!("replay: seed {seed}, question {number}: {query:?}");
+            same(helped, answer(&world.log, &query), &why);
         }
     }
+}
+
+#[test]
+fn a_question_that_others_help_with_is_answered_as_by_one() {
+    with_help_and_alone(ask, |helped, alone, why| {
+        assert_eq!(helped.events, alone.events, "{why}");
+        assert_eq!((helped.next, helped.matched), (alone.next, alone.matched), "{why}");
+    });
 }
 
 #[test]
@@ -122,22 +125,7 @@ fn the_search_for_the_last_match_ends_early_and_says_how_far_it_came() {
 
 #[test]
 fn counts_and_groups_that_others_help_with_are_those_of_one() {
-    for seed in 0..SEEDS {
-        let mut dice = fastrand::Rng::with_seed(seed);
-        let world = World::random(&mut dice);
-        for number in 0..QUESTIONS {
-            let query = question(&mut dice, world.options.clock.now());
-            let why = format!("replay: seed {seed}, question {number}: {query:?}");
-            let helped = gathered(&world.log, &query);
-            let helpers = &world.log.core().helpers;
-            let seats: Vec<_> = std::iter::from_fn(|| helpers.try_take()).collect();
-
-            let alone = gathered(&world.log, &query);
-
-            drop(seats);
-            assert_eq!(helped, alone, "{why}");
-        }
-    }
+    with_help_and_alone(gathered, |helped, alone, why| assert_eq!(helped, alone, "{why}"));
 }
 
 /// All that is gathered without an order, of the events that a list is asked for.
