@@ -19,6 +19,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::park_timeout;
 use std::time::Duration;
 
 use crate::block::Block;
@@ -34,6 +35,10 @@ pub use cluster::EtcdCluster;
 
 /// How long a member may take until it serves.
 const START_DEADLINE: Duration = Duration::from_mins(1);
+/// How often a store that is down is tried again, and how long after each time: in
+/// all far longer than an election takes on a busy machine.
+const TRIES: u32 = 100;
+const REST: Duration = Duration::from_millis(200);
 
 /// One member, by itself a whole cluster. Its methods panic where something cannot
 /// be done: a test that cannot go on has failed.
@@ -98,21 +103,21 @@ pub fn is_there(release: EtcdRelease, test: &str) -> bool {
     there
 }
 
-/// Does it again while the store is down, a few times: on a busy machine an answer
-/// may come after its deadline, which settles nothing and is not what is tested.
+/// Does it again while the store is down, for a while: on a busy machine an answer
+/// may come after its deadline, and while members elect a leader they refuse at once.
+/// Neither settles anything, nor is what is tested.
 ///
 /// # Errors
 ///
 /// The first that is anything else, or the last.
 pub fn patiently<T>(mut what: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    let mut done = what();
-    for _ in 0..20 {
-        match &done {
-            Err(error) if error.pause() == Some(PauseReason::StoreDown) => done = what(),
-            _ => break,
+    for _ in 0..TRIES {
+        match what() {
+            Err(error) if error.pause() == Some(PauseReason::StoreDown) => park_timeout(REST),
+            done => return done,
         }
     }
-    done
+    what()
 }
 
 /// The value of a block, as a store puts it; `None` for a damaged or merged one.
