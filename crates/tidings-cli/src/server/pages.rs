@@ -184,7 +184,7 @@ impl Pages {
                 entry.write_json(bytes, self.shape.verbose);
                 bytes.push(b'\n');
             }
-            Format::Csv => bytes.extend_from_slice(csv::row(&entry.event).as_bytes()),
+            Format::Csv => bytes.extend_from_slice(csv::row(&**entry.event).as_bytes()),
             Format::Text => {
                 let mut line = String::new();
                 let times = entry.collapsed.map_or(1, |group| group.count);

@@ -1,9 +1,11 @@
 //! What is the next piece of a list? Events, or groups of events that say the
 //! same, with what is known of the whole.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use tidings::query::{CUT_SHORT, CollapsedPage, Group, PageCursor, Work};
-use tidings::{Coverage, EventId, LastMatch, Log, Page, Query, StoredEvent, Timestamp};
+use tidings::{Coverage, EventId, LastMatch, Log, Page, Query, SharedEvent, Timestamp};
 
 use super::app::App;
 use super::events::Shown;
@@ -39,7 +41,7 @@ pub(super) struct Groups {
 
 /// An event of a list, and the group that it stands for.
 pub(super) struct Entry {
-    pub(super) event: StoredEvent,
+    pub(super) event: Arc<SharedEvent>,
     pub(super) collapsed: Option<Collapsed>,
 }
 
@@ -83,7 +85,7 @@ pub(super) async fn read(app: &App, query: &Query, collapse: bool) -> Result<Pie
         if collapse {
             log.collapsed(&query).map(Piece::from)
         } else {
-            log.query(&query).map(Piece::from)
+            log.query_shared(&query).map(Piece::from)
         }
     };
     app.read_at_a_glance(read, Piece::is_cut_short).await
@@ -123,8 +125,8 @@ pub(super) async fn last_match_before(app: &App, query: &Query) -> Result<Before
     })
 }
 
-impl From<Page> for Piece {
-    fn from(page: Page) -> Piece {
+impl From<Page<Arc<SharedEvent>>> for Piece {
+    fn from(page: Page<Arc<SharedEvent>>) -> Piece {
         let Page { events, next, prev, matched, total, coverage } = page;
         let entries = events.into_iter().map(|event| Entry { event, collapsed: None }).collect();
         Piece { entries, next, prev, coverage, matched, total, groups: None }
@@ -148,6 +150,7 @@ impl From<CollapsedPage> for Piece {
 impl From<Group> for Entry {
     fn from(group: Group) -> Entry {
         let Group { event, count, first, last, members } = group;
+        let event = Arc::new(SharedEvent::from(event));
         Entry { event, collapsed: Some(Collapsed { count, first, last, members }) }
     }
 }

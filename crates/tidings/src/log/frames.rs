@@ -1,5 +1,5 @@
-//! Who else reads these events? Frames as followers share them: opened once, each
-//! event made once and written as JSON once, however many follow.
+//! Who else reads these events? Frames as followers and short lists share them: opened
+//! once, each event made once and written as JSON once, however many ask.
 //!
 //! Positions never change their meaning, so a frame that was read before its block
 //! was merged is as good as one that is read after.
@@ -16,12 +16,12 @@ use crate::id::Position;
 use crate::store::StoreError;
 use crate::sync::{Arc, Mutex};
 
-/// What the frames that followers share are reckoned to take, at most; the newest is
+/// What the frames that followers and lists share are reckoned to take, at most; the newest is
 /// kept whatever it takes.
 pub(crate) const FRAMES_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Such frames that are kept, at most: a block of one event is one.
 pub(crate) const FRAMES_KEPT_MAX: usize = 1024;
-/// What an event takes besides its texts once it was made for a follower.
+/// What an event takes besides its texts once it was made.
 const EVENT_BYTES: usize = 768;
 /// How often a text is there at most: as it was stored, in the event, and in its
 /// two forms of JSON.
@@ -75,7 +75,7 @@ impl SharedFrame {
     /// An event by its index in the frame, which the first to ask makes.
     pub(crate) fn event(&self, i: usize) -> Result<&Arc<SharedEvent>, FormatError> {
         let frame = self.frame()?;
-        let make = || frame.event(i, self.base).map(|stored| SharedEvent::new(stored).into());
+        let make = || frame.event(i, self.base).map(|stored| SharedEvent::kept(stored).into());
         self.events[i].get_or_init(make).as_ref().map_err(FormatError::clone)
     }
 
@@ -87,7 +87,7 @@ impl SharedFrame {
     }
 }
 
-/// The frames that followers read last.
+/// The frames that were read last.
 #[derive(Debug, Default)]
 pub(crate) struct Frames(Mutex<Kept>);
 

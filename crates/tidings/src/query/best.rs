@@ -2,11 +2,12 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use super::Order;
 use super::cursor::ListKey;
 use crate::clock::Timestamp;
-use crate::event::StoredEvent;
+use crate::event::SharedEvent;
 
 pub(super) fn in_order(order: Order, a: &ListKey, b: &ListKey) -> Ordering {
     match order {
@@ -21,13 +22,11 @@ pub(super) struct Best {
     limit: usize,
     /// The last of them on top.
     heap: BinaryHeap<Ranked>,
-    /// What they are, where their ranks say. Events are large, and stay in place.
-    events: Vec<StoredEvent>,
 }
 
 impl Best {
     pub(super) fn new(order: Order, limit: usize) -> Best {
-        Best { order, limit, heap: BinaryHeap::new(), events: Vec::new() }
+        Best { order, limit, heap: BinaryHeap::new() }
     }
 
     pub(super) fn order(&self) -> Order {
@@ -41,24 +40,18 @@ impl Best {
         Bar { order: self.order, last }
     }
 
-    pub(super) fn insert(&mut self, key: ListKey, event: StoredEvent) {
+    pub(super) fn insert(&mut self, key: ListKey, event: Arc<SharedEvent>) {
         if self.limit == 0 || !self.bar().admits(&key) {
             return;
         }
-        let mut at = self.events.len();
-        if self.heap.len() < self.limit {
-            self.events.push(event);
-        } else if let Some(last) = self.heap.pop() {
-            at = last.at;
-            self.events[at] = event;
+        if self.heap.len() >= self.limit {
+            self.heap.pop();
         }
-        self.heap.push(Ranked { order: self.order, key, at });
+        self.heap.push(Ranked { order: self.order, key, event });
     }
 
-    pub(super) fn into_sorted(self) -> Vec<StoredEvent> {
-        let mut events: Vec<_> = self.events.into_iter().map(Some).collect();
-        let ranks = self.heap.into_sorted_vec().into_iter();
-        ranks.filter_map(|ranked| events[ranked.at].take()).collect()
+    pub(super) fn into_sorted(self) -> Vec<Arc<SharedEvent>> {
+        self.heap.into_sorted_vec().into_iter().map(|ranked| ranked.event).collect()
     }
 }
 
@@ -87,8 +80,7 @@ impl Bar {
 struct Ranked {
     order: Order,
     key: ListKey,
-    /// Where the event is.
-    at: usize,
+    event: Arc<SharedEvent>,
 }
 
 impl PartialEq for Ranked {

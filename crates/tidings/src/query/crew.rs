@@ -8,13 +8,14 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use super::best::{Bar, Best, in_order};
 use super::cursor::ListKey;
 use super::work::{Meter, key_before};
 use super::{Order, QueryError};
 use crate::clock::Timestamp;
-use crate::event::StoredEvent;
+use crate::event::SharedEvent;
 use crate::log::{Aside, Positions, run_aside};
 use crate::sync::{Condvar, Mutex, Seats, thread};
 
@@ -76,7 +77,7 @@ fn rank(order: Order, edge: Timestamp) -> i64 {
 pub(super) struct Haul {
     /// In a block that was opened: its frames.
     pub(super) pieces: Vec<Piece>,
-    pub(super) events: Vec<(ListKey, StoredEvent)>,
+    pub(super) events: Vec<(ListKey, Arc<SharedEvent>)>,
     pub(super) matched: u64,
 }
 

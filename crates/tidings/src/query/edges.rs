@@ -40,8 +40,8 @@ fn edge(core: &Core, window: &Window, order: Order) -> Result<Option<Timestamp>,
         (Some(at), Order::Descending) => Window { since: at.after(NANOSECOND), ..*window },
     };
     let plan = &Plan::new(&Filter::default());
-    let (after, limit, count_all, work) = (None, 1, false, &Work::default());
-    let scan = Scan { core, plan, window: beyond, order, after, limit, count_all, work };
+    let (after, limit, count_all, keeps, work) = (None, 1, false, false, &Work::default());
+    let scan = Scan { core, plan, window: beyond, order, after, limit, count_all, keeps, work };
     let found = scan.run()?.events;
     Ok(found.first().map(|event| key_of(event).time).or(known))
 }

@@ -53,6 +53,7 @@ impl Log {
             after: None,
             limit: 1,
             count_all: false,
+            keeps: false,
             work: &Work { events_max: Some(events_max), ..work.clone() },
         };
         let mut slots = scan.candidates();
@@ -62,7 +63,7 @@ impl Log {
         }
         let mut found = scan.run_among(&slots)?;
         Ok(match (found.events.pop(), found.goes_on) {
-            (Some(event), _) => LastMatch::Event(Box::new(event)),
+            (Some(event), _) => LastMatch::Event(Box::new(event.into_stored())),
             (None, Some(key)) => LastMatch::NoneSince(key.time),
             (None, None) => LastMatch::Nothing,
         })

@@ -46,10 +46,11 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::event::StoredEvent;
+use crate::event::{SharedEvent, StoredEvent};
 use crate::id::{EventId, Origin};
 use crate::log::{Coverage, Log};
 use crate::store::StoreError;
@@ -164,11 +165,15 @@ impl Default for Query {
 /// across an end of the window. All others are counted by their headers.
 pub const TOTAL_BLOCKS_OPENED_MAX: usize = 64;
 
+/// Events of a list without a filter that is kept for whoever asks next, at most. A
+/// longer one is of somebody who reads everything once.
+pub const KEPT_LIST_EVENTS_MAX: usize = 200;
+
 /// One page of answers.
 #[derive(Clone, Debug)]
-pub struct Page {
+pub struct Page<E = StoredEvent> {
     /// In the query's order.
-    pub events: Vec<StoredEvent>,
+    pub events: Vec<E>,
     /// Goes on after the last event, if there may be more.
     pub next: Option<PageCursor>,
     /// Goes back before the first event, if there may be any.
@@ -236,6 +241,24 @@ impl Log {
     /// The store cannot be read, or nobody waits for the answer any more. What is
     /// damaged is passed over and told in the coverage.
     pub fn query(&self, query: &Query) -> Result<Page, QueryError> {
+        let Page { events, next, prev, matched, total, coverage } = self.page(query, false)?;
+        let events = events.into_iter().map(SharedEvent::into_stored).collect();
+        Ok(Page { events, next, prev, matched, total, coverage })
+    }
+
+    /// As [`Log::query`], for many who ask the same: what a list of at most
+    /// [`KEPT_LIST_EVENTS_MAX`] events without a filter has read is kept a while, for
+    /// such lists and for followers.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Log::query`].
+    pub fn query_shared(&self, query: &Query) -> Result<Page<Arc<SharedEvent>>, QueryError> {
+        let keeps = query.filter.is_empty() && query.limit <= KEPT_LIST_EVENTS_MAX;
+        self.page(query, keeps)
+    }
+
+    fn page(&self, query: &Query, keeps: bool) -> Result<Page<Arc<SharedEvent>>, QueryError> {
         let core = self.core();
         let plan = Plan::new(&query.filter);
         let window = self.window(query);
@@ -248,6 +271,7 @@ impl Log {
             after: query.cursor.map(|cursor| cursor.key),
             limit: query.limit,
             count_all: query.count_exactly,
+            keeps: keeps && !query.count_exactly,
             work: &query.work,
         };
         let found = scan.run()?;
@@ -261,7 +285,8 @@ impl Log {
             () => None,
         };
         let coverage = Unread::tell(found.unread, self.coverage());
-        let (events, next, prev) = turned(query, found.events, found.goes_on, key_of);
+        let (events, next, prev) =
+            turned(query, found.events, found.goes_on, |event| key_of(event));
         Ok(Page { events, next, prev, matched, total, coverage })
     }
 
@@ -295,11 +320,13 @@ impl Log {
                 after: Some(key_of(event)),
                 limit: count,
                 count_all: false,
+                keeps: false,
                 work: &Work::default(),
             };
-            scan.run().map(|found| found.events)
+            let found = scan.run()?.events;
+            Ok::<_, QueryError>(found.into_iter().map(SharedEvent::into_stored).collect())
         };
-        let mut before = side(Order::Descending)?;
+        let mut before: Vec<_> = side(Order::Descending)?;
         before.reverse();
         Ok((before, side(Order::Ascending)?))
     }

@@ -2,6 +2,7 @@
 //! with an early stop, however much their times overlap.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use super::best::{Bar, Best, in_order};
 use super::crew::{Crew, Hand, Haul, Piece, Taken};
@@ -11,8 +12,9 @@ use super::work::{Meter, Unread, Work};
 use super::{Order, QueryError};
 use crate::block::{FormatError, Frame};
 use crate::clock::Timestamp;
-use crate::event::StoredEvent;
-use crate::log::{Core, FRAMES_AT_ONCE, Part, Passage, Places, Positions, Slot};
+use crate::event::SharedEvent;
+use crate::id::Position;
+use crate::log::{Core, FRAMES_AT_ONCE, Part, Passage, Places, Positions, SharedFrame, Slot};
 
 /// The events that a question is about, before its filter.
 #[derive(Clone, Copy, Debug)]
@@ -61,13 +63,15 @@ pub(super) struct Scan<'a> {
     pub(super) limit: usize,
     /// Count every match in the window, on either side of `after`.
     pub(super) count_all: bool,
+    /// Frames are kept for whoever asks next. Only where the plan takes every event.
+    pub(super) keeps: bool,
     pub(super) work: &'a Work,
 }
 
 /// What a scan found.
 pub(super) struct Scanned {
     /// In the scan's order.
-    pub(super) events: Vec<StoredEvent>,
+    pub(super) events: Vec<Arc<SharedEvent>>,
     /// What comes after this key was not looked for: there are more than were
     /// wanted, or the bound on work ended the scan.
     pub(super) goes_on: Option<ListKey>,
@@ -105,7 +109,7 @@ impl Scan<'_> {
         }
         let more = events.len() > self.limit;
         events.truncate(self.limit);
-        let last = events.last().filter(|_| more).map(super::key_of);
+        let last = events.last().filter(|_| more).map(|event| super::key_of(event));
         let is_whole = found.cut_at.is_none();
         // A page that is full is not cut short, unless all was to be counted.
         let is_short = !is_whole && (!more || self.count_all);
@@ -261,6 +265,9 @@ impl Scan<'_> {
         frames: Positions,
         bar: Bar,
     ) -> Result<Haul, QueryError> {
+        if self.keeps {
+            return self.read_kept(slot, frames, bar);
+        }
         let mut haul = Haul::default();
         let Some(passage) = self.core.passage(slot, part, frames)? else { return Ok(haul) };
         let renewed = self.plan.renewed(part, &passage);
@@ -276,6 +283,55 @@ impl Scan<'_> {
             }
         }
         Ok(haul)
+    }
+
+    /// The same of frames that others share, which may be longer than when they were
+    /// chosen.
+    fn read_kept(
+        &self,
+        slot: &Slot,
+        (mut from, to): Positions,
+        bar: Bar,
+    ) -> Result<Haul, QueryError> {
+        let to = to.min(slot.end());
+        from = from.max(slot.base);
+        let mut haul = Haul::default();
+        while from < to {
+            let Some(shared) = self.core.shared_frame(slot, from)? else { break };
+            let (start, end) = shared.positions();
+            match self.kept_frame(&shared, (from, to.min(end)), bar) {
+                Ok(events) => haul.events.extend(events),
+                Err(cause) => self.core.note_damage(start, end, &cause),
+            }
+            from = end;
+        }
+        haul.matched = haul.events.len() as u64;
+        Ok(haul)
+    }
+
+    /// What is wanted of these events of a frame that others share.
+    fn kept_frame(
+        &self,
+        shared: &SharedFrame,
+        (from, to): Positions,
+        bar: Bar,
+    ) -> Result<Vec<(ListKey, Arc<SharedEvent>)>, FormatError> {
+        let (frame, (start, _)) = (shared.frame()?, shared.positions());
+        let index =
+            |position: Position| usize::try_from(position.0 - start.0).unwrap_or(usize::MAX);
+        let shown = (index(from)..index(to)).filter(|i| self.window.shows(frame, *i));
+        let keyed = shown.map(|i| (key_of(frame, i), i));
+        let mut rows: Vec<_> =
+            keyed.filter(|(key, _)| self.is_after(key) && bar.admits(key)).collect();
+        self.keep_first(&mut rows);
+        let event = |(key, i)| Ok((key, Arc::clone(shared.event(i)?)));
+        rows.into_iter().map(event).collect()
+    }
+
+    /// Of one frame no more can be wanted.
+    fn keep_first(&self, rows: &mut Vec<(ListKey, usize)>) {
+        rows.sort_unstable_by(|a, b| in_order(self.order, &a.0, &b.0));
+        rows.truncate(self.limit.saturating_add(1));
     }
 
     /// Takes what a frame has into the haul; nothing if it is damaged.
@@ -304,13 +360,12 @@ impl Scan<'_> {
                 rows.extend(wanted.then_some((key, i)));
             }
         }
-        rows.sort_unstable_by(|a, b| in_order(self.order, &a.0, &b.0));
-        rows.truncate(self.limit.saturating_add(1));
+        self.keep_first(&mut rows);
         frame.read_messages_of(rows.iter().map(|(_, i)| *i))?;
         frame.read_details_of(rows.iter().map(|(_, i)| *i))?;
         let events = rows.into_iter().map(|(key, i)| {
             let event = frame.event(i, passage.part.base)?;
-            Ok((key, event))
+            Ok((key, Arc::new(SharedEvent::from(event))))
         });
         let events = events.collect::<Result<Vec<_>, FormatError>>()?;
         haul.matched += matched;

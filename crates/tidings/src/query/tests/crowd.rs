@@ -50,6 +50,36 @@ fn a_frame_is_opened_once_however_many_follow_and_from_wherever() {
 }
 
 #[test]
+fn short_lists_without_a_filter_share_frames_and_texts_with_all_who_ask() {
+    let options = options();
+    let log = log_with(&options);
+    append_numbers(&log, 0..300);
+    options.clock.advance(SECOND);
+    append_numbers(&log, 300..600);
+    let list = |query: &Query| {
+        let events = log.query_shared(query).unwrap().events;
+        let text = |event: &Arc<SharedEvent>| {
+            let mut json = Vec::new();
+            event.write_json(&mut json, true);
+            assert_eq!(json, event.verbose_json().as_bytes());
+            event.verbose_json().as_ptr()
+        };
+        (events.iter().map(text).collect::<Vec<_>>(), log.core().frames.made())
+    };
+    let short = Query { limit: 10, ..Query::default() };
+    let others = [
+        Query { limit: KEPT_LIST_EVENTS_MAX + 1, ..Query::default() },
+        Query { filter: of_type("a"), ..short.clone() },
+        Query { count_exactly: true, ..short.clone() },
+    ];
+
+    assert!(others.iter().all(|query| list(query).1 == 0), "they keep nothing");
+    let (first, made) = list(&short);
+    assert_eq!((list(&short), first.len(), made), ((first.clone(), 1), 10, 1));
+    assert!(others.iter().all(|query| list(query).0[0] != first[0]), "they have their own");
+}
+
+#[test]
 fn followers_on_many_threads_share_each_event_and_its_text() {
     let log = empty_log();
     let follower = || follow(&log, Filter::default());

@@ -26,7 +26,7 @@ use std::time::Duration;
 use super::*;
 use crate::block::{Block, BlockBuilder, Entry};
 use crate::clock::Clock;
-use crate::event::Event;
+use crate::event::{Event, SharedEvent};
 use crate::id::{Boot, Position};
 use crate::log::{Ack, LogOptions, Taken};
 use crate::severity::Severity;
@@ -61,9 +61,17 @@ fn append(log: &Log, events: Vec<Event>) -> Vec<EventId> {
     log.append(events, Ack::Disk, false).unwrap().into_iter().map(id).collect()
 }
 
+/// Asks alone and as one of many: the answer is the same.
 #[track_caller]
 fn ask(log: &Log, query: &Query) -> Page {
-    log.query(query).unwrap()
+    let (page, shared) = (log.query(query).unwrap(), log.query_shared(query).unwrap());
+    let events: Vec<StoredEvent> = shared.events.iter().map(|event| (***event).clone()).collect();
+    assert_eq!(
+        (events, shared.matched, shared.total),
+        (page.events.clone(), page.matched, page.total)
+    );
+    assert_eq!((shared.next, shared.prev), (page.next, page.prev));
+    page
 }
 
 /// A block of another origin with the given events, received and added when told.
