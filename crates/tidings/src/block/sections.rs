@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::columns::{Details, Named, Numbers, Texts};
 use super::format::{self, FrameEntry, Section};
 use super::frame::Frame;
-use super::{Excerpt, FormatError, Header, grouping};
+use super::{Excerpt, FormatError, Header, Outline, grouping};
 
 /// The sections of a frame. Each is verified and decompressed once, when somebody
 /// asks for it.
@@ -14,8 +14,8 @@ use super::{Excerpt, FormatError, Header, grouping};
 pub(crate) struct Sections<'a> {
     pub(super) of: Cow<'a, Excerpt>,
     index: usize,
-    /// The bytes of the numbers, once somebody has asked for their names.
-    numbers_bytes: OnceLock<Vec<u8>>,
+    /// What was decompressed for a look, and may be read whole.
+    bytes: [OnceLock<Vec<u8>>; 3],
     names: OnceLock<[Texts; 2]>,
     numbers: OnceLock<Numbers>,
     messages: Texted<Texts>,
@@ -50,7 +50,7 @@ impl<'a> Sections<'a> {
         Sections {
             of,
             index,
-            numbers_bytes: OnceLock::new(),
+            bytes: Default::default(),
             names: OnceLock::new(),
             numbers: OnceLock::new(),
             messages: Texted::new(),
@@ -69,7 +69,7 @@ impl<'a> Sections<'a> {
             Some(numbers) => numbers,
             None => self.read_numbers()?,
         };
-        self.numbers_bytes.take();
+        self.bytes = Default::default();
         Frame::of(self, numbers)
     }
 
@@ -89,6 +89,17 @@ impl<'a> Sections<'a> {
     /// It is damaged, as in all that follow.
     pub(crate) fn messages(&self) -> Result<&Texts, FormatError> {
         self.all(Section::Messages, &self.messages, format::read_messages)
+    }
+
+    /// All messages, one after the other in the order in which they stand, in two parts.
+    /// To look for something in them costs less than to read them.
+    pub(crate) fn joined_messages(&self) -> Result<[&str; 2], FormatError> {
+        self.joined(Section::Messages, format::joined_messages)
+    }
+
+    /// The same of the fields as JSON.
+    pub(crate) fn joined_fields(&self) -> Result<[&str; 2], FormatError> {
+        self.joined(Section::Details, format::joined_fields)
     }
 
     /// The fields of those events that have any, as JSON objects, in the order in which
@@ -137,15 +148,37 @@ impl<'a> Sections<'a> {
         if let Some(all) = texted.all.get() {
             return Ok(all);
         }
-        let bytes = self.open(section)?;
+        let bytes = self.opened(section)?;
+        let mut all = T::default();
+        for (part, count) in self.parts(section, &bytes) {
+            read(&mut all, part, count)?;
+        }
+        Ok(texted.all.get_or_init(|| all))
+    }
+
+    fn joined<'s>(
+        &'s self,
+        section: Section,
+        join: impl Fn(&'s [u8], usize) -> Result<&'s str, FormatError>,
+    ) -> Result<[&'s str; 2], FormatError> {
+        let mut joined = [""; 2];
+        let parts = self.parts(section, self.bytes_of(section)?);
+        for (joined, (part, count)) in joined.iter_mut().zip(parts) {
+            *joined = join(part, count)?;
+        }
+        Ok(joined)
+    }
+
+    /// The parts of a section of texts, and how many events each is of.
+    fn parts<'b>(
+        &self,
+        section: Section,
+        bytes: &'b [u8],
+    ) -> impl Iterator<Item = (&'b [u8], usize)> + use<'b> {
         let entry = self.directory_entry();
         let (head, rest) = bytes.split_at(entry.sections[section as usize].head.raw_bytes);
-        let mut all = T::default();
-        if entry.head_events > 0 {
-            read(&mut all, head, entry.head_events)?;
-        }
-        read(&mut all, rest, entry.count - entry.head_events)?;
-        Ok(texted.all.get_or_init(|| all))
+        let head = (entry.head_events > 0).then_some((head, entry.head_events));
+        head.into_iter().chain([(rest, entry.count - entry.head_events)])
     }
 
     /// The first part, if this place is in it and not all was read already.
@@ -176,7 +209,8 @@ impl<'a> Sections<'a> {
             return Ok(&numbers.named(of).names);
         }
         if self.names.get().is_none() {
-            let names = format::read_names(self.numbers_bytes()?, self.len(), self.header())?;
+            let bytes = self.bytes_of(Section::Numbers)?;
+            let names = format::read_names(bytes, self.len(), self.header())?;
             self.names.get_or_init(|| names);
         }
         let [sources, subjects] = self.names.get_or_init(Default::default);
@@ -223,26 +257,24 @@ impl<'a> Sections<'a> {
     }
 
     fn read_numbers(&self) -> Result<Numbers, FormatError> {
-        let read = |bytes: &[u8]| {
-            format::read_numbers(
-                bytes,
-                self.len(),
-                &self.of.outline.header,
-                &self.of.outline.directory,
-            )
-        };
-        match self.numbers_bytes.get() {
-            Some(bytes) => read(bytes),
-            None => read(&self.open(Section::Numbers)?),
-        }
+        let Outline { header, directory } = &self.of.outline;
+        format::read_numbers(&self.opened(Section::Numbers)?, self.len(), header, directory)
     }
 
-    fn numbers_bytes(&self) -> Result<&[u8], FormatError> {
-        if let Some(bytes) = self.numbers_bytes.get() {
+    /// The bytes of a section, which are kept for whoever reads it.
+    fn bytes_of(&self, section: Section) -> Result<&[u8], FormatError> {
+        let kept = &self.bytes[section as usize];
+        if let Some(bytes) = kept.get() {
             return Ok(bytes);
         }
-        let bytes = self.open(Section::Numbers)?.into_owned();
-        Ok(self.numbers_bytes.get_or_init(|| bytes))
+        let bytes = self.open(section)?.into_owned();
+        Ok(kept.get_or_init(|| bytes))
+    }
+
+    /// The same for whoever reads it now.
+    fn opened(&self, section: Section) -> Result<Cow<'_, [u8]>, FormatError> {
+        let kept = self.bytes[section as usize].get();
+        kept.map_or_else(|| self.open(section), |bytes| Ok(Cow::Borrowed(bytes)))
     }
 
     pub(super) fn details(&self) -> Result<&Details, FormatError> {
@@ -306,6 +338,10 @@ mod tests {
             (messages.all.get().is_some(), details.all.get().is_some())
         };
         assert_eq!([read_whole(&alone), read_whole(&whole)], [(false, false), (true, true)]);
+        let looked_at = block.excerpt().sections(0);
+        let joined = [looked_at.joined_messages().unwrap(), looked_at.joined_fields().unwrap()];
+        let read = [looked_at.messages().unwrap().joined(), looked_at.fields().unwrap().joined()];
+        assert_eq!(joined.map(|parts| parts.concat()), read);
         for i in 0..whole.len() {
             let event = whole.event(i, Position(0)).unwrap().event;
             assert_eq!(event.message(), format!("message {i}"));

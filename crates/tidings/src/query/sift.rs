@@ -8,7 +8,8 @@
 use memchr::memmem;
 
 use super::expr::Label;
-use super::field::{has_digits_alone, is_like_a_number};
+use super::field::{has_digits_alone, is_like_a_number, may_be_in_json};
+use super::needles::Needles;
 use super::node::{FieldTest, Names, Test};
 use super::rows::Rows;
 use super::text::Word;
@@ -24,11 +25,8 @@ pub(super) struct Sift<'a> {
 impl Sift<'_> {
     /// The events that may pass a test.
     pub(super) fn rows(&self, test: &Test) -> Rows {
-        let sections = self.sections;
         let rows = match test {
-            Test::Regex(regex) => sections.messages().and_then(|texts| {
-                self.events_at(regex.needles().rows(&|needle| with_match(texts, needle)))
-            }),
+            Test::Regex(regex) => self.with_needles(regex.needles()),
             Test::Message(word) => self.with_message(word.finder()),
             Test::Text(word) => self.with_text(word),
             Test::Field(name, FieldTest::Is(value)) => self.with_field(name, value.only()),
@@ -65,6 +63,9 @@ impl Sift<'_> {
                 rows.join(self.with_name(of, holds, false)?);
             }
         }
+        if !sections.joined_fields()?.iter().any(|part| may_be_in_json(word, part)) {
+            return Ok(rows);
+        }
         let fields = sections.fields()?;
         let mut found = if is_like_a_number(word) { Rows::All } else { with_match(fields, finder) };
         found.join(with_escapes(fields));
@@ -75,9 +76,13 @@ impl Sift<'_> {
     /// Those that may have a field of this name, of this value where it is compared as
     /// it stands.
     fn with_field(&self, name: &str, value: Option<&str>) -> Result<Rows, FormatError> {
-        let fields = self.sections.fields()?;
         // Dots may lead into objects.
         let last = name.rsplit('.').next().unwrap_or(name);
+        let may_hold = |json: &&str| json.contains('\\') || json.contains(last);
+        if !self.sections.joined_fields()?.iter().any(may_hold) {
+            return Ok(Rows::none());
+        }
+        let fields = self.sections.fields()?;
         let mut found = with_part(fields, last);
         let is_plain = |text: &&str| !text.starts_with(['{', '[']) && !has_digits_alone(text);
         if let Some(value) = value.filter(is_plain) {
@@ -88,7 +93,25 @@ impl Sift<'_> {
     }
 
     fn with_message(&self, finder: &regex::Regex) -> Result<Rows, FormatError> {
-        self.events_at(with_match(self.sections.messages()?, finder))
+        let found = self.messages_with(self.sections.joined_messages()?, finder)?;
+        self.events_at(found)
+    }
+
+    fn with_needles(&self, needles: &Needles) -> Result<Rows, FormatError> {
+        let parts = self.sections.joined_messages()?;
+        let found = needles.rows(&|needle| {
+            // What is damaged may hold anything.
+            self.messages_with(parts, needle).unwrap_or(Rows::All)
+        });
+        self.events_at(found)
+    }
+
+    /// The messages in which something is found, by their place. Most frames have none.
+    fn messages_with(&self, joined: [&str; 2], finder: &regex::Regex) -> Result<Rows, FormatError> {
+        if !joined.iter().any(|part| finder.is_match(part)) {
+            return Ok(Rows::none());
+        }
+        Ok(with_match(self.sections.messages()?, finder))
     }
 
     /// The events that have these fields.

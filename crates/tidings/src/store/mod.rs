@@ -186,7 +186,7 @@ pub struct Stored {
 
 /// Blocks in whose place another one is put at once, at most: no writer waits longer
 /// for that than for a few commits of its own.
-pub const REPLACED_BLOCKS_MAX: usize = 4096;
+pub const REPLACED_BLOCKS_MAX: usize = 8192;
 
 /// Keeps blocks in order of arrival, and gives them back.
 pub trait BlockStore: Sink {

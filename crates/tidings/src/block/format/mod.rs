@@ -23,7 +23,9 @@ pub(super) use head::{checksum_of, read_head, write_head};
 pub(super) use numbers::{read_names, read_numbers, write_numbers};
 #[cfg(feature = "testing")]
 pub(super) use sealed_over::{sealed_over, taken_apart};
-pub(super) use texts::{read_details, read_messages, write_details, write_messages};
+pub(super) use texts::{
+    joined_fields, joined_messages, read_details, read_messages, write_details, write_messages,
+};
 
 /// What a block begins with.
 const MAGIC: [u8; 3] = *b"TDB";

@@ -101,6 +101,42 @@ pub(in super::super) fn read_messages(
     reader.end("bytes after the messages")
 }
 
+/// The messages of a part of section B with `count` events, one after the other: where
+/// they end is not told.
+pub(in super::super) fn joined_messages(bytes: &[u8], count: usize) -> Result<&str, FormatError> {
+    if bytes.is_empty() {
+        return Ok("");
+    }
+    joined_texts(&mut Reader::new(bytes), count, MESSAGE_BYTES_MAX, "message")
+}
+
+/// The same of the fields of a part of section C.
+pub(in super::super) fn joined_fields(bytes: &[u8], count: usize) -> Result<&str, FormatError> {
+    if bytes.is_empty() {
+        return Ok("");
+    }
+    let mut reader = Reader::new(bytes);
+    let flags = read_flags(&mut reader, count)?;
+    let having = |bit: u8| flags.iter().filter(|flags| **flags & bit != 0).count();
+    joined_texts(&mut reader, having(KEY), KEY_BYTES_MAX, "key")?;
+    reader.take(having(TRACE_ID) * size_of::<u128>(), "trace id")?;
+    reader.take(having(SPAN_ID) * size_of::<u64>(), "span id")?;
+    joined_texts(&mut reader, having(FIELDS), EVENT_BYTES_MAX, "fields")
+}
+
+fn joined_texts<'a>(
+    reader: &mut Reader<'a>,
+    count: usize,
+    bytes_max: usize,
+    what: &'static str,
+) -> Result<&'a str, FormatError> {
+    let mut bytes = 0_usize;
+    for _ in 0..count {
+        bytes = bytes.saturating_add(reader.index(bytes_max + 1, what)? as usize);
+    }
+    reader.text(bytes, what)
+}
+
 /// A part of section C with `count` events, behind those that are there; no bytes are
 /// no details.
 pub(in super::super) fn read_details(
