@@ -1,22 +1,75 @@
 //! Where may the words stand that a question needs?
 
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Weak};
 
 use super::core::Core;
 use crate::id::Position;
 use crate::sync::Mutex;
 use crate::words::{self, Answer, Segment};
 
+/// Questions whose answers are kept, at most: whoever reads on, or looks at the counts of
+/// what is listed, asks for the same words again.
+pub(crate) const ASKED_KEPT_MAX: usize = 8;
+/// Runs of positions of one segment that are kept for the next who asks, at most: words
+/// of more places are soon found.
+pub(crate) const ASKED_RUNS_MAX: usize = 8;
+
 /// Positions, from the first to the one after the last.
 type Runs = Arc<[(Position, Position)]>;
+
+/// All of these; of each any; of each every hash.
+type Needed = Vec<Vec<Vec<u64>>>;
+
+/// What was asked lately, the last in front. A leaf among the locks.
+#[derive(Debug, Default)]
+pub(super) struct Asked(Mutex<VecDeque<Arc<Question>>>);
+
+#[derive(Debug)]
+struct Question {
+    needed: Needed,
+    /// By the first position of a segment. Another may have taken its place since.
+    answers: Mutex<HashMap<Position, (Weak<Segment>, Runs)>>,
+}
+
+impl Asked {
+    /// The question that needs these, with what is known of it.
+    fn question(&self, needed: Needed) -> Arc<Question> {
+        let mut asked = self.0.lock();
+        let at = asked.iter().position(|question| question.needed == needed);
+        let known = at.and_then(|at| asked.remove(at));
+        let question = known.unwrap_or_else(|| Question::that_needs(needed).into());
+        asked.truncate(ASKED_KEPT_MAX - 1);
+        asked.push_front(Arc::clone(&question));
+        question
+    }
+}
+
+impl Question {
+    fn that_needs(needed: Needed) -> Question {
+        Question { needed, answers: Mutex::default() }
+    }
+
+    fn known(&self, segment: &Arc<Segment>) -> Option<Runs> {
+        let answers = self.answers.lock();
+        let (of, runs) = answers.get(&segment.range().start)?;
+        std::ptr::eq(of.as_ptr(), Arc::as_ptr(segment)).then(|| Arc::clone(runs))
+    }
+
+    fn keep(&self, segment: &Arc<Segment>, runs: &Runs) {
+        if runs.len() <= ASKED_RUNS_MAX {
+            let answer = (Arc::downgrade(segment), Arc::clone(runs));
+            self.answers.lock().insert(segment.range().start, answer);
+        }
+    }
+}
 
 /// The positions at which all words may stand that a question needs. A segment of
 /// the index is asked when its positions are, so that a question that ends early
 /// asks few of them.
 pub(crate) struct Places<'a> {
     core: &'a Core,
-    /// All of these; of each any; of each every hash.
-    needed: Vec<Vec<Vec<u64>>>,
+    question: Arc<Question>,
     segments: Vec<Arc<Segment>>,
     /// What was asked already, by segment. A leaf among the locks.
     answers: Mutex<Vec<Option<Runs>>>,
@@ -26,15 +79,19 @@ impl Core {
     /// Where events may stand that hold, of each inner list, at least one whole word
     /// in any case.
     pub(crate) fn places(&self, needed: &[Vec<String>]) -> Places<'_> {
-        let needed: Vec<Vec<Vec<u64>>> = needed
+        let needed: Needed = needed
             .iter()
             .map(|any| any.iter().map(|text| hashes_of(text)).collect::<Vec<_>>())
             // One without letters and digits may stand anywhere.
             .filter(|any| any.iter().all(|every| !every.is_empty()))
             .collect();
-        let segments = if needed.is_empty() { Vec::new() } else { self.words.segments() };
+        let (segments, question) = if needed.is_empty() {
+            (Vec::new(), Question::that_needs(needed).into())
+        } else {
+            (self.words.segments(), self.words.asked.question(needed))
+        };
         let answers = Mutex::new(vec![None; segments.len()]);
-        Places { core: self, needed, segments, answers }
+        Places { core: self, question, segments, answers }
     }
 }
 
@@ -47,12 +104,21 @@ fn hashes_of(text: &str) -> Vec<u64> {
 impl Places<'_> {
     /// Whether an event from `from` on, before `to`, may hold the words.
     pub(crate) fn meets(&self, from: Position, to: Position) -> bool {
+        self.meets_by(from, to, |at| Some(self.runs(at)))
+    }
+
+    /// Whether none does, as far as that was asked before.
+    pub(crate) fn are_known_to_miss(&self, from: Position, to: Position) -> bool {
+        !self.meets_by(from, to, |at| self.answers.lock()[at].clone())
+    }
+
+    fn meets_by(&self, from: Position, to: Position, runs: impl Fn(usize) -> Option<Runs>) -> bool {
         let mut at = self.segments.partition_point(|segment| segment.range().end <= from);
         let mut next = from;
         while next < to {
             let Some(segment) = self.segments.get(at) else { return true };
             let range = segment.range();
-            if range.start > next || is_met(&self.runs(at), from, to) {
+            if range.start > next || runs(at).is_none_or(|runs| is_met(&runs, from, to)) {
                 return true;
             }
             (next, at) = (range.end, at + 1);
@@ -65,8 +131,14 @@ impl Places<'_> {
             return Arc::clone(known);
         }
         let segment = &self.segments[at];
-        let answer = self.ask(segment).unwrap_or_else(|| segment.anywhere());
-        let runs: Runs = segment.runs(&answer).into();
+        let runs = self.question.known(segment).unwrap_or_else(|| {
+            let answer = self.ask(segment);
+            let runs = segment.runs(answer.as_ref().unwrap_or(&segment.anywhere())).into();
+            if answer.is_some() {
+                self.question.keep(segment, &runs);
+            }
+            runs
+        });
         self.answers.lock()[at] = Some(Arc::clone(&runs));
         runs
     }
@@ -74,7 +146,7 @@ impl Places<'_> {
     /// `None` if something that must be known cannot be read.
     fn ask(&self, segment: &Arc<Segment>) -> Option<Answer> {
         let mut all = segment.anywhere();
-        for any in &self.needed {
+        for any in &self.question.needed {
             let mut some = segment.nowhere();
             for every in any {
                 some.join(&self.all_of(segment, every)?);

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::core::Core;
 use super::index::{Index, Slot};
 use super::part::Part;
+use super::places::Asked;
 use crate::id::Position;
 use crate::pause::State;
 use crate::store::{BlockStore, StoreError, WordRows};
@@ -50,6 +51,7 @@ pub(crate) struct WordIndex {
     damaged: Mutex<Vec<Arc<Segment>>>,
     /// Where begins what is to get words next, or what nobody has looked at yet.
     due: Mutex<Position>,
+    pub(super) asked: Asked,
 }
 
 #[derive(Debug, Default)]

@@ -193,14 +193,9 @@ impl<'a> Crew<'a> {
         }
     }
 
-    /// Whether much was read already, so that more will be: then neighbouring frames
-    /// are read at once.
-    pub(super) fn is_wide(&self) -> bool {
-        self.desk.lock().taken >= ALONE_PIECES_MAX
-    }
-
-    /// The next piece; `None` when there is nothing for this thread to do.
-    pub(super) fn take(&self) -> Option<Taken<'_, 'a>> {
+    /// The next piece that is not to be passed over, which is asked of blocks alone and
+    /// while all others wait; `None` when there is nothing for this thread to do.
+    pub(super) fn take(&self, passes: &impl Fn(&Piece) -> bool) -> Option<Taken<'_, 'a>> {
         let mut desk = self.desk.lock();
         loop {
             if desk.ended || (desk.alone && desk.taken >= ALONE_PIECES_MAX) {
@@ -212,6 +207,9 @@ impl<'a> Crew<'a> {
                 }
                 Ok(Next::Read(piece)) => {
                     desk.ahead.pop();
+                    if piece.frames.is_none() && passes(&piece) {
+                        continue;
+                    }
                     desk.taken += 1;
                     desk.reading += 1;
                     return Some(Taken { crew: self, piece, bar: desk.best.bar() });
@@ -270,6 +268,12 @@ pub(super) struct Taken<'c, 'a> {
 }
 
 impl Taken<'_, '_> {
+    /// Whether much was read already, so that more will be: then neighbouring frames
+    /// are read at once.
+    pub(super) fn is_wide(&self) -> bool {
+        self.crew.desk.lock().taken >= ALONE_PIECES_MAX
+    }
+
     /// Counts events that are looked at.
     pub(super) fn count(&self, events: usize) {
         self.crew.meter.count(events);

@@ -66,6 +66,8 @@ pub(crate) struct BlockPlan<'a> {
     plan: &'a Plan,
     types: Vec<bool>,
     members: Vec<bool>,
+    /// Those that are wanted, as summaries of frames have them.
+    bits: (u64, u64),
     /// Those that occur in the block.
     severities: u32,
     /// All types and members of the block, if what they hold may matter.
@@ -147,7 +149,12 @@ impl Plan {
             let all = header.types.iter().chain(&header.members);
             all.for_each(|tagged| names.extend([&tagged.name, "\n"]));
         }
-        Some(BlockPlan { plan: self, types, members, severities: header.severities, names })
+        let bits = |wanted: &[bool]| {
+            let wanted = wanted.iter().enumerate().filter(|(_, wanted)| **wanted);
+            wanted.fold(0, |bits, (index, _)| bits | FrameSummary::bit_of(index))
+        };
+        let (bits, severities) = ((bits(&types), bits(&members)), header.severities);
+        Some(BlockPlan { plan: self, types, members, bits, severities, names })
     }
 
     /// The plan for a passage, if it is not of the block that was planned for: another
@@ -234,14 +241,11 @@ impl BlockPlan<'_> {
 
     /// Whether a frame is worth opening, by what its block says of it.
     pub(super) fn may_match_frame(&self, summary: Option<&FrameSummary>) -> bool {
-        let bits = |wanted: &[bool]| {
-            let wanted = wanted.iter().enumerate().filter(|(_, wanted)| **wanted);
-            wanted.fold(0, |bits, (index, _)| bits | FrameSummary::bit_of(index))
-        };
+        let (types, members) = self.bits;
         summary.is_none_or(|summary| {
             summary.severities & self.plan.severities != 0
-                && summary.types & bits(&self.types) != 0
-                && summary.members & bits(&self.members) != 0
+                && summary.types & types != 0
+                && summary.members & members != 0
         })
     }
 

@@ -1,11 +1,12 @@
 //! Which events come first, of all that match? Blocks in order of their times,
 //! with an early stop, however much their times overlap.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use super::best::{Bar, Best, in_order};
-use super::crew::{Crew, Hand, Haul, Piece, Taken};
+use super::crew::{Catch, Crew, Hand, Haul, Piece, Taken};
 use super::cursor::ListKey;
 use super::filter::{BlockPlan, Plan};
 use super::work::{Meter, Unread, Work};
@@ -81,13 +82,44 @@ pub(super) struct Scanned {
     pub(super) unread: Option<Unread>,
 }
 
+/// Candidates that a list looks at first, besides one for each event that is wanted.
+const FIRST_SLOTS_MORE: usize = 16;
+/// A longer list looks at all of them.
+const FIRST_SLOTS_EVENTS_MAX: usize = 1024;
+
 impl Scan<'_> {
     pub(super) fn run(&self) -> Result<Scanned, QueryError> {
+        // Where headers tell which blocks hold matches, few are enough.
+        let few =
+            !self.count_all && self.limit <= FIRST_SLOTS_EVENTS_MAX && !self.plan.looks_inside();
+        if few {
+            let (first, rest) = self.first_candidates();
+            if let Some(found) = self.found_among(&first, rest)? {
+                return Ok(found);
+            }
+        }
         self.run_among(&self.candidates())
     }
 
     /// The same, where only some of the candidates may hold a match.
     pub(super) fn run_among(&self, slots: &[Slot]) -> Result<Scanned, QueryError> {
+        let found = self.search(slots)?;
+        Ok(self.scanned(slots, found))
+    }
+
+    /// The same, where others hold nothing that comes sooner than `rest`; `None` if what
+    /// they hold may be among the first.
+    fn found_among(
+        &self,
+        slots: &[Slot],
+        rest: Option<Timestamp>,
+    ) -> Result<Option<Scanned>, QueryError> {
+        let found = self.search(slots)?;
+        let is_all = rest.is_none_or(|edge| found.best.bar().is_before(edge));
+        Ok(is_all.then(|| self.scanned(slots, found)))
+    }
+
+    fn search(&self, slots: &[Slot]) -> Result<Catch, QueryError> {
         // One more than is wanted tells whether there are more.
         let best = Best::new(self.order, self.limit.saturating_add(1));
         let ahead = slots.iter().enumerate().map(|(at, slot)| {
@@ -97,7 +129,10 @@ impl Scan<'_> {
         let crew = Crew::new(ahead.collect(), best, self.after, self.count_all, meter);
         let places = self.core.places(&self.plan.needed_words());
         let helpers = (&self.core.helpers, self.core.options.aside);
-        let found = crew.run(helpers, |crew, hand| self.read(slots, &places, crew, hand))?;
+        crew.run(helpers, |crew, hand| self.read(slots, &places, crew, hand))
+    }
+
+    fn scanned(&self, slots: &[Slot], found: Catch) -> Scanned {
         let mut unread = Unread::nothing();
         for piece in found.left.iter().filter(|_| found.cut_at.is_some()) {
             unread.add(piece.events as u64, slots[piece.slot].received);
@@ -113,24 +148,54 @@ impl Scan<'_> {
         let is_whole = found.cut_at.is_none();
         // A page that is full is not cut short, unless all was to be counted.
         let is_short = !is_whole && (!more || self.count_all);
-        Ok(Scanned {
+        Scanned {
             events,
             goes_on: last.or(found.cut_at),
             matched: (self.count_all && is_whole).then_some(found.matched),
             unread: is_short.then_some(unread),
-        })
+        }
     }
 
     /// Blocks that may hold a match.
     pub(super) fn candidates(&self) -> Vec<Slot> {
         let index = self.core.index.read();
-        let wanted = |slot: &&Slot| {
-            slot.readable
-                && slot.received.1 >= self.window.cutoff
-                && self.is_wanted(slot.listed)
-                && self.plan.may_match(slot)
-        };
-        index.slots().iter().filter(wanted).copied().collect()
+        index.slots().iter().filter(|slot| self.is_candidate(slot)).copied().collect()
+    }
+
+    /// Those of them whose events may come first, and the earliest, in the order, that
+    /// all others may hold, if there are any.
+    fn first_candidates(&self) -> (Vec<Slot>, Option<Timestamp>) {
+        let most = self.limit + FIRST_SLOTS_MORE;
+        let (mut first, mut rest) = (BinaryHeap::with_capacity(most), None);
+        let index = self.core.index.read();
+        let slots = index.slots();
+        // Most stand in the order already, and those that come first are met first.
+        for i in 0..slots.len() {
+            let at = match self.order {
+                Order::Ascending => i,
+                Order::Descending => slots.len() - 1 - i,
+            };
+            if !self.is_candidate(&slots[at]) {
+                continue;
+            }
+            let piece = Piece::of_slot(self.order, self.edge(slots[at].listed), at, 0);
+            if first.len() < most {
+                first.push(Reverse(piece));
+            } else {
+                let last = first.peek_mut().filter(|last| last.0 < piece);
+                let passed = last.map_or(piece, |mut last| std::mem::replace(&mut last.0, piece));
+                rest = rest.max(Some(passed));
+            }
+        }
+        let slots = first.into_iter().map(|Reverse(piece)| slots[piece.slot]).collect();
+        (slots, rest.map(|piece| piece.edge(self.order)))
+    }
+
+    fn is_candidate(&self, slot: &Slot) -> bool {
+        slot.readable
+            && slot.received.1 >= self.window.cutoff
+            && self.is_wanted(slot.listed)
+            && self.plan.may_match(slot)
     }
 
     /// Whether events of these times are in the window and after the cursor.
@@ -169,16 +234,20 @@ impl Scan<'_> {
             let plan = &self.plan.clone();
             return Scan { plan, ..*self }.read(slots, places, crew, Hand::Asker);
         }
-        let mut next = crew.take();
+        let passes = |piece: &Piece| {
+            let slot = &slots[piece.slot];
+            places.are_known_to_miss(slot.base, slot.end())
+        };
+        let mut next = crew.take(&passes);
         while let Some(taken) = next {
             let slot = &slots[taken.piece.slot];
             let may_match = places.meets(slot.base, slot.end());
             let part = if may_match { self.core.part(slot)? } else { None };
             next = if let Some(part) = part {
-                self.read_part((slot, &part), taken, places, crew)?
+                self.read_part((slot, &part), taken, places, &|| crew.take(&passes))?
             } else {
                 drop(taken);
-                crew.take()
+                crew.take(&passes)
             };
         }
         Ok(())
@@ -191,7 +260,7 @@ impl Scan<'_> {
         (slot, part): (&Slot, &Part),
         first: Taken<'c, 'a>,
         places: &Places<'_>,
-        crew: &'c Crew<'a>,
+        take: &impl Fn() -> Option<Taken<'c, 'a>>,
     ) -> Result<Option<Taken<'c, 'a>>, QueryError> {
         let number = first.piece.slot;
         let plan = self.plan.for_block(part.header());
@@ -203,7 +272,7 @@ impl Scan<'_> {
             if let Some(plan) = &plan {
                 let haul = match taken.piece.frames {
                     None => {
-                        let at_once = if crew.is_wide() { FRAMES_AT_ONCE } else { 1 };
+                        let at_once = if taken.is_wide() { FRAMES_AT_ONCE } else { 1 };
                         self.frames((slot, part), plan, &taken.piece, (places, at_once))
                     }
                     Some(frames) => {
@@ -215,7 +284,7 @@ impl Scan<'_> {
             } else {
                 drop(taken);
             }
-            next = crew.take();
+            next = take();
         }
         Ok(None)
     }

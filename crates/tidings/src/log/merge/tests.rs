@@ -153,9 +153,9 @@ fn very_many_tiny_blocks_are_merged_while_they_grow() {
     append(&log, 1, 1);
 
     assert_eq!(settle(&log), 1);
-    append(&log, 5000, 1);
+    append(&log, 9000, 1);
     let before = events(store.as_ref());
-    assert_eq!(settle(&log), 906, "the newest 4096; the others are too few for now");
+    assert_eq!(settle(&log), 810, "the newest 8192; the others are too few for now");
     assert_eq!(events(store.as_ref()), before);
     options.clock.advance(HOUR);
     assert_eq!(settle(&log), 1);

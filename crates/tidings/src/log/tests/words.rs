@@ -1,4 +1,5 @@
 use super::*;
+use crate::log::places::ASKED_KEPT_MAX;
 use crate::store::{Batch, Sink, WordRows};
 use crate::testing::{Blocks, Fault, FaultyStore};
 
@@ -197,6 +198,30 @@ fn a_read_that_fails_hides_nothing() {
     let first = places(&log, "block3");
 
     assert_eq!((first.len(), places(&log, "block3")), (6, vec![3]));
+}
+
+#[test]
+fn what_was_asked_lately_is_read_again_only_where_other_segments_stand() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new().unwrap()));
+    let log = log_of(&store, &[]);
+    for round in 0..3 {
+        add(&log, &blocks(round * 2, 2));
+        log.core().index_all_words();
+    }
+    let ask = || {
+        let before = store.reads();
+        (places(&log, "block3"), store.reads() - before)
+    };
+
+    let (found, reads) = ask();
+
+    assert_eq!((found.as_slice(), reads > 0, ask()), (&[3][..], true, (vec![3], 0)));
+    add(&log, &blocks(6, 1));
+    log.core().index_all_words();
+    assert_eq!(ranges(&log), [(0, 7 * EVENTS)]);
+    assert!(ask().1 > 0, "they became one");
+    (0..ASKED_KEPT_MAX).for_each(|at| drop(places(&log, &format!("other{at}"))));
+    assert!(ask().1 > 0, "others were asked since");
 }
 
 #[test]
