@@ -82,8 +82,16 @@ pub(super) struct Scanned {
     pub(super) unread: Option<Unread>,
 }
 
-/// Candidates that a list looks at first, besides one for each event that is wanted.
-const FIRST_SLOTS_MORE: usize = 16;
+/// Candidates that a list does not look at first.
+struct Rest {
+    /// What they hold comes no sooner in the order.
+    soonest: Timestamp,
+    unread: Unread,
+}
+
+/// Candidates that a list looks at first, besides one for each event that is wanted. In
+/// tests none, so that a small log has others.
+const FIRST_SLOTS_MORE: usize = if cfg!(test) { 0 } else { 16 };
 /// A longer list looks at all of them.
 const FIRST_SLOTS_EVENTS_MAX: usize = 1024;
 
@@ -112,11 +120,23 @@ impl Scan<'_> {
     fn found_among(
         &self,
         slots: &[Slot],
-        rest: Option<Timestamp>,
+        rest: Option<Rest>,
     ) -> Result<Option<Scanned>, QueryError> {
         let found = self.search(slots)?;
-        let is_all = rest.is_none_or(|edge| found.best.bar().is_before(edge));
-        Ok(is_all.then(|| self.scanned(slots, found)))
+        let Some(rest) = rest else { return Ok(Some(self.scanned(slots, found))) };
+        let is_beyond = match (found.cut_at, self.order) {
+            (None, _) => found.best.bar().is_before(rest.soonest),
+            (Some(cut_at), Order::Ascending) => rest.soonest > cut_at.time,
+            (Some(cut_at), Order::Descending) => rest.soonest < cut_at.time,
+        };
+        if !is_beyond {
+            return Ok(None);
+        }
+        let mut scanned = self.scanned(slots, found);
+        if let Some(unread) = &mut scanned.unread {
+            unread.join(&rest.unread);
+        }
+        Ok(Some(scanned))
     }
 
     fn search(&self, slots: &[Slot]) -> Result<Catch, QueryError> {
@@ -162,11 +182,11 @@ impl Scan<'_> {
         index.slots().iter().filter(|slot| self.is_candidate(slot)).copied().collect()
     }
 
-    /// Those of them whose events may come first, and the earliest, in the order, that
-    /// all others may hold, if there are any.
-    fn first_candidates(&self) -> (Vec<Slot>, Option<Timestamp>) {
+    /// Those of them whose events may come first, and the others, if there are any.
+    fn first_candidates(&self) -> (Vec<Slot>, Option<Rest>) {
         let most = self.limit + FIRST_SLOTS_MORE;
         let (mut first, mut rest) = (BinaryHeap::with_capacity(most), None);
+        let mut unread = Unread::nothing();
         let index = self.core.index.read();
         let slots = index.slots();
         // Most stand in the order already, and those that come first are met first.
@@ -184,11 +204,12 @@ impl Scan<'_> {
             } else {
                 let last = first.peek_mut().filter(|last| last.0 < piece);
                 let passed = last.map_or(piece, |mut last| std::mem::replace(&mut last.0, piece));
+                unread.add(slots[passed.slot].count.into(), slots[passed.slot].received);
                 rest = rest.max(Some(passed));
             }
         }
-        let slots = first.into_iter().map(|Reverse(piece)| slots[piece.slot]).collect();
-        (slots, rest.map(|piece| piece.edge(self.order)))
+        let first = first.into_iter().map(|Reverse(piece)| slots[piece.slot]).collect();
+        (first, rest.map(|piece| Rest { soonest: piece.edge(self.order), unread }))
     }
 
     fn is_candidate(&self, slot: &Slot) -> bool {

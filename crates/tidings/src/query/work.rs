@@ -89,6 +89,10 @@ impl Unread {
         self.received.1 = self.received.1.max(received.1);
     }
 
+    pub(super) fn join(&mut self, other: &Unread) {
+        self.add(other.events, other.received);
+    }
+
     /// Tells of it in an answer.
     pub(super) fn tell(unread: Option<Unread>, mut coverage: Coverage) -> Coverage {
         if let Some(Unread { events, received: (from, to) }) = unread {
