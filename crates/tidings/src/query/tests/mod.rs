@@ -61,16 +61,16 @@ fn append(log: &Log, events: Vec<Event>) -> Vec<EventId> {
     log.append(events, Ack::Disk, false).unwrap().into_iter().map(id).collect()
 }
 
-/// Asks alone and as one of many: the answer is the same.
+/// Asks alone and as one of many: the answer is the same, unless a bound ends it.
 #[track_caller]
 fn ask(log: &Log, query: &Query) -> Page {
     let (page, shared) = (log.query(query).unwrap(), log.query_shared(query).unwrap());
-    let events: Vec<StoredEvent> = shared.events.iter().map(|event| (***event).clone()).collect();
-    assert_eq!(
-        (events, shared.matched, shared.total),
-        (page.events.clone(), page.matched, page.total)
-    );
-    assert_eq!((shared.next, shared.prev), (page.next, page.prev));
+    if query.work.events_max.is_none() {
+        let same = shared.events.iter().zip(&page.events).all(|(a, b)| ***a == *b);
+        assert!(same && shared.events.len() == page.events.len());
+        assert_eq!((shared.matched, shared.total), (page.matched, page.total));
+        assert_eq!((shared.next, shared.prev), (page.next, page.prev));
+    }
     page
 }
 

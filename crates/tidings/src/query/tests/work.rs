@@ -45,6 +45,36 @@ fn pages_that_a_bound_cuts_lead_through_everything_exactly_once() {
     assert!(cuts > 20, "the bound was met {cuts} times only");
 }
 
+#[test]
+fn a_bound_does_not_cut_away_what_comes_sooner_than_the_rest_of_a_block() {
+    for order in [Order::Descending, Order::Ascending] {
+        let log = empty_log();
+        // In the list's order; a frame has 512 of them.
+        let at = |place: u32| match order {
+            Order::Descending => start().before(SECOND * place),
+            Order::Ascending => start().before(SECOND * (2000 - place)),
+        };
+        let event =
+            |name: &str, place: u32| Event::new(name, place.to_string()).with_timestamp(at(place));
+        let wide = (0..1100).map(|i| event(if i < 1090 { "often" } else { "rare" }, i));
+        append(&log, wide.collect());
+        append(&log, vec![event("rare", 300)]);
+        let mut filter = Filter::default();
+        filter.types.add("rare").unwrap();
+        let mut query = Query { filter, order, limit: 1, work: at_most(400), ..Query::default() };
+
+        let mut found = Vec::new();
+        while found.is_empty() || query.cursor.is_some() {
+            let page = ask(&log, &query);
+            found.extend(page.events.iter().map(|stored| stored.event.message().to_owned()));
+            query.cursor = page.next;
+            assert!(!found.is_empty() || query.cursor.is_some(), "{order:?}");
+        }
+
+        assert_eq!((found[0].as_str(), found.len()), ("300", 11), "{order:?}");
+    }
+}
+
 /// Random questions, each answered with help and then by one thread alone.
 fn with_help_and_alone<T>(answer: impl Fn(&Log, &Query) -> T, same: impl Fn(T, T, &str)) {
     for seed in 0..SEEDS {
