@@ -1,5 +1,6 @@
 //! What do all handlers share? The log, the books of the HTTP side, the bounds.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tidings::query::FOLLOW_LAG_EVENTS_MAX;
@@ -114,30 +115,32 @@ impl App {
 
     /// The same for what is most often answered by a glance: it is tried on this task
     /// first, with a small bound on work, which saves it the way to another thread and
-    /// back; only what waits is run [aside](ASIDE). If `is_cut` says that this was too
-    /// little, all of it is asked once more as [`App::read`] does.
+    /// back; only what waits is run [aside](ASIDE). If that was too little, `more`
+    /// says what to read instead, as [`App::read`] does.
     ///
     /// # Errors
     ///
     /// As [`App::read`].
     pub(super) async fn read_at_a_glance<T, E, R>(
         &self,
-        read: R,
-        is_cut: impl FnOnce(&T) -> bool,
+        read: impl FnOnce(&Log, &Work) -> Result<T, E>,
+        more: impl FnOnce(T) -> ControlFlow<T, R>,
     ) -> Result<T, Problem>
     where
         T: Send + 'static,
         E: std::fmt::Display + Send + 'static,
-        R: Fn(&Log, &Work) -> Result<T, E> + Send + 'static,
+        R: FnOnce(&Log, &Work) -> Result<T, E> + Send + 'static,
     {
         let turn = self.turn().await?;
         let events_max = Some(GLANCE_EVENTS_MAX.min(self.query_events_max));
         let work = Work { events_max, stop: Stop::default() };
         let glance = read(&self.log, &work).map_err(|error| Problem::internal(&error))?;
-        if is_cut(&glance) && self.query_events_max > GLANCE_EVENTS_MAX {
-            self.read_in_turn(turn, read).await
-        } else {
-            Ok(glance)
+        if self.query_events_max <= GLANCE_EVENTS_MAX {
+            return Ok(glance);
+        }
+        match more(glance) {
+            ControlFlow::Break(glance) => Ok(glance),
+            ControlFlow::Continue(read) => self.read_in_turn(turn, read).await,
         }
     }
 

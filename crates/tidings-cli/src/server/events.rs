@@ -1,5 +1,6 @@
 //! `GET /api/v1/events` and one event: what happened?
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use axum::Json;
@@ -139,7 +140,8 @@ pub(super) async fn show(
         let found = log.find(id)?;
         Ok::<_, QueryError>((found, log.coverage()))
     };
-    let (found, coverage) = app.read_at_a_glance(find, |_| false).await?;
+    let all = |found| ControlFlow::<_, fn(&Log, &Work) -> _>::Break(found);
+    let (found, coverage) = app.read_at_a_glance(find, all).await?;
     let event = match found {
         Found::Event(event) => event,
         Found::Expired => return Err(absent(Kind::Gone, &coverage)),

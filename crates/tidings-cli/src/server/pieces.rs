@@ -1,6 +1,7 @@
 //! What is the next piece of a list? Events, or groups of events that say the
 //! same, with what is known of the whole.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -24,6 +25,13 @@ pub(super) struct Piece {
 }
 
 impl Piece {
+    /// This piece and what comes after it in one.
+    fn followed_by(mut self, more: Piece) -> Piece {
+        let prev = if self.entries.is_empty() { more.prev } else { self.prev };
+        self.entries.extend(more.entries);
+        Piece { entries: self.entries, prev, ..more }
+    }
+
     /// Whether the bound on work ended it before it was full.
     pub(super) fn is_cut_short(&self) -> bool {
         self.coverage.gaps.iter().any(|gap| gap.reason == CUT_SHORT)
@@ -79,8 +87,7 @@ impl Entry {
 ///
 /// The log cannot be read.
 pub(super) async fn read(app: &App, query: &Query, collapse: bool) -> Result<Piece, Problem> {
-    let query = query.clone();
-    let read = move |log: &Log, work: &Work| {
+    let all = move |query: &Query, log: &Log, work: &Work| {
         let query = Query { work: work.clone(), ..query.clone() };
         if collapse {
             log.collapsed(&query).map(Piece::from)
@@ -88,7 +95,32 @@ pub(super) async fn read(app: &App, query: &Query, collapse: bool) -> Result<Pie
             log.query_shared(&query).map(Piece::from)
         }
     };
-    app.read_at_a_glance(read, Piece::is_cut_short).await
+    let more = |seen: Piece| {
+        if !seen.is_cut_short() {
+            return ControlFlow::Break(seen);
+        }
+        let goes_on = !collapse && can_go_on(query, &seen);
+        let (seen, mut query) = (Some(seen).filter(|_| goes_on), query.clone());
+        let from_the_start = query.cursor.is_none();
+        if let Some(seen) = &seen {
+            query.limit -= seen.entries.len();
+            query.cursor = seen.next;
+        }
+        ControlFlow::Continue(move |log: &Log, work: &Work| {
+            let piece = all(&query, log, work)?;
+            let Some(seen) = seen else { return Ok(piece) };
+            let prev = if from_the_start { None } else { piece.prev };
+            Ok(seen.followed_by(Piece { prev, ..piece }))
+        })
+    };
+    app.read_at_a_glance(|log, work| all(query, log, work), more).await
+}
+
+/// Whether a list that was cut short is the beginning of all that is asked.
+fn can_go_on(query: &Query, seen: &Piece) -> bool {
+    let turns = query.cursor.is_some_and(|cursor| cursor.order != query.order);
+    let has_room = seen.next.is_some() && seen.entries.len() < query.limit;
+    has_room && !turns && !query.count_exactly
 }
 
 /// What is known of the time before a list that found nothing.

@@ -16,23 +16,26 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use tidings::store::memory::MemoryStore;
 use tidings::testing::FaultyStore;
-use tidings::{Ack, Event, Log, LogOptions, PauseReason};
+use tidings::{Ack, Event, Filter, Log, LogOptions, PauseReason, Query};
 use tokio::sync::watch;
 
-use super::{App, Disk, Hosts, router, serve};
+use super::{App, Disk, Hosts, pieces, router, serve};
 
 fn log_with(inflight_bytes_max: usize) -> Log {
     let options = LogOptions { inflight_bytes_max, background: false, ..LogOptions::default() };
     Log::over(Arc::new(MemoryStore::new().unwrap()), options).unwrap()
 }
 
-async fn answer(log: &Log, method: &str, path: &str, body: &'static str) -> Response {
+/// What a server has that nobody stops.
+fn app_over(log: &Log) -> App {
     let (stop, stopping) = watch::channel(false);
-    // A server that nobody stops.
     std::mem::forget(stop);
     let disk = Arc::new(Disk::new(Arc::new(log.clone()), log));
-    let app = App::new(log.clone(), disk, None, Hosts::default(), stopping, String::new());
-    let app = Arc::new(app);
+    App::new(log.clone(), disk, None, Hosts::default(), stopping, String::new())
+}
+
+async fn answer(log: &Log, method: &str, path: &str, body: &'static str) -> Response {
+    let app = Arc::new(app_over(log));
     let request = Request::builder().method(method).uri(path).header("host", "localhost");
     let service = TowerToHyperService::new(router(app));
     service.call(request.body(Body::from(body)).unwrap()).await.unwrap()
@@ -181,4 +184,33 @@ async fn a_client_that_goes_away_ends_its_question() {
     app.no_question_is_asked().await;
 
     assert!(store.reads() < HANGING_READ + BLOCKS / 4, "it read on: {} times", store.reads());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_a_glance_began_is_the_same_as_one_that_was_read_at_once() {
+    let log = log_with(LogOptions::default().inflight_bytes_max);
+    for block in 0..8 {
+        let event = |i| Event::new(if i % 450 == block { "rare" } else { "a" }, "x");
+        log.append((0..900).map(event).collect(), Ack::Disk, false).unwrap();
+    }
+    let app = app_over(&log);
+    let mut filter = Filter::default();
+    filter.types.add("rare").unwrap();
+    let first = Query { filter, limit: 7, ..Query::default() };
+    let (mut cursor, mut places) = (None, Vec::new());
+    for leads_back in [false, false, false, true, true] {
+        let query = Query { cursor, ..first.clone() };
+
+        let piece = pieces::read(&app, &query, false).await.unwrap();
+
+        let page = log.query(&query).unwrap();
+        let wanted: Vec<_> = page.events.iter().map(|event| event.position).collect();
+        let found: Vec<_> = piece.entries.iter().map(|entry| entry.event.position).collect();
+        assert_eq!(found, wanted);
+        assert_eq!((piece.next, piece.prev), (page.next, page.prev));
+        assert!(piece.coverage.complete);
+        places.extend(wanted);
+        cursor = if leads_back || page.next.is_none() { page.prev } else { page.next };
+    }
+    assert_eq!(places.len(), 7 + 7 + 2 + 7 + 7);
 }

@@ -90,6 +90,8 @@ struct Desk {
     taken: usize,
     /// Of these, pieces that are being read.
     reading: usize,
+    /// Threads that wait for what these may bring.
+    waiting: usize,
     /// Nobody helps yet.
     alone: bool,
     ended: bool,
@@ -143,6 +145,7 @@ impl<'a> Crew<'a> {
             matched: 0,
             taken: 0,
             reading: 0,
+            waiting: 0,
             alone: true,
             ended: false,
             cut_at: None,
@@ -216,7 +219,9 @@ impl<'a> Crew<'a> {
                 }
                 // What is being read may bring frames that come first of all.
                 Ok(_) if desk.reading > 0 => {
+                    desk.waiting += 1;
                     desk = self.laid_down.wait(desk);
+                    desk.waiting -= 1;
                     continue;
                 }
                 Ok(Next::Cut(at)) => desk.cut_at = Some(at),
@@ -291,7 +296,11 @@ impl Taken<'_, '_> {
 
 impl Drop for Taken<'_, '_> {
     fn drop(&mut self) {
-        self.crew.desk.lock().reading -= 1;
-        self.crew.laid_down.notify_all();
+        let mut desk = self.crew.desk.lock();
+        desk.reading -= 1;
+        // Telling nobody costs as much as telling somebody.
+        if desk.waiting > 0 {
+            self.crew.laid_down.notify_all();
+        }
     }
 }
