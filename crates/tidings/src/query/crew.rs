@@ -107,7 +107,7 @@ pub(super) struct Crew<'a> {
     after: Option<ListKey>,
     /// Every piece is read, whatever it can add to the first events.
     all: bool,
-    meter: Meter<'a>,
+    meter: &'a Meter<'a>,
     desk: Mutex<Desk>,
     /// Something was laid down. Goes with `desk`.
     laid_down: Condvar,
@@ -136,7 +136,7 @@ impl<'a> Crew<'a> {
         best: Best,
         after: Option<ListKey>,
         all: bool,
-        meter: Meter<'a>,
+        meter: &'a Meter<'a>,
     ) -> Crew<'a> {
         let order = best.order();
         let desk = Desk {

@@ -97,21 +97,25 @@ const FIRST_SLOTS_EVENTS_MAX: usize = 1024;
 
 impl Scan<'_> {
     pub(super) fn run(&self) -> Result<Scanned, QueryError> {
+        // Both looks at it together cost no more than is allowed.
+        let meter = Meter::new(self.work);
         // Where headers tell which blocks hold matches, few are enough.
         let few =
             !self.count_all && self.limit <= FIRST_SLOTS_EVENTS_MAX && !self.plan.looks_inside();
         if few {
             let (first, rest) = self.first_candidates();
-            if let Some(found) = self.found_among(&first, rest)? {
+            if let Some(found) = self.found_among(&first, rest, &meter)? {
                 return Ok(found);
             }
         }
-        self.run_among(&self.candidates())
+        let slots = self.candidates();
+        let found = self.search(&slots, &meter)?;
+        Ok(self.scanned(&slots, found))
     }
 
     /// The same, where only some of the candidates may hold a match.
     pub(super) fn run_among(&self, slots: &[Slot]) -> Result<Scanned, QueryError> {
-        let found = self.search(slots)?;
+        let found = self.search(slots, &Meter::new(self.work))?;
         Ok(self.scanned(slots, found))
     }
 
@@ -121,8 +125,9 @@ impl Scan<'_> {
         &self,
         slots: &[Slot],
         rest: Option<Rest>,
+        meter: &Meter<'_>,
     ) -> Result<Option<Scanned>, QueryError> {
-        let found = self.search(slots)?;
+        let found = self.search(slots, meter)?;
         let Some(rest) = rest else { return Ok(Some(self.scanned(slots, found))) };
         let is_beyond = match (found.cut_at, self.order) {
             (None, _) => found.best.bar().is_before(rest.soonest),
@@ -139,13 +144,12 @@ impl Scan<'_> {
         Ok(Some(scanned))
     }
 
-    fn search(&self, slots: &[Slot]) -> Result<Catch, QueryError> {
+    fn search(&self, slots: &[Slot], meter: &Meter<'_>) -> Result<Catch, QueryError> {
         // One more than is wanted tells whether there are more.
         let best = Best::new(self.order, self.limit.saturating_add(1));
         let ahead = slots.iter().enumerate().map(|(at, slot)| {
             Piece::of_slot(self.order, self.edge(slot.listed), at, slot.count as usize)
         });
-        let meter = Meter::new(self.work);
         let crew = Crew::new(ahead.collect(), best, self.after, self.count_all, meter);
         let places = self.core.places(&self.plan.needed_words());
         let helpers = (&self.core.helpers, self.core.options.aside);
